@@ -1,0 +1,190 @@
+//! The storage seam on the local file system.
+
+use crate::disk::{Disk, SyncedFile};
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+/// The local file system.
+///
+/// # Security
+/// A crash can leave the temporary file of a [`replace`](Disk::replace) behind, with a key in it. The next successful
+/// replacement of the same secret file removes those that are more than an hour older than itself; younger ones may
+/// be another writer's.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LocalDisk;
+
+impl Disk for LocalDisk {
+    fn replace(&self, path: &Path, bytes: &[u8], secret: bool) -> io::Result<()> {
+        replace_through(&beside(path)?, path, bytes, secret)
+    }
+
+    fn append(&self, path: &Path) -> io::Result<Box<dyn SyncedFile>> {
+        let mut options = OpenOptions::new();
+        options.append(true).create(true);
+        owner_only(&mut options, 0o600);
+        let file = options.open(path)?;
+        // Empty is also what a process leaves that was killed before its new file's name was durable.
+        if file.metadata()?.len() == 0 {
+            sync_dir(path)?;
+        }
+        Ok(Box::new(LocalFile(file)))
+    }
+
+    fn make_dir(&self, path: &Path) -> io::Result<()> {
+        let new: Vec<&Path> =
+            path.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists()).collect();
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(path)?;
+        if new.is_empty() {
+            // Whoever made it may have been killed before this; but the parent need not be readable for us.
+            let _ = sync_dir(path);
+        }
+        new.into_iter().rev().try_for_each(sync_dir)
+    }
+}
+
+struct LocalFile(File);
+
+impl Write for LocalFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl SyncedFile for LocalFile {
+    fn sync(&mut self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.0.set_len(length)
+    }
+}
+
+fn replace_through(temporary: &Path, path: &Path, bytes: &[u8], secret: bool) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    owner_only(&mut options, if secret { 0o600 } else { 0o644 });
+    // A name that is taken belongs to another writer, and so does its file.
+    let mut file = options.open(temporary)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    let at = file.metadata().and_then(|m| m.modified());
+    drop(file);
+    if let Err(error) = written.and_then(|()| fs::rename(temporary, path)) {
+        // What failed is the write; that the left-over can not be removed either adds nothing for the caller.
+        let _ = fs::remove_file(temporary);
+        return Err(error);
+    }
+    if let (true, Ok(at)) = (secret, at) {
+        remove_leftovers(path, at);
+    }
+    sync_dir(path)
+}
+
+/// A name in the same directory that no other writer picks: process numbers and counters repeat in containers.
+fn beside(path: &Path) -> io::Result<PathBuf> {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let (process, count) = (std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+    let random = RandomState::new().hash_one(count);
+    let mut temporary =
+        prefix(path).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"))?;
+    temporary.push(format!("{process}.{count}.{random:016x}{SUFFIX}"));
+    Ok(path.with_file_name(temporary))
+}
+
+/// What the temporary files of `path` begin with.
+fn prefix(path: &Path) -> Option<OsString> {
+    let mut prefix = OsString::from(".");
+    prefix.push(path.file_name()?);
+    prefix.push(".");
+    Some(prefix)
+}
+
+/// Removes temporary files of `path` from long before `now`, which is the file system's own time. Nothing depends on it,
+/// so it does what it can.
+fn remove_leftovers(path: &Path, now: SystemTime) {
+    let (Some(prefix), Ok(files)) = (prefix(path), fs::read_dir(parent(path))) else { return };
+    for file in files.flatten() {
+        let name = file.file_name();
+        let number = name
+            .as_encoded_bytes()
+            .strip_prefix(prefix.as_encoded_bytes())
+            .and_then(|rest| rest.strip_suffix(SUFFIX.as_bytes()));
+        let ours = number.is_some_and(|n| n.iter().all(|b| b.is_ascii_hexdigit() || *b == b'.'));
+        let old = || file.metadata().is_ok_and(|m| m.is_file() && m.modified().is_ok_and(|t| is_old(t, now)));
+        if ours && old() {
+            let _ = fs::remove_file(file.path());
+        }
+    }
+}
+
+fn is_old(written: SystemTime, now: SystemTime) -> bool {
+    now.duration_since(written).is_ok_and(|age| age > LEFT_OVER)
+}
+
+#[cfg(unix)]
+fn owner_only(options: &mut OpenOptions, mode: u32) {
+    std::os::unix::fs::OpenOptionsExt::mode(options, mode);
+}
+
+#[cfg(not(unix))]
+fn owner_only(_options: &mut OpenOptions, _mode: u32) {}
+
+/// A rename or a new name is durable only once its directory is (POSIX leaves it open; ext4 and XFS need it).
+fn sync_dir(path: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        File::open(parent(path))?.sync_all()?;
+    }
+    Ok(())
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+const SUFFIX: &str = ".tmp";
+/// Longer than any write takes that will still be finished.
+const LEFT_OVER: Duration = Duration::from_secs(3_600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_p10_a_temporary_name_that_is_taken_stays_its_owners() {
+        let dir = std::env::temp_dir().join(format!("dwcp-base-taken-{}", std::process::id()));
+        LocalDisk.make_dir(&dir).unwrap();
+        let (path, taken) = (dir.join("key"), dir.join(".key.1.0.tmp"));
+        fs::write(&taken, b"half of another writer's key").unwrap();
+        let error = replace_through(&taken, &path, b"new", true).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&taken).unwrap(), b"half of another writer's key");
+        assert!(!path.exists());
+        fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn temporary_names_differ_by_more_than_process_and_count() {
+        let random = |path: PathBuf| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            name.strip_suffix(SUFFIX).unwrap().rsplit_once('.').unwrap().1.to_owned()
+        };
+        let names: std::collections::BTreeSet<String> =
+            (0..100).map(|_| random(beside(Path::new("a/key")).unwrap())).collect();
+        assert_eq!(names.len(), 100);
+        assert!(names.iter().all(|name| name.len() == 16));
+        assert!(beside(Path::new("/")).is_err());
+    }
+}

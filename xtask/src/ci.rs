@@ -1,0 +1,93 @@
+//! All that CI runs, in the order that finds the cheapest mistake first, with the time of each step.
+
+use crate::report::{Failed, failed};
+use crate::{alone, events, layers, publish, run, test, tidy};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// The newest cargo-deny that the pinned compiler builds.
+const DENY: &str = "0.20.2";
+
+type Step = (&'static str, fn() -> Result<(), Failed>);
+
+const STEPS: &[Step] = &[
+    ("format", format),
+    ("layers", layers::run),
+    ("events", events::run),
+    ("tidy", tidy::run),
+    ("clippy", clippy),
+    ("deny", deny),
+    ("docs", docs),
+    ("alone", alone::run),
+    ("test", test::run),
+    ("package", publish::verify),
+    ("demo", demo),
+];
+
+/// Runs every step; the first that fails ends the run.
+#[allow(clippy::disallowed_methods, reason = "a task runner times its steps by the wall")]
+pub(crate) fn run() -> Result<(), Failed> {
+    let begun = Instant::now();
+    let mut times: Vec<(&str, Duration)> = Vec::new();
+    let mut outcome = Ok(());
+    for (name, step) in STEPS {
+        println!("\n== {name}");
+        let start = Instant::now();
+        outcome = step().map_err(|error| failed(format!("step {name}: {error}")));
+        times.push((name, start.elapsed()));
+        if outcome.is_err() {
+            break;
+        }
+    }
+    println!("\n== times");
+    for (name, time) in &times {
+        println!("{name:>8} {:>6.1} s", time.as_secs_f64());
+    }
+    println!("{:>8} {:>6.1} s", "all", begun.elapsed().as_secs_f64());
+    println!(
+        "ci: {} of {} steps ran, {}",
+        times.len(),
+        STEPS.len(),
+        if outcome.is_ok() { "all passed" } else { "the last one failed" }
+    );
+    outcome
+}
+
+fn format() -> Result<(), Failed> {
+    run::succeed(run::cargo(&["fmt", "--all", "--check"]))
+}
+
+fn clippy() -> Result<(), Failed> {
+    let arguments =
+        ["clippy", "--workspace", "--all-targets", "--all-features", "--locked", "--", "-D", "warnings"];
+    run::succeed(run::cargo(&arguments))
+}
+
+fn docs() -> Result<(), Failed> {
+    let mut command = run::cargo(&["doc", "--workspace", "--no-deps", "--all-features", "--locked"]);
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    run::succeed(command)
+}
+
+fn demo() -> Result<(), Failed> {
+    run::succeed(run::cargo(&["run", "--release", "--locked", "--package", "dwcp", "--", "demo"]))
+}
+
+fn deny() -> Result<(), Failed> {
+    let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| ".".into()));
+    let place = home.join(".cache/dwcp-tools");
+    let program = place.join("bin").join(format!("cargo-deny{}", std::env::consts::EXE_SUFFIX));
+    if !program.is_file() {
+        // A debug build takes a fifth of the time of a release build, and its check a second longer.
+        let arguments =
+            ["install", "cargo-deny", "--version", DENY, "--locked", "--debug", "--quiet", "--root"];
+        let mut install = run::cargo(&arguments);
+        install.arg(&place);
+        run::succeed(install)?;
+    }
+    // The crates are already fetched by the steps before.
+    run::succeed(run::command(
+        program,
+        &["--offline", "--locked", "--all-features", "check", "bans", "licenses", "sources"],
+    ))
+}

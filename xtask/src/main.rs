@@ -1,0 +1,59 @@
+//! The workspace's own tasks: `cargo xtask` lists them.
+
+mod alone;
+mod ci;
+mod events;
+mod layers;
+mod metadata;
+mod peers;
+mod publish;
+mod report;
+mod run;
+mod test;
+mod tidy;
+mod tree;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask TASK
+
+  ci                  all that CI runs, with the time of each step
+  test                unit, property, documentation and live tests, and every example
+  layers              every dependency between our crates goes down
+  tidy                sizes, headers, manifests, standards, secrets, paths, originals, attack ids
+  events              every event code has a row in docs/events.md, and every row a code
+  peers VERB          install, start or stop the real programs that tests talk to
+  alone               each published crate by itself: no default, default and all features
+  publish --dry-run   what would be published, in which order
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["ci"] => ci::run(),
+        ["test"] => test::run(),
+        ["layers"] => layers::run(),
+        ["tidy"] => tidy::run(),
+        ["events"] => events::run(),
+        ["peers", verb] => peers::run(verb),
+        ["alone"] => alone::run(),
+        ["publish", "--dry-run"] => publish::dry_run(),
+        [] | ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprint!("unknown task: {}\n\n{USAGE}", words.join(" "));
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => {
+            eprintln!("error: {failed}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The real programs that tests talk to: installed in CI, named loudly where they are missing elsewhere.
+
+use crate::report::{Failed, failed};
+use crate::run;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Program, the Debian package that has it, and how it gets here.
+const PEERS: &[(&str, &str, Way)] = &[
+    ("openssl", "openssl", Way::Install),
+    ("curl", "curl", Way::Install),
+    ("python3", "python3", Way::Install),
+    ("promtool", "prometheus", Way::Unpack),
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Into the system.
+    Install,
+    /// Into the cache alone: the package would start a daemon that nobody asked for.
+    Unpack,
+}
+
+/// Where peers are kept: `$PEERS`, else `$HOME/.cache/dwcp-peers`.
+pub(crate) fn cache() -> PathBuf {
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| ".".into()));
+    std::env::var_os("PEERS").map_or_else(|| home().join(".cache/dwcp-peers"), PathBuf::from)
+}
+
+/// The search path with the cache's programs at its end.
+pub(crate) fn search_path() -> OsString {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let directories = std::env::split_paths(&path).chain([cache().join("bin")]);
+    std::env::join_paths(directories).unwrap_or(path)
+}
+
+/// Which peers do not answer here.
+pub(crate) fn missing() -> Vec<&'static str> {
+    PEERS.iter().map(|(program, ..)| *program).filter(|program| !run::on_path(program)).collect()
+}
+
+/// `install`, `start` or `stop`.
+pub(crate) fn run(verb: &str) -> Result<(), Failed> {
+    match verb {
+        "install" => install(),
+        "start" => start(),
+        "stop" => stop(),
+        _ => Err(failed(format!("unknown verb: peers {verb}; there are install, start and stop"))),
+    }
+}
+
+/// Installs what is missing when this is CI and we are root; else says what is missing and changes nothing.
+pub(crate) fn install() -> Result<(), Failed> {
+    let missing = missing();
+    if missing.is_empty() {
+        println!("peers: all {} are here", PEERS.len());
+        return Ok(());
+    }
+    if !(run::in_ci() && root()) {
+        println!("peers: MISSING: {}. Tests that need them will say that they skip.", missing.join(", "));
+        println!("peers: as root with CI=true, `cargo xtask peers install` installs them");
+        return Ok(());
+    }
+    let wanted = |way| {
+        let package = move |peer: &(&str, &'static str, Way)| {
+            (peer.2 == way && missing_program(peer.0)).then_some(peer.1)
+        };
+        PEERS.iter().filter_map(package).collect::<Vec<&str>>()
+    };
+    run::succeed(apt(&["update", "-qq"]))?;
+    let packages = wanted(Way::Install);
+    if !packages.is_empty() {
+        let mut arguments = vec!["install", "-qq", "-y", "--no-install-recommends"];
+        arguments.extend(packages);
+        run::succeed(apt(&arguments))?;
+    }
+    for package in wanted(Way::Unpack) {
+        unpack(package)?;
+    }
+    let still = self::missing();
+    if still.is_empty() { Ok(()) } else { Err(failed(format!("peers still missing: {}", still.join(", ")))) }
+}
+
+fn missing_program(program: &str) -> bool {
+    !run::on_path(program)
+}
+
+fn unpack(package: &str) -> Result<(), Failed> {
+    let place = cache().join(package);
+    let io = |e: std::io::Error| failed(format!("peer cache {}: {e}", place.display()));
+    fs::create_dir_all(cache().join("bin")).map_err(io)?;
+    fs::create_dir_all(&place).map_err(io)?;
+    let mut download = apt(&["download", package]);
+    download.current_dir(&place);
+    run::succeed(download)?;
+    let archives = fs::read_dir(&place).map_err(io)?.filter_map(|entry| Some(entry.ok()?.path()));
+    let archive = archives
+        .filter(|path| path.extension().is_some_and(|end| end == "deb"))
+        .max()
+        .ok_or_else(|| failed(format!("apt-get download {package} left no archive")))?;
+    let mut dpkg = run::command("dpkg-deb", &["-x"]);
+    dpkg.arg(&archive).arg(&place);
+    run::succeed(dpkg)?;
+    for (program, ..) in PEERS.iter().filter(|peer| peer.1 == package) {
+        let link = cache().join("bin").join(program);
+        // A link of an earlier unpacking is replaced.
+        let _ = fs::remove_file(&link);
+        fs::copy(place.join("usr/bin").join(program), &link).map_err(io)?;
+    }
+    Ok(())
+}
+
+fn apt(arguments: &[&str]) -> Command {
+    let mut command = run::command("apt-get", arguments);
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+fn root() -> bool {
+    run::output(run::command("id", &["-u"])).is_ok_and(|id| id.trim() == "0")
+}
+
+/// An OpenSSL TLS 1.3 server on loopback with a throw-away certificate, for trying `dwcp tls handshake` by hand; tests start
+/// their own.
+fn start() -> Result<(), Failed> {
+    let place = cache().join("run");
+    let io = |e: std::io::Error| failed(format!("{}: {e}", place.display()));
+    fs::create_dir_all(&place).map_err(io)?;
+    if let Some(pid) = running(&place) {
+        return Err(failed(format!("openssl already runs as {pid}; `cargo xtask peers stop` ends it")));
+    }
+    let file = |name: &str| place.join(name).to_string_lossy().into_owned();
+    let (certificate, key) = (file("openssl.crt"), file("openssl.pem"));
+    let arguments = [
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=DNS:localhost,IP:127.0.0.1",
+        "-keyout",
+        &key,
+        "-out",
+        &certificate,
+    ];
+    run::output(run::command("openssl", &arguments))?;
+    // The kernel picks the port; the moment between closing and listening again is ours alone on a test machine.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).map_err(io)?.port();
+    let address = format!("127.0.0.1:{port}");
+    let arguments =
+        ["s_server", "-accept", &address, "-cert", &certificate, "-key", &key, "-tls1_3", "-quiet", "-rev"];
+    let mut server = run::command("openssl", &arguments);
+    let log = fs::File::create(file("openssl.log")).map_err(io)?;
+    let child = server.stdout(Stdio::null()).stderr(log).spawn().map_err(io)?;
+    fs::write(file("openssl.pid"), child.id().to_string()).map_err(io)?;
+    println!("peers: openssl s_server {address}, process {}, certificate {certificate}", child.id());
+    Ok(())
+}
+
+fn stop() -> Result<(), Failed> {
+    let place = cache().join("run");
+    let Some(pid) = running(&place) else {
+        println!("peers: nothing runs");
+        return Ok(());
+    };
+    run::succeed(run::command("kill", &[&pid.to_string()]))?;
+    // The file alone says that something runs; a left-over is harmless, since the process is looked at too.
+    let _ = fs::remove_file(place.join("openssl.pid"));
+    Ok(())
+}
+
+/// The process this program started, if it still is what it was: a number can have passed on to another.
+fn running(place: &Path) -> Option<u32> {
+    let pid: u32 = fs::read_to_string(place.join("openssl.pid")).ok()?.trim().parse().ok()?;
+    let command = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
+    (command.contains("s_server") && command.contains(place.to_string_lossy().as_ref())).then_some(pid)
+}
