@@ -1,0 +1,81 @@
+//! Why a cryptographic operation was refused: whose fault, and no more detail than an attacker may have.
+
+use dwcp_base::{Blame, Coded};
+
+/// The refusals of this crate.
+///
+/// # Security
+/// What depends on secret bytes is opaque on purpose: [`NotAuthentic`](Self::NotAuthentic) and
+/// [`InvalidShare`](Self::InvalidShare) do not say which check failed, so that a peer learns nothing from trying.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum CryptoError {
+    /// The operating system gave no randomness.
+    #[error("the operating system gave no randomness")]
+    Randomness,
+    /// Key bytes are of the wrong length, of an unsupported kind, or do not belong together.
+    #[error("the key is malformed or of an unsupported kind")]
+    InvalidKey,
+    /// A key has sealed all it may: records, or bytes. It seals nothing more; derive a new one.
+    #[error("the key has reached its use limit")]
+    KeyExhausted,
+    /// A message did not authenticate: forged, damaged, truncated, or sealed under other data.
+    #[error("the message is not authentic")]
+    NotAuthentic,
+    /// A key has refused as many forgeries as it may (RFC 9147 §4.5.3). It opens nothing more.
+    #[error("too many forged messages were tried on the key")]
+    TooManyForgeries,
+    /// The peer's key share has the wrong length, is no valid point or key, or leads to an all-zero secret.
+    #[error("the peer's key share is invalid")]
+    InvalidShare,
+    /// The half of a hybrid key was asked for where the group has no halves.
+    #[error("the group is not a hybrid")]
+    NotHybrid,
+    /// A derivation was asked for more bytes than its hash can give, or for a label or context that is too long.
+    #[error("the derivation is larger than its bounds")]
+    DerivationTooLarge,
+    /// A name of a key type is none that this crate knows.
+    #[error("the name is none of p256, p384 and ed25519")]
+    UnknownName,
+}
+
+impl Coded for CryptoError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Randomness => "crypto.randomness.unavailable",
+            Self::InvalidKey => "crypto.key.invalid",
+            Self::KeyExhausted => "crypto.key.exhausted",
+            Self::NotAuthentic => "crypto.message.forged",
+            Self::TooManyForgeries => "crypto.forgeries.exceeded",
+            Self::InvalidShare => "crypto.share.invalid",
+            Self::NotHybrid => "crypto.group.mismatched",
+            Self::DerivationTooLarge => "crypto.derivation.oversized",
+            Self::UnknownName => "crypto.name.unknown",
+        }
+    }
+
+    fn blame(&self) -> Blame {
+        match self {
+            Self::NotAuthentic | Self::TooManyForgeries | Self::InvalidShare => Blame::Peer,
+            Self::Randomness
+            | Self::InvalidKey
+            | Self::KeyExhausted
+            | Self::NotHybrid
+            | Self::DerivationTooLarge
+            | Self::UnknownName => Blame::Local,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_peer_can_cause_is_blamed_on_the_peer() {
+        for error in [CryptoError::NotAuthentic, CryptoError::TooManyForgeries, CryptoError::InvalidShare] {
+            assert_eq!(error.blame(), Blame::Peer, "{error}");
+        }
+        assert_eq!(CryptoError::KeyExhausted.blame(), Blame::Local);
+    }
+}

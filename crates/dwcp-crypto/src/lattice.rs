@@ -1,0 +1,120 @@
+//! ML-KEM-768 (FIPS 203): the half of the hybrid group that a quantum computer does not break.
+
+use crate::{CryptoError, random};
+use ml_kem::ml_kem_768::{DecapsulationKey, EncapsulationKey};
+use ml_kem::{Decapsulate, KeyExport, Seed};
+use zeroize::{Zeroize, Zeroizing};
+
+/// Bytes of an encapsulation key, of a ciphertext and of a shared secret (FIPS 203 §8, table 3).
+pub(crate) const ENCAPSULATION_KEY: usize = 1184;
+pub(crate) const CIPHERTEXT: usize = 1088;
+pub(crate) const SHARED: usize = 32;
+
+/// The private half; wiped on drop.
+pub(crate) struct Decapsulator(DecapsulationKey);
+
+impl Decapsulator {
+    pub(crate) fn generate() -> Result<Self, CryptoError> {
+        let mut seed = Zeroizing::new([0; 64]);
+        random::fill(seed.as_mut())?;
+        Ok(Self::from_seed(&seed))
+    }
+
+    fn from_seed(bytes: &[u8; 64]) -> Self {
+        let mut seed = Seed::from(*bytes);
+        let key = DecapsulationKey::from_seed(seed);
+        seed.as_mut_slice().zeroize();
+        Self(key)
+    }
+
+    pub(crate) fn encapsulation_key(&self) -> [u8; ENCAPSULATION_KEY] {
+        self.0.encapsulation_key().to_bytes().into()
+    }
+
+    /// Writes the shared secret. A ciphertext that was tampered with gives a secret that nobody else has (implicit
+    /// rejection), so only a wrong length is an error.
+    pub(crate) fn decapsulate(&self, ciphertext: &[u8], out: &mut [u8]) -> Result<(), CryptoError> {
+        let ciphertext = ciphertext.try_into().map_err(|_| CryptoError::InvalidShare)?;
+        let mut shared = self.0.decapsulate(ciphertext);
+        out.copy_from_slice(&shared);
+        shared.as_mut_slice().zeroize();
+        Ok(())
+    }
+}
+
+/// Encapsulates to the holder of `key`: returns the ciphertext and writes the shared secret.
+pub(crate) fn encapsulate(key: &[u8], out: &mut [u8]) -> Result<[u8; CIPHERTEXT], CryptoError> {
+    let mut message = Zeroizing::new([0; 32]);
+    random::fill(message.as_mut())?;
+    encapsulate_message(key, &message, out)
+}
+
+fn encapsulate_message(
+    key: &[u8],
+    message: &[u8; 32],
+    out: &mut [u8],
+) -> Result<[u8; CIPHERTEXT], CryptoError> {
+    let key = key.try_into().map_err(|_| CryptoError::InvalidShare)?;
+    // FIPS 203 §7.2: coefficients that are not reduced modulo q make the key invalid.
+    let key = EncapsulationKey::new(key).map_err(|_| CryptoError::InvalidShare)?;
+    let mut message = ml_kem::B32::from(*message);
+    let (ciphertext, mut shared) = key.encapsulate_deterministic(&message);
+    message.as_mut_slice().zeroize();
+    out.copy_from_slice(&shared);
+    shared.as_mut_slice().zeroize();
+    Ok(ciphertext.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::cases;
+
+    #[test]
+    fn wycheproof_decapsulation() {
+        let (mut valid, mut refused) = (0, 0);
+        for case in known_answers("decapsulate") {
+            let key = Decapsulator::from_seed(&case.bytes("seed").try_into().unwrap());
+            let mut shared = [0; SHARED];
+            let result = key.decapsulate(&case.bytes("c"), &mut shared);
+            if case.text("result") == "valid" {
+                assert_eq!((result, shared.to_vec()), (Ok(()), case.bytes("K")), "{}", case.text("case"));
+                let expected = case.bytes("ek");
+                assert!(
+                    expected.is_empty() || key.encapsulation_key() == expected[..],
+                    "{}",
+                    case.text("case")
+                );
+                valid += 1;
+            } else {
+                assert_eq!(result, Err(CryptoError::InvalidShare), "{}", case.text("case"));
+                refused += 1;
+            }
+        }
+        assert!(valid >= 4 && refused >= 2, "{valid} valid, {refused} refused");
+    }
+
+    #[test]
+    fn at_t16_wycheproof_encapsulation_and_modulus_check() {
+        let (mut valid, mut refused) = (0, 0);
+        for case in known_answers("encapsulate") {
+            let mut shared = [0; SHARED];
+            let message = case.bytes("m").try_into().unwrap();
+            let result = encapsulate_message(&case.bytes("ek"), &message, &mut shared);
+            if case.text("result") == "valid" {
+                assert_eq!(result.map(Vec::from), Ok(case.bytes("c")), "{}", case.text("case"));
+                assert_eq!(shared.to_vec(), case.bytes("K"), "{}", case.text("case"));
+                valid += 1;
+            } else {
+                assert_eq!(result, Err(CryptoError::InvalidShare), "{}", case.text("case"));
+                refused += 1;
+            }
+        }
+        assert!(valid >= 3 && refused >= 5, "{valid} valid, {refused} refused");
+    }
+
+    fn known_answers(kind: &str) -> Vec<crate::table::Case> {
+        let all = cases(include_str!("../tests/data/mlkem768.txt"));
+        all.into_iter().filter(|case| case.text("kind") == kind).collect()
+    }
+}

@@ -1,0 +1,26 @@
+#![doc = include_str!("../README.md")]
+
+mod aead;
+pub mod agreement;
+mod algorithm;
+pub mod digest;
+mod error;
+pub mod hkdf;
+mod lattice;
+mod opening;
+pub mod random;
+mod sealing;
+mod secret;
+mod signing;
+#[cfg(test)]
+#[path = "../tests/support/table.rs"]
+mod table;
+
+pub use aead::{Aead, Side};
+pub use agreement::{Group, KeyAgreement};
+pub use algorithm::Algorithm;
+pub use error::CryptoError;
+pub use opening::OpeningKey;
+pub use sealing::{SealingKey, Sequence};
+pub use secret::{Secret, constant_time_eq};
+pub use signing::{KeyType, SigningKey};
