@@ -1,0 +1,87 @@
+//! A certificate that nobody but itself vouches for: explicit, short-lived, and trusted by no one who was not told to.
+
+use super::issuance::{BACKDATED, encoder_serial, encoder_time, new_serial};
+use super::policy::Usage;
+use super::{AuthorityError, Refusal};
+use crate::request::encoder_names;
+use crate::signer::Signer;
+use crate::{Certificate, CertificateChain, Credential, SubjectName};
+use dwcp_base::UnixTime;
+use dwcp_crypto::{KeyType, SigningKey};
+use rcgen::{CertificateParams, DistinguishedName, IsCa, KeyUsagePurpose};
+use std::time::Duration;
+
+impl Credential {
+    /// Makes a key and a certificate for `names` that it signs itself, valid from 60 s ago for `lifetime`, for servers and
+    /// clients, never an authority.
+    ///
+    /// # Security
+    /// No [`TrustStore`](crate::TrustStore) accepts it as a peer's. It is for tools that must hold a pair without showing it,
+    /// and for first contact by pinned key.
+    ///
+    /// # Errors
+    /// [`AuthorityError::Refused`] for a name that may stand in no certificate or none at all; [`AuthorityError::Crypto`]
+    /// without randomness.
+    pub fn self_signed(
+        key_type: KeyType,
+        names: &[SubjectName],
+        lifetime: Duration,
+        now: UnixTime,
+    ) -> Result<Self, AuthorityError> {
+        if names.is_empty() {
+            return Err(Refusal::NoNames.into());
+        }
+        for name in names {
+            name.check().map_err(|source| Refusal::BadName { name: name.clone(), source })?;
+        }
+        let key = SigningKey::generate(key_type).map_err(|source| AuthorityError::Crypto { source })?;
+        let mut template = CertificateParams::default();
+        template.distinguished_name = DistinguishedName::new();
+        template.serial_number = Some(encoder_serial(&new_serial()?));
+        template.not_before = encoder_time(now.minus(BACKDATED))?;
+        template.not_after = encoder_time(now.plus(lifetime))?;
+        template.subject_alt_names = encoder_names(names)
+            .map_err(|_| AuthorityError::Defective { rule: "a checked name can not be encoded" })?;
+        template.is_ca = IsCa::ExplicitNoCa;
+        template.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        template.extended_key_usages = Usage::Both.purposes();
+        let built = template.self_signed(&Signer(&key)).map_err(AuthorityError::encoding)?;
+        let certificate =
+            Certificate::from_der(built.der()).map_err(|source| AuthorityError::Certificate { source })?;
+        let chain = CertificateChain::new(vec![certificate])
+            .map_err(|_| AuthorityError::Defective { rule: "a chain of one is too long" })?;
+        Self::new(chain, key).map_err(|_| AuthorityError::Defective { rule: "it does not belong to its key" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{RevocationMode, TrustStore};
+    use rustls_pki_types::CertificateDer;
+
+    #[test]
+    fn it_holds_as_a_pair_and_no_store_trusts_it() {
+        let now = UnixTime::from_secs(1_800_000_000);
+        let name = SubjectName::dns("a.example").unwrap();
+        let own = Credential::self_signed(
+            KeyType::EcdsaP256,
+            std::slice::from_ref(&name),
+            Duration::from_secs(60),
+            now,
+        )
+        .unwrap();
+        assert_eq!(
+            (own.names(), own.not_after()),
+            ([name.clone()].as_slice(), now.plus(Duration::from_secs(60)))
+        );
+        let anchor = CertificateDer::from(own.chain().leaf().der().to_vec());
+        assert!(
+            TrustStore::new(vec![anchor], Vec::new(), RevocationMode::Off).is_err(),
+            "it is no authority"
+        );
+        let other = Credential::self_signed(KeyType::Ed25519, &[name], Duration::from_secs(60), now).unwrap();
+        assert_ne!(own.chain().leaf().serial(), other.chain().leaf().serial());
+        assert!(Credential::self_signed(KeyType::EcdsaP256, &[], Duration::from_secs(60), now).is_err());
+    }
+}

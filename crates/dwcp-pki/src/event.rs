@@ -1,0 +1,112 @@
+//! News of this crate that nobody is waiting for.
+
+use crate::{CrlNumber, RevocationReason, Serial};
+use dwcp_base::UnixTime;
+use std::time::Duration;
+
+/// What happened to certificates, CRLs and trust. Codes read `pki.subject.verb`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// An authority of this process issued a certificate, and its index has it on disk.
+    CertificateIssued {
+        /// The certificate's serial.
+        serial: Serial,
+        /// The end of its validity.
+        not_after: UnixTime,
+    },
+    /// An authority of this process revoked a certificate.
+    CertificateRevoked {
+        /// The certificate's serial.
+        serial: Serial,
+        /// Why.
+        reason: RevocationReason,
+    },
+    /// An authority of this process signed a CRL.
+    CrlPublished {
+        /// Its number.
+        number: CrlNumber,
+        /// How many serials it revokes.
+        revoked: usize,
+        /// When the next one must be there.
+        next_update: UnixTime,
+    },
+    /// A slot's certificate was replaced by a newer one, which is served from now on.
+    CertificateRenewed {
+        /// The slot.
+        slot: String,
+        /// The generation that serves it.
+        generation: u64,
+        /// The new certificate's serial.
+        serial: Serial,
+        /// The end of its validity.
+        not_after: UnixTime,
+    },
+    /// A renewal failed; the old certificate is still served.
+    RenewalFailed {
+        /// The slot.
+        slot: String,
+        /// The code of the error.
+        code: &'static str,
+        /// How many attempts have failed in a row.
+        attempts: u32,
+        /// How long until the next attempt.
+        retry_in: Duration,
+    },
+    /// A certificate is used beyond the time at which it should have been renewed.
+    RenewalOverdue {
+        /// The slot.
+        slot: String,
+        /// How late it is.
+        level: OverdueLevel,
+        /// The end of its validity.
+        not_after: UnixTime,
+    },
+    /// What is trusted changed: roots, CRLs or both.
+    TrustChanged {
+        /// The generation in which it holds.
+        generation: u64,
+        /// How many roots there are.
+        anchors: usize,
+        /// How many CRLs there are.
+        crls: usize,
+    },
+}
+
+/// How late a renewal is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum OverdueLevel {
+    /// 80 % of the lifetime have passed.
+    Alarm,
+    /// 90 % of the lifetime have passed.
+    Critical,
+    /// The certificate has expired.
+    Expired,
+}
+
+impl Event {
+    /// Every code, in the order of the variants.
+    pub const CODES: &'static [&'static str] = &[
+        "pki.certificate.issued",
+        "pki.certificate.revoked",
+        "pki.crl.published",
+        "pki.certificate.renewed",
+        "pki.renewal.failed",
+        "pki.renewal.overdue",
+        "pki.trust.changed",
+    ];
+
+    /// The stable name of the event.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::CertificateIssued { .. } => "pki.certificate.issued",
+            Self::CertificateRevoked { .. } => "pki.certificate.revoked",
+            Self::CrlPublished { .. } => "pki.crl.published",
+            Self::CertificateRenewed { .. } => "pki.certificate.renewed",
+            Self::RenewalFailed { .. } => "pki.renewal.failed",
+            Self::RenewalOverdue { .. } => "pki.renewal.overdue",
+            Self::TrustChanged { .. } => "pki.trust.changed",
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Who the other side is: an identity that only a successful validation makes, or a stated reason why there is none.
+
+use crate::trust::Link;
+use crate::{KeyPin, Serial, SpiffeId, SubjectName};
+use dwcp_base::UnixTime;
+use std::fmt;
+use std::sync::Arc;
+
+/// The identity that a validated certificate gives its holder.
+///
+/// Only [`TrustStore::validate`](crate::TrustStore::validate) makes one, so holding it is proof that the chain was
+/// checked under the generation it names. Cloning copies a pointer.
+///
+/// # Security
+/// The proof is of the moment it was made. Before an old identity is acted on again (a resumed session, a live
+/// connection after a revocation) it must pass [`TrustStore::recheck`](crate::TrustStore::recheck).
+#[derive(Clone)]
+pub struct PeerIdentity(Arc<Facts>);
+
+/// What the validator found; the fields are complete by construction.
+pub(crate) struct Facts {
+    pub(crate) names: Vec<SubjectName>,
+    pub(crate) spiffe_id: Option<SpiffeId>,
+    pub(crate) serial: Serial,
+    pub(crate) key_pin: KeyPin,
+    pub(crate) not_before: UnixTime,
+    pub(crate) not_after: UnixTime,
+    pub(crate) fingerprint: [u8; 32],
+    pub(crate) trust_generation: u64,
+    pub(crate) revocation: RevocationChecked,
+    /// The certificates of the path, leaf first, without the anchor.
+    pub(crate) links: Vec<Link>,
+}
+
+impl PeerIdentity {
+    pub(crate) fn new(facts: Facts) -> Self {
+        Self(Arc::new(facts))
+    }
+
+    /// The subject alternative names of the leaf, in its order.
+    pub fn names(&self) -> &[SubjectName] {
+        &self.0.names
+    }
+
+    /// The SPIFFE ID, when the leaf carries one; a certificate with a second URI beside it is never accepted.
+    pub fn spiffe_id(&self) -> Option<&SpiffeId> {
+        self.0.spiffe_id.as_ref()
+    }
+
+    /// The serial number of the leaf. Unique per issuer only.
+    pub fn serial(&self) -> Serial {
+        self.0.serial
+    }
+
+    /// SHA-256 of the leaf's public key.
+    pub fn key_pin(&self) -> KeyPin {
+        self.0.key_pin
+    }
+
+    /// The start of the leaf's life.
+    pub fn not_before(&self) -> UnixTime {
+        self.0.not_before
+    }
+
+    /// The end of the leaf's life.
+    pub fn not_after(&self) -> UnixTime {
+        self.0.not_after
+    }
+
+    /// The number of the trust generation that validated it.
+    pub fn trust_generation(&self) -> u64 {
+        self.0.trust_generation
+    }
+
+    /// SHA-256 of the whole leaf certificate. For logs and caches, never for block lists: an ECDSA signature can be
+    /// rewritten by anybody, which changes this value and neither serial nor key.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        self.0.fingerprint
+    }
+
+    /// How far revocation was checked.
+    pub fn revocation(&self) -> RevocationChecked {
+        self.0.revocation
+    }
+
+    /// One name for logs and tables: the SPIFFE ID, else the first name, else the serial number.
+    pub fn label(&self) -> String {
+        match (&self.0.spiffe_id, self.0.names.first()) {
+            (Some(id), _) => id.to_string(),
+            (None, Some(name)) => name.to_string(),
+            (None, None) => format!("serial:{}", self.0.serial),
+        }
+    }
+
+    pub(crate) fn links(&self) -> &[Link] {
+        &self.0.links
+    }
+}
+
+impl fmt::Debug for PeerIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PeerIdentity")
+            .field("label", &self.label())
+            .field("serial", &self.0.serial.to_string())
+            .field("not_after", &self.0.not_after.to_string())
+            .field("trust_generation", &self.0.trust_generation)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Two identities are equal when they come from the same certificate, whichever generation validated it.
+impl PartialEq for PeerIdentity {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.fingerprint == other.0.fingerprint
+    }
+}
+
+impl Eq for PeerIdentity {}
+
+/// How far the revocation of a validated chain was checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RevocationChecked {
+    /// A fresh CRL of its issuer covers each certificate below the anchor.
+    Covered,
+    /// At least one issuer of the chain has no CRL here, and the mode allows that.
+    NotCovered,
+    /// Revocation checking is off.
+    NotChecked,
+}
+
+/// The other side of a connection: known, or unknown for a reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// It proved possession of a certificate that was validated.
+    Identified(PeerIdentity),
+    /// It did not say who it is.
+    Anonymous(WhyAnonymous),
+}
+
+impl Peer {
+    /// One name for logs and tables: the identity's label, or `anonymous`.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Identified(identity) => identity.label(),
+            Self::Anonymous(_) => "anonymous".to_owned(),
+        }
+    }
+}
+
+impl From<PeerIdentity> for Peer {
+    fn from(identity: PeerIdentity) -> Self {
+        Self::Identified(identity)
+    }
+}
+
+/// Why a peer has no identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WhyAnonymous {
+    /// This side did not ask for a certificate.
+    NotRequested,
+    /// It was asked and sent none.
+    NoneSent,
+}
+
+impl fmt::Display for WhyAnonymous {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotRequested => "no certificate was requested",
+            Self::NoneSent => "it sent no certificate",
+        })
+    }
+}

@@ -1,0 +1,78 @@
+//! The checks on what a provider answered: nothing of it is believed.
+
+use crate::{CertificateRequest, Issued, Purpose, SlotSpec, SubjectName, TrustStore, Usage, ValidationError};
+use dwcp_base::{Blame, Coded, UnixTime};
+use std::collections::BTreeSet;
+use thiserror::Error;
+
+/// What is wrong with a certificate that a provider answered. It is never used.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum IssuedFault {
+    /// It is for another key than the one asked with.
+    #[error("the issued certificate is for another key")]
+    WrongKey,
+    /// A name that was asked for is not in it.
+    #[error("the issued certificate lacks {name}")]
+    MissingName {
+        /// The first such name.
+        name: SubjectName,
+    },
+    /// It has a name that was not asked for.
+    #[error("the issued certificate has a name that was not asked for: {}", crate::certificate::printable(&name.to_string()))]
+    ExtraName {
+        /// The first such name.
+        name: SubjectName,
+    },
+    /// Its chain does not validate against what is trusted here: wrong issuer, dates, purpose, or revoked.
+    #[error("the issued certificate does not validate")]
+    Invalid(#[source] ValidationError),
+}
+
+impl Coded for IssuedFault {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::WrongKey => "pki.issued.wrong_key",
+            Self::MissingName { .. } => "pki.issued.missing_name",
+            Self::ExtraName { .. } => "pki.issued.extra_name",
+            Self::Invalid(_) => "pki.issued.invalid",
+        }
+    }
+
+    fn blame(&self) -> Blame {
+        Blame::Peer
+    }
+}
+
+/// Checks an answer against the request it answers: same key, exactly the names, and a chain that validates now for each
+/// usage of the slot.
+pub(crate) fn check(
+    issued: &Issued,
+    request: &CertificateRequest,
+    spec: &SlotSpec,
+    trust: &TrustStore,
+    now: UnixTime,
+) -> Result<(), IssuedFault> {
+    let leaf = issued.chain.leaf();
+    if leaf.key_pin() != request.key_pin() {
+        return Err(IssuedFault::WrongKey);
+    }
+    // What the request says, not the slot: it was normalised on the way.
+    let asked: BTreeSet<&SubjectName> = request.names().iter().collect();
+    let answered: BTreeSet<&SubjectName> = leaf.names().iter().collect();
+    if let Some(name) = asked.difference(&answered).next() {
+        return Err(IssuedFault::MissingName { name: (*name).clone() });
+    }
+    if let Some(name) = answered.difference(&asked).next() {
+        return Err(IssuedFault::ExtraName { name: (*name).clone() });
+    }
+    let purposes: &[Purpose] = match spec.usage {
+        Usage::Server => &[Purpose::Server],
+        Usage::Client => &[Purpose::Client],
+        Usage::Both => &[Purpose::Server, Purpose::Client],
+    };
+    for purpose in purposes {
+        trust.validate_own(&issued.chain, *purpose, now).map_err(IssuedFault::Invalid)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,69 @@
+#![doc = include_str!("../README.md")]
+
+#[cfg(test)]
+extern crate self as dwcp_pki;
+
+mod allow_list;
+mod authority;
+mod certificate;
+mod chain;
+mod credential;
+mod crl;
+mod event;
+mod extensions;
+mod fields;
+mod identity;
+mod issued_check;
+mod key_file;
+mod key_pin;
+mod manager;
+mod manager_error;
+mod name_error;
+mod names;
+mod obtain;
+mod parse_error;
+mod pattern;
+mod pem;
+mod provider;
+mod request;
+mod schedule;
+mod serial;
+mod signature;
+mod signer;
+mod slot;
+mod spiffe;
+mod store;
+mod trust;
+mod validation;
+
+pub use allow_list::{AllowList, Denial, Grant};
+pub use authority::{
+    AllowedNames, AuthorityError, AuthorityParams, BadLifetime, CertificateAuthority, IssuancePolicy,
+    IssuedRecord, IssuedStanding, NameRule, Refusal, Revocation, RevocationReason, Revoked, UnknownReason,
+    Usage,
+};
+pub use certificate::Certificate;
+pub use chain::{CertificateChain, MAX_PRESENTED};
+pub use credential::{Credential, CredentialError};
+pub use crl::{Crl, CrlNumber};
+pub use event::{Event, OverdueLevel};
+pub use identity::{Peer, PeerIdentity, RevocationChecked, WhyAnonymous};
+pub use issued_check::IssuedFault;
+pub use key_file::{KeyFileError, private_key_pem};
+pub use key_pin::{BadKeyPin, KeyPin};
+pub use manager::{CertificateManager, NextStep, Renewed};
+pub use manager_error::ManagerError;
+pub use name_error::NameError;
+pub use names::SubjectName;
+pub use obtain::{FirstTrust, obtain};
+pub use parse_error::{Document, ParseError};
+pub use pattern::{IdentityPattern, PatternError};
+pub use provider::{BoxFuture, Cause, CertProvider, EmbeddedProvider, Issued, ProviderError};
+pub use request::{CertificateRequest, RequestError};
+pub use schedule::{Lead, RenewalSchedule};
+pub use serial::Serial;
+pub use slot::{Failure, SlotSpec, SlotState};
+pub use spiffe::{SpiffeId, TrustDomain};
+pub use store::{CertificateStore, Generation, InstallError};
+pub use trust::{RevocationIndex, RevocationMode, TrustError, TrustStore, check_server_name};
+pub use validation::{Purpose, PurposeFault, ValidationError};

@@ -1,0 +1,104 @@
+//! What a handshake costs before and after a peer is known, counted and not timed.
+
+use super::anchors::Anchors;
+use super::lab::*;
+use super::presented::Presented;
+use crate::{Certificate, Purpose, RevocationMode, TrustStore, ValidationError, signature};
+use rustls_pki_types::CertificateDer;
+
+const WEB: &str = "URI:spiffe://mesh.example/web";
+
+/// How many CRL signatures were verified meanwhile.
+fn verified<T>(work: impl FnOnce() -> T) -> (usize, T) {
+    let before = signature::CHECKS.get();
+    let result = work();
+    (signature::CHECKS.get() - before, result)
+}
+
+/// Three self-made authorities under the intermediate's name and a leaf of the first, with the real intermediate last.
+fn hostile(sub: &Party) -> Vec<CertificateDer<'static>> {
+    let fakes: Vec<Party> = (0..3).map(|_| Party::root("other").authority("sub", |_| {})).collect();
+    let leaf = fakes[0].leaf(&[WEB]);
+    let fakes = fakes.iter().map(|fake| fake.der.clone());
+    std::iter::once(leaf.der.clone()).chain(fakes).chain([sub.der.clone()]).collect()
+}
+
+#[test]
+fn at_x5_a_stranger_has_no_crl_verified_whatever_keys_it_presents() {
+    let root = Party::root("root");
+    let sub = root.authority("sub", |_| {});
+    let store = strict(&[&root], vec![root.crl(1, &[]), sub.crl(1, &[]), Party::root("sub").crl(9, &[])]);
+    let chain = hostile(&sub);
+    for purpose in [Purpose::Client, Purpose::Server, Purpose::Any] {
+        let (checks, verdict) = verified(|| store.validate(&chain, purpose, NOW));
+        assert_eq!((checks, verdict), (0, Err(ValidationError::UnknownIssuer)));
+    }
+    // Under the anchor's own name, too.
+    let bait = Party::root("root");
+    let leaf = bait.leaf(&[WEB]);
+    let (checks, verdict) = verified(|| judge(&store, &[&leaf, &bait], Purpose::Client, NOW));
+    assert_eq!((checks, verdict), (0, Err(ValidationError::UnknownIssuer)));
+}
+
+#[test]
+fn at_x5_a_crl_is_verified_once_and_not_again_for_each_connection_or_reload() {
+    let root = Party::root("root");
+    let sub = root.authority("sub", |_| {});
+    let leaf = sub.leaf(&[WEB]);
+    let (of_root, of_sub, forged) = (root.crl(1, &[]), sub.crl(1, &[]), Party::root("sub").crl(9, &[]));
+    let crls = || vec![of_root.clone(), of_sub.clone(), forged.clone()];
+    let (checks, store) = verified(|| strict(&[&root], crls()));
+    assert_eq!(checks, 1, "the root's, when the store is made");
+    let handshake = |store: &TrustStore| {
+        let (checks, verdict) = verified(|| judge(store, &[&leaf, &sub], Purpose::Client, NOW));
+        let identity = verdict.unwrap();
+        let (rechecks, again) = verified(|| store.recheck(&identity, NOW));
+        assert_eq!((rechecks, again), (0, Ok(())));
+        checks
+    };
+    assert_eq!(handshake(&store), 2, "the intermediate's key on its own CRL and on the forged one");
+    assert_eq!(handshake(&store), 0);
+    let reloaded = strict(&[&root], crls()).adopting_newer_crls(&store);
+    assert_eq!(handshake(&reloaded), 0, "the same files again");
+    let (checks, newer) =
+        verified(|| strict(&[&root], vec![of_root.clone(), sub.crl(2, &[])]).adopting_newer_crls(&reloaded));
+    assert!(checks <= 3, "a new file is verified by the reload: {checks}");
+    assert_eq!(handshake(&newer), 0, "and by no handshake");
+}
+
+#[test]
+fn at_x5_a_search_sees_the_anchors_that_the_chain_names_however_many_there_are() {
+    let root = Party::root("root 0");
+    let named = |at: usize| {
+        root.reissued(|params| {
+            let name = format!("root {at}");
+            params.distinguished_name = rcgen::DistinguishedName::new();
+            params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        })
+    };
+    let ders: Vec<CertificateDer<'static>> = (0..600).map(|at| named(at).der).collect();
+    let anchors = Anchors::new(&ders).unwrap();
+    assert_eq!(anchors.len(), 600);
+    let fakes: Vec<Party> = (0..15).map(|at| Party::root(&format!("root {at}"))).collect();
+    let leaf = fakes[0].leaf(&[WEB]);
+    let chain: Vec<CertificateDer<'static>> =
+        std::iter::once(leaf.der).chain(fakes.into_iter().map(|fake| fake.der)).collect();
+    let presented = Presented::read(&chain).unwrap();
+    assert_eq!(anchors.roots(presented.issuers()).len(), 15);
+    let store = TrustStore::new(ders, Vec::new(), RevocationMode::Off).unwrap();
+    assert_eq!(store.validate(&chain, Purpose::Client, NOW), Err(ValidationError::UnknownIssuer));
+    assert_eq!(judge(&store, &[&named(599).leaf(&[WEB])], Purpose::Client, NOW).map(|_| ()), Ok(()));
+}
+
+#[test]
+fn two_keys_and_two_certificates_of_one_name_are_all_found() {
+    let (one, two) = (Party::root("root"), Party::root("root"));
+    let renewed = one.reissued(|params| params.not_after = date(NOW.plus(DAY)));
+    let ders = [&one, &two, &renewed, &one].map(|party| party.der.clone());
+    let anchors = Anchors::new(&ders).unwrap();
+    assert_eq!(anchors.len(), 3, "a certificate that is listed twice is one anchor");
+    let name = anchors.iter().next().unwrap().name().to_vec();
+    assert_eq!(anchors.named(&name).count(), 3);
+    assert!(anchors.named(b"another").next().is_none());
+    assert_eq!(anchors.iter().next().unwrap().certificate, Certificate::from_der(&one.der).unwrap());
+}

@@ -1,0 +1,48 @@
+//! Whether a server's certificate is for the name that was asked for (RFC 9525).
+
+use crate::{Certificate, SubjectName, ValidationError};
+use rustls_pki_types::{CertificateDer, DnsName, ServerName};
+use webpki::EndEntityCert;
+
+/// Checks that a server's leaf is for `name`: a DNS name, an IP address, or a SPIFFE ID as a URI.
+///
+/// DNS names are compared without regard to case, and a certificate may have `*` as its whole left-most label, which
+/// stands for exactly one (RFC 9525 §6.3). Addresses match addresses alone, URIs are compared octet by octet and must
+/// be SPIFFE IDs. The subject's common name is never looked at.
+///
+/// # Security
+/// This says nothing about who issued the certificate; [`TrustStore::validate`](crate::TrustStore::validate) does.
+///
+/// # Errors
+/// [`ValidationError::Name`] when it is for other names, or when `name` is a wildcard, a mail address, or a URI that is
+/// no SPIFFE ID; [`ValidationError::Malformed`] when the leaf can not be read.
+pub fn check_server_name(leaf: &CertificateDer<'_>, name: &SubjectName) -> Result<(), ValidationError> {
+    let malformed = |what: String| ValidationError::Malformed { what };
+    let other = || ValidationError::Name { expected: name.to_string() };
+    match name {
+        SubjectName::Uri(uri) => {
+            name.spiffe_id().ok_or_else(other)?;
+            let certificate = Certificate::from_der(leaf).map_err(|e| malformed(e.to_string()))?;
+            let mut uris = certificate.names().iter().filter(|found| matches!(found, SubjectName::Uri(_)));
+            // X.509-SVID §2: with a second URI beside it neither is an identity.
+            match (uris.next(), uris.next()) {
+                (Some(SubjectName::Uri(found)), None) if found == uri => Ok(()),
+                _ => Err(other()),
+            }
+        }
+        SubjectName::Dns(dns) => {
+            let dns = DnsName::try_from(dns.as_str()).map_err(|_| other())?;
+            check_host(leaf, &ServerName::DnsName(dns)).map_err(malformed)?.then_some(()).ok_or_else(other)
+        }
+        SubjectName::Ip(address) => {
+            let address = ServerName::IpAddress((*address).into());
+            check_host(leaf, &address).map_err(malformed)?.then_some(()).ok_or_else(other)
+        }
+        SubjectName::Email(_) => Err(other()),
+    }
+}
+
+fn check_host(leaf: &CertificateDer<'_>, name: &ServerName<'_>) -> Result<bool, String> {
+    let certificate = EndEntityCert::try_from(leaf).map_err(|e| e.to_string())?;
+    Ok(certificate.verify_is_valid_for_subject_name(name).is_ok())
+}

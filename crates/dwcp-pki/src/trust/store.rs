@@ -1,0 +1,200 @@
+//! The trust store: an immutable snapshot of anchors, CRLs and block list that chains are judged against.
+
+use super::anchors::Anchors;
+use super::crl_entry::CrlEntry;
+use super::path::{self, AnchorDates, CrlRule, Rules};
+use super::presented::Presented;
+use super::revocation::{RevocationIndex, RevocationMode};
+use super::trust_error::TrustError;
+use crate::{Certificate, CertificateChain, Crl, KeyPin, PeerIdentity, Purpose, ValidationError};
+use dwcp_base::UnixTime;
+use rustls_pki_types::CertificateDer;
+use std::fmt;
+use std::sync::Arc;
+
+/// What this side trusts: anchors, CRLs, blocked keys, and how strictly revocation is taken. Immutable; a clone is a
+/// handful of pointers.
+///
+/// # Security
+/// Nothing is trusted that is not listed: there is no system store behind it. With [`RevocationMode::Required`] an
+/// issuer without a fresh CRL has all its chains refused, and so has every issuer when there is no CRL at all.
+///
+/// Anchors are not bound to trust domains or to any other names: each anchor, and each authority below one, can issue
+/// every name, SPIFFE IDs of every trust domain included, except where name constraints in its own certificate or in one
+/// of the path forbid it (RFC 5280 §4.2.1.10; a constraint on URIs refuses every URI). So a store should hold the anchors
+/// of one trust domain alone. Where two must be served, give each its own store and listener, with an allow list that names
+/// the one trust domain: in one store the authority of a partner could mint the names of your own.
+#[derive(Clone)]
+pub struct TrustStore {
+    pub(super) anchors: Arc<Anchors>,
+    pub(super) index: Arc<RevocationIndex>,
+    pub(super) mode: RevocationMode,
+    generation: u64,
+}
+
+impl TrustStore {
+    /// A store of these anchors and CRLs, generation 0. At most 4096 anchors and 1024 CRLs; duplicates are dropped.
+    ///
+    /// An anchor outside its validity is taken in and refused when a chain leads to it, since time passes.
+    ///
+    /// # Errors
+    /// [`TrustError`] when there is no anchor, when one is no certificate of an authority, and when a CRL is of a kind
+    /// that can not be looked up (version 1, delta, indirect, without number or nextUpdate).
+    pub fn new(
+        anchors: Vec<CertificateDer<'static>>,
+        crls: Vec<Crl>,
+        mode: RevocationMode,
+    ) -> Result<Self, TrustError> {
+        if anchors.len() > MAX_ANCHORS || crls.len() > MAX_CRLS {
+            return Err(TrustError::TooMany);
+        }
+        let anchors = Anchors::new(&anchors)?;
+        let entries: Vec<_> =
+            crls.into_iter().map(|crl| CrlEntry::new(crl).map(Arc::new)).collect::<Result<_, _>>()?;
+        let index = RevocationIndex::new(entries);
+        confirm(&anchors, &index);
+        Ok(Self { anchors: Arc::new(anchors), index: Arc::new(index), mode, generation: 0 })
+    }
+
+    /// The same store under another generation number.
+    #[must_use]
+    pub fn with_generation(mut self, generation: u64) -> Self {
+        self.generation = generation;
+        self
+    }
+
+    /// The same store that refuses these keys besides, whoever certified them.
+    #[must_use]
+    pub fn with_blocked_keys(mut self, keys: impl IntoIterator<Item = KeyPin>) -> Self {
+        let mut index = (*self.index).clone();
+        index.block(keys);
+        self.index = Arc::new(index);
+        self
+    }
+
+    /// The same store with what `earlier` knew of revocation besides: an old CRL put back in place, or one that is missing
+    /// now, does not bring revoked certificates back.
+    ///
+    /// A CRL of `earlier` is kept until this store has one as new of the same issuer key and scope. Where no path has
+    /// shown the signer of either yet, the same issuer name is enough, unless an older one stands beside it. Of more than 1024 CRLs in all, those of `earlier` go
+    /// that lapse first. Blocked keys are not taken over: the list is the caller's.
+    #[must_use]
+    pub fn adopting_newer_crls(mut self, earlier: &Self) -> Self {
+        let mut index = (*self.index).clone();
+        index.adopt(&earlier.index, MAX_CRLS);
+        confirm(&self.anchors, &index);
+        self.index = Arc::new(index);
+        self
+    }
+
+    /// The generation number; identities made here carry it.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// How strictly revocation is taken.
+    pub fn mode(&self) -> RevocationMode {
+        self.mode
+    }
+
+    /// The anchors' certificates.
+    pub fn anchors(&self) -> impl Iterator<Item = &Certificate> {
+        self.anchors.iter().map(|anchor| &anchor.certificate)
+    }
+
+    /// The CRLs, superseded ones included.
+    pub fn crls(&self) -> impl Iterator<Item = &Crl> {
+        self.index.crls()
+    }
+
+    /// What is revoked.
+    pub fn revocation(&self) -> &RevocationIndex {
+        &self.index
+    }
+
+    /// The earliest nextUpdate among the CRLs that anchors signed and that are not superseded; `None` without any.
+    pub fn crl_expiry(&self) -> Option<UnixTime> {
+        self.anchors
+            .iter()
+            .flat_map(|anchor| self.index.current(anchor.name(), &anchor.pin))
+            .map(|entry| entry.crl().next_update())
+            .min()
+    }
+
+    /// Judges a presented chain, leaf first, for a purpose at a time.
+    ///
+    /// The other certificates may come in any order, with or without the anchor; those that lead nowhere are ignored.
+    /// RFC 5280 §6 with these rules on top: at most [`MAX_PRESENTED`](crate::MAX_PRESENTED) certificates, and
+    /// after the leaf at most four of one subject; the leaf is no authority, names its
+    /// purpose in its extended key usage and does not claim any usage; an issuer whose key usage leaves out
+    /// keyCertSign (or cRLSign, for its CRL) is none; the anchor is within its validity; a SPIFFE certificate has one
+    /// URI; a client certificate has no wildcard.
+    ///
+    /// # Errors
+    /// [`ValidationError`], one variant a rule. When a revoked certificate is on the path, that is the verdict, also
+    /// when it has expired since or the CRL is stale.
+    pub fn validate(
+        &self,
+        chain: &[CertificateDer<'_>],
+        purpose: Purpose,
+        now: UnixTime,
+    ) -> Result<PeerIdentity, ValidationError> {
+        path::judge(
+            self,
+            chain,
+            purpose,
+            &Rules { at: now, anchors: AnchorDates::Enforced, crls: CrlRule::ByMode },
+        )
+    }
+
+    /// Judges a chain as [`validate`](Self::validate) does, except that CRLs may be missing or stale: for this side's own
+    /// fresh certificate, whose renewal must not wait for a CRL.
+    ///
+    /// # Errors
+    /// As [`validate`](Self::validate), without the variants about CRLs: what is listed is refused, however old
+    /// the list.
+    pub fn validate_own(
+        &self,
+        chain: &CertificateChain,
+        purpose: Purpose,
+        now: UnixTime,
+    ) -> Result<PeerIdentity, ValidationError> {
+        let rules = Rules { at: now, anchors: AnchorDates::Enforced, crls: CrlRule::KnownOnly };
+        path::judge(self, &chain.ders(), purpose, &rules)
+    }
+
+    /// Whether a chain leads to an anchor at all, whatever the time and whatever was revoked: the test that own
+    /// certificate and trust belong together.
+    ///
+    /// # Errors
+    /// As [`validate`](Self::validate), without dates and revocation.
+    pub fn covers(&self, chain: &CertificateChain) -> Result<(), ValidationError> {
+        let ders = chain.ders();
+        let at = Presented::read(&ders)?.common_moment();
+        let rules = Rules { at, anchors: AnchorDates::Ignored, crls: CrlRule::Ignored };
+        path::judge(self, &ders, Purpose::Any, &rules).map(|_| ())
+    }
+}
+
+impl fmt::Debug for TrustStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrustStore")
+            .field("generation", &self.generation)
+            .field("anchors", &self.anchors.len())
+            .field("mode", &self.mode)
+            .field("revocation", &self.index)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Which CRLs the anchors signed is found out once, so that no handshake has to.
+fn confirm(anchors: &Anchors, index: &RevocationIndex) {
+    for anchor in anchors.iter() {
+        for entry in index.named(anchor.name()) {
+            entry.confirm_signer(&anchor.key, &anchor.pin);
+        }
+    }
+}
+
+pub(super) const MAX_ANCHORS: usize = 4096;
+pub(super) const MAX_CRLS: usize = 1024;

@@ -1,0 +1,12 @@
+#![doc = include_str!("../README.md")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod capture;
+pub mod hostile;
+mod lab;
+mod peer;
+
+pub use capture::Capture;
+pub use dwcp_base::ManualClock;
+pub use lab::{Files, Lab};
+pub use peer::{peer, skipped};
