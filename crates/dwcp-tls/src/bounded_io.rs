@@ -1,0 +1,127 @@
+//! Counts what arrives before the handshake is done, and stops reading when it is too much.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// A transport that reads at most so many bytes until [`lift`](Self::lift) is called; afterwards the count costs one
+/// comparison per read.
+///
+/// rustls alone would buffer a handshake message of 64 KiB for anybody who sends its header.
+#[derive(Debug)]
+pub(crate) struct BoundedIo<IO> {
+    io: IO,
+    limit: usize,
+    left: usize,
+}
+
+/// The peer sent more than a handshake can need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("more than {limit} bytes arrived before the handshake was done")]
+pub(crate) struct TooMuch {
+    pub(crate) limit: usize,
+}
+
+impl<IO> BoundedIo<IO> {
+    pub(crate) fn new(io: IO, limit: usize) -> Self {
+        Self { io, limit, left: limit }
+    }
+
+    /// Allows `limit` bytes in all, those that were read already included.
+    pub(crate) fn raise_to(&mut self, limit: usize) {
+        self.left = self.left.saturating_add(limit.saturating_sub(self.limit));
+        self.limit = limit;
+    }
+
+    /// Ends the counting.
+    pub(crate) fn lift(&mut self) {
+        self.limit = usize::MAX;
+        self.left = usize::MAX;
+    }
+
+    pub(crate) fn get_ref(&self) -> &IO {
+        &self.io
+    }
+
+    pub(crate) fn into_inner(self) -> IO {
+        self.io
+    }
+}
+
+impl<IO: AsyncRead + Unpin> AsyncRead for BoundedIo<IO> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.left == usize::MAX {
+            return Pin::new(&mut self.io).poll_read(cx, buf);
+        }
+        if self.left == 0 {
+            return Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                TooMuch { limit: self.limit },
+            )));
+        }
+        let room = buf.remaining().min(self.left);
+        let mut window = ReadBuf::new(buf.initialize_unfilled_to(room));
+        let polled = Pin::new(&mut self.io).poll_read(cx, &mut window);
+        let read = window.filled().len();
+        buf.advance(read);
+        self.left -= read;
+        polled
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> AsyncWrite for BoundedIo<IO> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    #[tokio::test]
+    async fn reading_stops_at_the_limit_until_it_is_raised_and_lifted() {
+        let (mut far, near) = tokio::io::duplex(64);
+        far.write_all(&[7; 20]).await.unwrap();
+        let mut bounded = BoundedIo::new(near, 5);
+        let mut buffer = [0; 32];
+        assert_eq!(bounded.read(&mut buffer).await.unwrap(), 5);
+        let refused = bounded.read(&mut buffer).await.unwrap_err();
+        let inner = refused.get_ref().and_then(|inner| inner.downcast_ref::<TooMuch>());
+        assert_eq!(inner, Some(&TooMuch { limit: 5 }));
+        bounded.raise_to(8);
+        assert_eq!(bounded.read(&mut buffer).await.unwrap(), 3);
+        assert!(bounded.read(&mut buffer).await.is_err());
+        bounded.lift();
+        assert_eq!(bounded.read(&mut buffer).await.unwrap(), 12);
+        drop(far);
+        assert_eq!(bounded.read(&mut buffer).await.unwrap(), 0, "the end of the stream is still the end");
+    }
+}

@@ -1,0 +1,266 @@
+//! The server side: accepts connections under the newest generation.
+
+use crate::bounded_io::BoundedIo;
+use crate::clock::EngineClock;
+use crate::error::TlsError;
+use crate::facts::{HandshakeState, Resumption};
+use crate::farewell;
+use crate::hello::ClientHello;
+use crate::judge::Judge;
+use crate::manager::Shared;
+use crate::offer::{Serve, judge_offer};
+use crate::refusal::{RefusalSlot, claimed};
+use crate::session::TlsSession;
+use crate::settings::{
+    ClientAuth, LARGEST_CLIENT_HELLO, LARGEST_HANDSHAKE, LONGEST_DEADLINE, ServerSettings, Tickets,
+    check_protocols,
+};
+use crate::settle::Settling;
+use crate::signing::resolver;
+use crate::tickets::RollingTickets;
+use crate::verify_client::ClientVerifier;
+use arc_swap::ArcSwap;
+use dwcp_crypto::CryptoError;
+use dwcp_pki::{Generation, Peer, Purpose, WhyAnonymous};
+use rustls::pki_types::CertificateDer;
+use rustls::server::{Acceptor, NoServerSessionStorage};
+use rustls::{Error, ServerConfig, version::TLS13};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::{LazyConfigAcceptor, TlsStream};
+
+/// A server side that follows its certificate store. Clones share everything.
+///
+/// # Memory
+/// A session holds about 9 KiB after its handshake and 28 KiB once records of full size went both ways, plus at most 64 KiB
+/// of output that its peer does not read. A handshake reads at most 24 KiB.
+#[derive(Clone)]
+pub struct TlsContext {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    settings: ServerSettings,
+    active: ArcSwap<Active>,
+    building: Mutex<()>,
+}
+
+/// One generation, ready to serve.
+struct Active {
+    judge: Judge,
+    config: Arc<ServerConfig>,
+    /// The same with no application protocol on offer.
+    config_for_strangers: Arc<ServerConfig>,
+    ticketer: Arc<RollingTickets>,
+}
+
+impl TlsContext {
+    pub(crate) fn new(shared: Arc<Shared>, settings: ServerSettings) -> Result<Self, TlsError> {
+        check_protocols(&settings.alpn)?;
+        let active = Active::build(&shared, &settings, None)?;
+        let active = ArcSwap::from_pointee(active);
+        Ok(Self { inner: Arc::new(Inner { shared, settings, active, building: Mutex::new(()) }) })
+    }
+
+    /// Shakes hands with a client on `io`, all of it within `deadline` ([`HANDSHAKE_DEADLINE`](crate::HANDSHAKE_DEADLINE)
+    /// is the default of the stack, an hour the longest that is waited).
+    ///
+    /// At most [`LARGEST_CLIENT_HELLO`] bytes are read before the ClientHello is whole and [`LARGEST_HANDSHAKE`] before the
+    /// client is known. A resumed session's certificates are judged again, as of now.
+    ///
+    /// # Errors
+    /// [`TlsError`]; the client has been told by the fitting alert, and given up to 250 ms to read it. TLS 1.3 has no alert for
+    /// [`TlsError::ResumptionRefused`], nor for a peer that a change of trust overtook in its handshake: their connection ends
+    /// without close_notify, which they read as truncation.
+    pub async fn accept<IO>(&self, io: IO, deadline: Duration) -> Result<TlsSession<IO>, TlsError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        let started = self.inner.shared.clock.tick();
+        let deadline = deadline.min(LONGEST_DEADLINE);
+        let end = Instant::now() + deadline;
+        let late = |state| TlsError::Timeout { deadline, state };
+
+        let state = HandshakeState::AwaitingHello;
+        let bounded = BoundedIo::new(io, LARGEST_CLIENT_HELLO);
+        let mut acceptor = LazyConfigAcceptor::new(Acceptor::default(), bounded);
+        let mut start = match timeout_at(end, &mut acceptor).await.map_err(|_| late(state))? {
+            Ok(start) => start,
+            Err(error) => {
+                if let Some(io) = acceptor.take_io() {
+                    farewell::linger(io).await;
+                }
+                return Err(TlsError::from_handshake(error, state, None));
+            }
+        };
+        let state = HandshakeState::Negotiating;
+        // Only now: the newest generation is the one that answers this ClientHello.
+        let active = self.inner.current()?;
+        let offered = start.client_hello();
+        let hello = ClientHello::read(&offered);
+        let config = match judge_offer(&self.inner.settings, active.judge.generation.credential(), &offered) {
+            Ok(Serve::AsOurs) => &active.config,
+            Ok(Serve::AsStranger) => &active.config_for_strangers,
+            Err(unserved) => {
+                farewell::refuse(start.io, unserved.alert()).await;
+                return Err(unserved.into());
+            }
+        };
+        start.io.raise_to(LARGEST_HANDSHAKE);
+        let refusal = RefusalSlot::default();
+        let accept = start.into_stream(Arc::clone(config)).into_fallible();
+        let stream = match timeout_at(end, refusal.watch(accept)).await.map_err(|_| late(state))? {
+            Ok(stream) => stream,
+            Err((error, io)) => {
+                farewell::linger(io).await;
+                return Err(TlsError::from_handshake(error, state, refusal.take()));
+            }
+        };
+        // The world may have changed while the two shook hands: judge by what the store holds now.
+        let judge = self.inner.shared.judge();
+        let settling = Settling {
+            clock: &*self.inner.shared.clock,
+            started,
+            server_name: hello.server_name().map(str::to_owned),
+            hello: Some(hello),
+            alpn_offered: &self.inner.settings.alpn,
+            without_alpn: self.inner.settings.without_alpn,
+            generation: judge.generation.number(),
+        };
+        let client_auth = self.inner.settings.client_auth;
+        settling
+            .settle(TlsStream::from(stream), |chain, resumed| {
+                judge_client(&judge, client_auth, chain, resumed)
+            })
+            .await
+    }
+
+    /// Builds the configuration of the store's newest generation now rather than with the next client; returns its number.
+    ///
+    /// Ticket keys that ended are wiped here as they are in a handshake: call it now and then where no client may come for
+    /// long.
+    ///
+    /// # Errors
+    /// As [`TlsManager::server`](crate::TlsManager::server); the next client would be refused for the same reason.
+    pub fn prepare(&self) -> Result<u64, TlsError> {
+        let active = self.inner.current()?;
+        active.ticketer.roll().map_err(no_keys)?;
+        Ok(active.judge.generation.number())
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> &ServerSettings {
+        &self.inner.settings
+    }
+}
+
+fn judge_client(
+    judge: &Judge,
+    client_auth: ClientAuth,
+    chain: &[CertificateDer<'_>],
+    resumed: Resumption,
+) -> Result<Peer, TlsError> {
+    let Some(leaf) = chain.first() else {
+        return match client_auth {
+            ClientAuth::Optional => Ok(Peer::Anonymous(WhyAnonymous::NoneSent)),
+            ClientAuth::Required => Err(TlsError::CertificateMissing),
+        };
+    };
+    match (judge.chain(chain, Purpose::Client), resumed) {
+        (Ok(identity), _) => Ok(Peer::Identified(identity)),
+        (Err(error), Resumption::Resumed) => Err(TlsError::ResumptionRefused { error, peer: claimed(leaf) }),
+        (Err(error), Resumption::Full) => Err(TlsError::Certificate { error, claimed: claimed(leaf) }),
+    }
+}
+
+impl Inner {
+    /// The newest generation's configuration. As long as nothing changed this takes no lock.
+    fn current(&self) -> Result<Arc<Active>, TlsError> {
+        let active = self.active.load();
+        if active.judge.generation.number() >= self.shared.store.number() {
+            return Ok(Arc::clone(&active));
+        }
+        let _one_builder = self.building.lock().unwrap_or_else(PoisonError::into_inner);
+        let active = self.active.load_full();
+        if active.judge.generation.number() >= self.shared.store.number() {
+            return Ok(active);
+        }
+        // When this fails nobody is served: the old generation may trust what the new one does not.
+        let built = Arc::new(Active::build(&self.shared, &self.settings, Some(&active))?);
+        self.active.store(Arc::clone(&built));
+        Ok(built)
+    }
+}
+
+impl Active {
+    fn build(shared: &Shared, settings: &ServerSettings, before: Option<&Self>) -> Result<Self, TlsError> {
+        let judge = shared.judge();
+        let ticketer = match before {
+            // A CRL alone ends no session that it does not name: those are found when their peer is judged again.
+            Some(before) if same_but_for_crls(&before.judge.generation, &judge.generation) => {
+                Arc::clone(&before.ticketer)
+            }
+            _ => Arc::new(RollingTickets::fresh(Arc::clone(&shared.clock)).map_err(no_keys)?),
+        };
+        let verifier = ClientVerifier {
+            judge: judge.clone(),
+            client_auth: settings.client_auth,
+            provider: Arc::clone(&shared.provider),
+        };
+        let mut config = ServerConfig::builder_with_provider(Arc::clone(&shared.provider))
+            .with_protocol_versions(&[&TLS13])
+            .map_err(TlsError::Engine)?
+            .with_client_cert_verifier(Arc::new(verifier))
+            .with_cert_resolver(resolver(judge.generation.credential()));
+        // The order of the policy is the server's to keep; a client's order is a wish.
+        config.ignore_client_order = true;
+        config.alpn_protocols.clone_from(&settings.alpn);
+        config.time_provider = Arc::new(EngineClock(Arc::clone(&shared.clock)));
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        match settings.tickets {
+            Tickets::Stateless => {
+                config.ticketer = Arc::<RollingTickets>::clone(&ticketer);
+                config.send_tls13_tickets = TICKETS;
+                config.max_tls13_tickets = MOST_TICKETS;
+            }
+            Tickets::Off => config.send_tls13_tickets = 0,
+        }
+        tracing::debug!(generation = judge.generation.number(), "server configuration built");
+        let mut config_for_strangers = config.clone();
+        config_for_strangers.alpn_protocols.clear();
+        Ok(Self {
+            judge,
+            config: Arc::new(config),
+            config_for_strangers: Arc::new(config_for_strangers),
+            ticketer,
+        })
+    }
+}
+
+/// Fresh ticket keys fail for want of randomness alone.
+fn no_keys(_: CryptoError) -> TlsError {
+    TlsError::Engine(Error::FailedToGetRandomBytes)
+}
+
+fn same_but_for_crls(before: &Generation, after: &Generation) -> bool {
+    let anchors = |generation: &Generation| -> Vec<_> {
+        generation.trust().anchors().map(|anchor| anchor.fingerprint()).collect()
+    };
+    Arc::ptr_eq(before.credential(), after.credential()) && anchors(before) == anchors(after)
+}
+
+impl fmt::Debug for TlsContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsContext").field("settings", &self.inner.settings).finish_non_exhaustive()
+    }
+}
+
+/// Tickets sent after a handshake: one to come back with, one for when that got lost.
+const TICKETS: usize = 2;
+
+/// The most tickets a client is given when it asks for more (RFC 9149).
+const MOST_TICKETS: usize = 8;

@@ -1,0 +1,254 @@
+//! Why a handshake or a session failed, sorted by who is to blame.
+
+use crate::alert::Alert;
+use crate::facts::HandshakeState;
+use crate::policy::PolicyError;
+use dwcp_base::{Blame, Coded};
+use dwcp_pki::{Denial, ValidationError};
+use std::io;
+use std::time::Duration;
+use thiserror::Error;
+
+/// Why there is no session, or why one broke.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// The deadline passed before the handshake was done.
+    #[error("the handshake was not done within {deadline:?} ({state})")]
+    Timeout {
+        /// The deadline that was given.
+        deadline: Duration,
+        /// How far it got.
+        state: HandshakeState,
+    },
+    /// The peer sent more than a handshake can need.
+    #[error("more than {limit} bytes arrived before the handshake was done")]
+    Oversized {
+        /// The bound that was reached, in bytes.
+        limit: usize,
+    },
+    /// A client showed no certificate where one is required.
+    #[error("the client showed no certificate, and one is required")]
+    CertificateMissing,
+    /// The peer's certificate was refused; the source says by which rule.
+    #[error("the peer's certificate was refused ({claimed})")]
+    Certificate {
+        /// The rule that refused it.
+        #[source]
+        error: ValidationError,
+        /// Serial number and name as the certificate claims them: unproven, at most 256 bytes.
+        claimed: String,
+    },
+    /// The server proved who it is, and it is none of those that were expected.
+    #[error("the server is {peer}, which was not expected")]
+    Unexpected {
+        /// What the list of patterns said.
+        #[source]
+        denial: Denial,
+        /// The label of the identity that was proven.
+        peer: String,
+    },
+    /// The peer showed a certificate whose key it does not hold.
+    #[error("the peer did not prove that it holds the key of its certificate")]
+    KeyUnproven,
+    /// A session was resumed for a peer that would no longer be accepted; it was closed at once.
+    #[error("the resumed session of {peer} was refused")]
+    ResumptionRefused {
+        /// The rule that refuses the peer today.
+        #[source]
+        error: ValidationError,
+        /// Serial number and name as the certificate claims them, at most 256 bytes.
+        peer: String,
+    },
+    /// The peer speaks no TLS 1.3.
+    #[error("the peer offers nothing newer than TLS 1.2")]
+    WeakProtocol,
+    /// No suite, group or signature scheme is acceptable to both sides.
+    #[error("the peer offers no suite, group or signature scheme that is acceptable here")]
+    NothingInCommon(#[source] rustls::Error),
+    /// No application protocol is spoken by both sides, and one is required.
+    #[error("no application protocol is spoken by both sides")]
+    NoApplicationProtocol,
+    /// A client asked for a name that the certificate does not bear; see [`UnknownName`](crate::UnknownName).
+    #[error("the client asked for {asked}, which is no name of this side")]
+    UnknownName {
+        /// What it asked for: a DNS name of at most 253 bytes, lower case.
+        asked: String,
+    },
+    /// The peer broke the protocol.
+    #[error("the peer broke the protocol")]
+    Violation(#[source] rustls::Error),
+    /// The peer ended it with a fatal alert.
+    #[error("the peer sent the alert {0}")]
+    PeerAlert(Alert),
+    /// The peer closed the connection in the middle of the handshake.
+    #[error("the connection was closed during the handshake ({0})")]
+    PeerClosed(HandshakeState),
+    /// The connection ended without close_notify, so that what was read may not be all that was sent (RFC 9846 §6.1).
+    #[error("the connection ended without close_notify: the data may be truncated")]
+    Truncated,
+    /// The transport failed.
+    #[error("the transport failed")]
+    Transport(#[source] io::Error),
+    /// What this side was told to offer can not be used.
+    #[error("the policy can not be used")]
+    Policy(#[from] PolicyError),
+    /// The name of the expected server can not be one.
+    #[error("{0} can not be the name of a server")]
+    ServerName(String),
+    /// An application protocol to offer has no name, or one of more than 255 bytes, or there are more than 16 (RFC 7301 §3.1).
+    #[error("application protocols are 1 to 16 names of 1 to 255 bytes")]
+    Protocols,
+    /// The engine refused what it was configured with, or had no randomness.
+    #[error("the TLS engine failed")]
+    Engine(#[source] rustls::Error),
+}
+
+impl TlsError {
+    /// Every value of [`reason`](Self::reason), for registering metrics.
+    pub const REASONS: &[&str] = &[
+        "timeout",
+        "oversized",
+        "certificate_missing",
+        "certificate_revoked",
+        "certificate_expired",
+        "certificate_not_yet_valid",
+        "certificate_unknown_issuer",
+        "certificate_wrong_purpose",
+        "certificate_wrong_name",
+        "certificate_malformed",
+        "certificate_status_unknown",
+        "server_unexpected",
+        "key_unproven",
+        "resumption_refused",
+        "weak_protocol",
+        "nothing_in_common",
+        "no_application_protocol",
+        "unknown_name",
+        "violation",
+        "peer_alert",
+        "peer_closed",
+        "truncated",
+        "transport",
+        "configuration",
+        "engine",
+    ];
+
+    /// A short static label for `dwcp_tls_handshake_failures_total{reason}`; always one of [`REASONS`](Self::REASONS).
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Timeout { .. } => "timeout",
+            Self::Oversized { .. } => "oversized",
+            Self::CertificateMissing => "certificate_missing",
+            Self::Certificate { error, .. } => rule(error).0,
+            Self::Unexpected { .. } => "server_unexpected",
+            Self::KeyUnproven => "key_unproven",
+            Self::ResumptionRefused { .. } => "resumption_refused",
+            Self::WeakProtocol => "weak_protocol",
+            Self::NothingInCommon(_) => "nothing_in_common",
+            Self::NoApplicationProtocol => "no_application_protocol",
+            Self::UnknownName { .. } => "unknown_name",
+            Self::Violation(_) => "violation",
+            Self::PeerAlert(_) => "peer_alert",
+            Self::PeerClosed(_) => "peer_closed",
+            Self::Truncated => "truncated",
+            Self::Transport(_) => "transport",
+            Self::Policy(_) | Self::ServerName(_) | Self::Protocols => "configuration",
+            Self::Engine(_) => "engine",
+        }
+    }
+
+    /// The rule that refused the peer's certificate, now or at a resumption.
+    pub fn validation(&self) -> Option<&ValidationError> {
+        match self {
+            Self::Certificate { error, .. } | Self::ResumptionRefused { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+
+    /// The peer showed a certificate, or proved to be somebody, that is not acceptable: a failed verification rather than
+    /// a failed conversation.
+    pub fn is_verification_failure(&self) -> bool {
+        matches!(
+            self,
+            Self::CertificateMissing
+                | Self::Certificate { .. }
+                | Self::Unexpected { .. }
+                | Self::KeyUnproven
+                | Self::ResumptionRefused { .. }
+        )
+    }
+}
+
+impl Coded for TlsError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Timeout { .. } => "tls.handshake.timeout",
+            Self::Oversized { .. } => "tls.handshake.oversized",
+            Self::CertificateMissing => "tls.certificate.missing",
+            Self::Certificate { error, .. } => rule(error).1,
+            Self::Unexpected { .. } => "tls.certificate.unexpected",
+            Self::KeyUnproven => "tls.certificate.unproven",
+            Self::ResumptionRefused { .. } => "tls.resumption.refused",
+            Self::WeakProtocol => "tls.protocol.weak",
+            Self::NothingInCommon(_) => "tls.protocol.incompatible",
+            Self::NoApplicationProtocol => "tls.protocol.unspoken",
+            Self::UnknownName { .. } => "tls.name.unknown",
+            Self::Violation(_) => "tls.protocol.violated",
+            Self::PeerAlert(alert) => alert.code(),
+            Self::PeerClosed(_) => "tls.peer.closed",
+            Self::Truncated => "tls.peer.truncated",
+            Self::Transport(_) => "tls.transport.failed",
+            Self::Policy(error) => error.code(),
+            Self::ServerName(_) => "tls.config.name",
+            Self::Protocols => "tls.config.alpn",
+            Self::Engine(_) => "tls.engine.failed",
+        }
+    }
+
+    /// The peer's for what it sent or showed; ours for policy, engine and stale trust; the network's for silence and
+    /// resets, since a peer that is cut off looks no different from one that stalls.
+    fn blame(&self) -> Blame {
+        match self {
+            Self::Timeout { .. } | Self::PeerClosed(_) | Self::Truncated | Self::Transport(_) => {
+                Blame::Network
+            }
+            Self::Certificate { error, .. } | Self::ResumptionRefused { error, .. } => error.blame(),
+            Self::PeerAlert(alert) => alert.blame(),
+            Self::Policy(_) | Self::ServerName(_) | Self::Protocols | Self::Engine(_) => Blame::Local,
+            Self::Oversized { .. }
+            | Self::CertificateMissing
+            | Self::Unexpected { .. }
+            | Self::KeyUnproven
+            | Self::WeakProtocol
+            | Self::NothingInCommon(_)
+            | Self::NoApplicationProtocol
+            | Self::UnknownName { .. }
+            | Self::Violation(_) => Blame::Peer,
+        }
+    }
+}
+
+/// Label and code of a refused certificate.
+fn rule(error: &ValidationError) -> (&'static str, &'static str) {
+    match error {
+        ValidationError::Revoked { .. } | ValidationError::KeyRevoked { .. } => {
+            ("certificate_revoked", "tls.certificate.revoked")
+        }
+        ValidationError::Expired { .. } => ("certificate_expired", "tls.certificate.expired"),
+        ValidationError::NotYetValid { .. } => ("certificate_not_yet_valid", "tls.certificate.not_yet_valid"),
+        ValidationError::UnknownIssuer | ValidationError::AnchorExpired => {
+            ("certificate_unknown_issuer", "tls.certificate.unknown_issuer")
+        }
+        ValidationError::Purpose { .. } => ("certificate_wrong_purpose", "tls.certificate.wrong_purpose"),
+        ValidationError::Names { .. } | ValidationError::Name { .. } | ValidationError::NameConstraint => {
+            ("certificate_wrong_name", "tls.certificate.wrong_name")
+        }
+        ValidationError::CrlMissing { .. }
+        | ValidationError::CrlStale { .. }
+        | ValidationError::CrlEarly { .. }
+        | ValidationError::CrlUntrusted => ("certificate_status_unknown", "tls.certificate.status_unknown"),
+        ValidationError::Empty => ("certificate_missing", "tls.certificate.missing"),
+        _ => ("certificate_malformed", "tls.certificate.malformed"),
+    }
+}

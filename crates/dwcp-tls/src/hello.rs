@@ -1,0 +1,40 @@
+//! What a client offered, as the server read it before it chose anything.
+
+use crate::group::Group;
+
+/// The offer of a client (RFC 9846 §4.1.2): everything in it is unauthenticated and chosen by the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientHello {
+    server_name: Option<String>,
+    alpn: Vec<Vec<u8>>,
+    groups: Vec<Group>,
+}
+
+impl ClientHello {
+    /// The DNS name that was asked for (RFC 6066 §3), lower case, at most 253 bytes.
+    pub fn server_name(&self) -> Option<&str> {
+        self.server_name.as_deref()
+    }
+
+    /// The application protocols on offer (RFC 7301), most preferred first; the first [`MOST_PROTOCOLS`] of them.
+    pub fn alpn(&self) -> &[Vec<u8>] {
+        &self.alpn
+    }
+
+    /// Those groups of the offer that are known here, most preferred first.
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+
+    pub(crate) fn read(hello: &rustls::server::ClientHello<'_>) -> Self {
+        let alpn = hello.alpn().into_iter().flatten().take(MOST_PROTOCOLS).map(<[u8]>::to_vec).collect();
+        let offered = hello.named_groups().unwrap_or_default();
+        let groups = Group::ALL.into_iter().filter(|group| offered.contains(&group.named()));
+        let mut groups: Vec<_> = groups.collect();
+        groups.sort_by_key(|group| offered.iter().position(|named| *named == group.named()));
+        Self { server_name: hello.server_name().map(str::to_ascii_lowercase), alpn, groups }
+    }
+}
+
+/// How many application protocols of an offer are kept: enough for any honest client.
+pub const MOST_PROTOCOLS: usize = 16;

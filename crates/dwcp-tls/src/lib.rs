@@ -1,0 +1,52 @@
+#![doc = include_str!("../README.md")]
+
+mod alert;
+mod bounded_io;
+mod capabilities;
+mod clock;
+mod connector;
+mod context;
+mod error;
+mod expected;
+mod facts;
+mod failure;
+mod farewell;
+mod group;
+mod hello;
+mod hybrid;
+mod judge;
+mod manager;
+mod offer;
+mod policy;
+mod provider;
+mod refusal;
+mod session;
+mod settings;
+mod settle;
+mod signing;
+mod suite;
+mod ticket_key;
+mod tickets;
+mod verify_client;
+mod verify_server;
+
+pub use alert::Alert;
+pub use capabilities::{Capabilities, ciphers};
+pub use connector::TlsConnector;
+pub use context::TlsContext;
+pub use error::TlsError;
+pub use expected::ExpectedServer;
+pub use facts::{HandshakeFacts, HandshakeState, Resumption};
+pub use group::{Group, PostQuantum};
+pub use hello::{ClientHello, MOST_PROTOCOLS};
+pub use manager::TlsManager;
+pub use policy::{PolicyError, TlsPolicy};
+pub use session::TlsSession;
+pub use settings::{
+    ClientAuth, ClientIdentity, ClientSettings, HANDSHAKE_DEADLINE, LARGEST_CLIENT_HELLO, LARGEST_HANDSHAKE,
+    ServerSettings, Tickets, UnknownName, WithoutAlpn,
+};
+pub use suite::CipherSuite;
+
+/// Who a peer is, from `dwcp-pki`.
+pub use dwcp_pki::{Peer, PeerIdentity};

@@ -1,0 +1,98 @@
+//! Where server and client sides of one node come from.
+
+use crate::connector::TlsConnector;
+use crate::context::TlsContext;
+use crate::error::TlsError;
+use crate::judge::{Judge, Verdicts};
+use crate::policy::TlsPolicy;
+use crate::provider::provider;
+use crate::settings::{ClientSettings, ServerSettings};
+use dwcp_base::Clock;
+use dwcp_pki::CertificateStore;
+use rustls::crypto::CryptoProvider;
+use rustls::{ServerConfig, version::TLS13};
+use std::fmt;
+use std::sync::Arc;
+
+/// Makes the TLS sides of a node from one certificate store, one policy and one clock.
+///
+/// Sides made here follow the store: a generation that is installed there serves from the next handshake on, and
+/// connections that are already up are left alone.
+#[derive(Clone)]
+pub struct TlsManager {
+    shared: Arc<Shared>,
+}
+
+/// What every side of a node has in common.
+pub(crate) struct Shared {
+    pub(crate) store: Arc<CertificateStore>,
+    pub(crate) provider: Arc<CryptoProvider>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) verdicts: Arc<Verdicts>,
+    policy: TlsPolicy,
+}
+
+impl TlsManager {
+    /// A manager over `store`. Sides share one table of at most 1 024 verdicts on chains.
+    ///
+    /// # Errors
+    /// [`TlsError::Engine`] when rustls can not serve TLS 1.3 with what the policy offers.
+    pub fn new(
+        store: Arc<CertificateStore>,
+        policy: TlsPolicy,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, TlsError> {
+        let provider = provider(&policy);
+        ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&[&TLS13])
+            .map_err(TlsError::Engine)?;
+        Ok(Self { shared: Arc::new(Shared { store, provider, clock, verdicts: Arc::default(), policy }) })
+    }
+
+    /// A server side. Its configuration is built now, so that what can not work is known before the first client comes.
+    ///
+    /// # Errors
+    /// [`TlsError::Protocols`] for an application protocol that can not be one, [`TlsError::Engine`] when rustls refuses the
+    /// configuration or there is no randomness for ticket keys.
+    pub fn server(&self, settings: ServerSettings) -> Result<TlsContext, TlsError> {
+        TlsContext::new(Arc::clone(&self.shared), settings)
+    }
+
+    /// A client side. A configuration is built per expected server, when it is first dialled.
+    ///
+    /// # Errors
+    /// [`TlsError::Protocols`] for an application protocol that can not be one.
+    pub fn client(&self, settings: ClientSettings) -> Result<TlsConnector, TlsError> {
+        TlsConnector::new(Arc::clone(&self.shared), settings)
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> &TlsPolicy {
+        &self.shared.policy
+    }
+
+    /// The store whose generations are served.
+    pub fn store(&self) -> &Arc<CertificateStore> {
+        &self.shared.store
+    }
+}
+
+impl Shared {
+    /// A judge over the newest generation.
+    pub(crate) fn judge(&self) -> Judge {
+        Judge {
+            generation: self.store.current(),
+            clock: Arc::clone(&self.clock),
+            verdicts: Arc::clone(&self.verdicts),
+        }
+    }
+}
+
+impl fmt::Debug for TlsManager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsManager")
+            .field("policy", &self.shared.policy)
+            .field("generation", &self.shared.store.number())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,143 @@
+//! What is refused by the ClientHello alone, before a key is exchanged or a certificate shown.
+
+use crate::alert::Alert;
+use crate::error::TlsError;
+use crate::settings::{ServerSettings, UnknownName, WithoutAlpn};
+use dwcp_pki::{Credential, SubjectName, check_server_name};
+use rustls::AlertDescription;
+use rustls::server::ClientHello;
+
+/// How a client is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Serve {
+    /// With the first of our protocols that it offers, or with none when it offers none.
+    AsOurs,
+    /// With no protocol agreed on, although it offers some.
+    AsStranger,
+}
+
+/// Why a client is not served.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unserved {
+    /// It asks for a name that the certificate does not bear.
+    Name(String),
+    /// It offers no protocol that is spoken here.
+    Protocol,
+}
+
+/// Reads from an offer whether it can be served at all, by the certificate that would be shown.
+pub(crate) fn judge_offer(
+    settings: &ServerSettings,
+    credential: &Credential,
+    hello: &ClientHello<'_>,
+) -> Result<Serve, Unserved> {
+    // A client that is too old is to hear that and nothing else; the engine says so (RFC 9846 §4.2.1).
+    if !hello.cipher_suites().iter().any(|suite| u16::from(*suite) >> 8 == TLS13_SUITES) {
+        return Ok(Serve::AsOurs);
+    }
+    if let (UnknownName::Refuse, Some(asked)) = (settings.unknown_name, hello.server_name())
+        && !bears(credential, asked)
+    {
+        return Err(Unserved::Name(asked.to_ascii_lowercase()));
+    }
+    judge_protocols(settings, hello.alpn().into_iter().flatten())
+}
+
+/// RFC 7301 §3.2, and RFC 8737 §3: whoever offers `acme-tls/1` alone wants the answer to a challenge and nothing else, so it
+/// gets no session where that is not spoken, not even where any other offer would do.
+fn judge_protocols<'a>(
+    settings: &ServerSettings,
+    offered: impl Iterator<Item = &'a [u8]>,
+) -> Result<Serve, Unserved> {
+    let (mut any, mut ours, mut only_challenge) = (false, false, true);
+    for protocol in offered {
+        any = true;
+        ours |= settings.alpn.iter().any(|spoken| spoken == protocol);
+        only_challenge &= protocol == ACME_TLS;
+    }
+    match settings.without_alpn {
+        _ if ours => Ok(Serve::AsOurs),
+        _ if any && only_challenge => Err(Unserved::Protocol),
+        WithoutAlpn::AcceptOthers => Ok(Serve::AsStranger),
+        _ if settings.alpn.is_empty() => Ok(Serve::AsOurs),
+        WithoutAlpn::Accept if !any => Ok(Serve::AsOurs),
+        WithoutAlpn::Accept | WithoutAlpn::Refuse => Err(Unserved::Protocol),
+    }
+}
+
+/// RFC 6066 §3 and RFC 9525: names are compared without regard to case; wildcards are for the one matcher to judge.
+fn bears(credential: &Credential, asked: &str) -> bool {
+    let is_asked = |name: &SubjectName| match name {
+        SubjectName::Dns(dns) => dns.eq_ignore_ascii_case(asked),
+        _ => false,
+    };
+    let leaf = credential.chain().leaf();
+    leaf.names().iter().any(is_asked)
+        || SubjectName::dns(asked).is_ok_and(|name| check_server_name(leaf.certificate_der(), &name).is_ok())
+}
+
+impl Unserved {
+    /// What the client is told.
+    pub(crate) fn alert(&self) -> Alert {
+        Alert::from(match self {
+            Self::Name(_) => AlertDescription::UnrecognisedName,
+            Self::Protocol => AlertDescription::NoApplicationProtocol,
+        })
+    }
+}
+
+impl From<Unserved> for TlsError {
+    fn from(unserved: Unserved) -> Self {
+        match unserved {
+            Unserved::Name(asked) => Self::UnknownName { asked },
+            Unserved::Protocol => Self::NoApplicationProtocol,
+        }
+    }
+}
+
+/// Every suite of TLS 1.3 starts with this byte (RFC 9846 §B.4).
+const TLS13_SUITES: u16 = 0x13;
+
+/// The protocol of a certificate authority that validates a domain (RFC 8737 §6.2): never a conversation.
+const ACME_TLS: &[u8] = b"acme-tls/1";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::ClientAuth;
+
+    #[test]
+    fn at_t6_every_offer_meets_every_setting_as_documented() {
+        let refused = || Err(Unserved::Protocol);
+        let (ours, stranger) = (|| Ok(Serve::AsOurs), || Ok(Serve::AsStranger));
+        let offers: [&[&[u8]]; 6] =
+            [&[], &[b"dwcp/1"], &[b"h2", b"dwcp/1"], &[b"h2"], &[ACME_TLS], &[ACME_TLS, b"h2"]];
+        let speaks = ServerSettings::new(ClientAuth::Required).with_alpn(["dwcp/1"]);
+        let mute = ServerSettings::new(ClientAuth::Required);
+        for (settings, without, expected) in [
+            (&speaks, WithoutAlpn::Accept, [ours(), ours(), ours(), refused(), refused(), refused()]),
+            (&speaks, WithoutAlpn::Refuse, [refused(), ours(), ours(), refused(), refused(), refused()]),
+            (
+                &speaks,
+                WithoutAlpn::AcceptOthers,
+                [stranger(), ours(), ours(), stranger(), refused(), stranger()],
+            ),
+            (&mute, WithoutAlpn::Accept, [ours(), ours(), ours(), ours(), refused(), ours()]),
+            (&mute, WithoutAlpn::Refuse, [ours(), ours(), ours(), ours(), refused(), ours()]),
+        ] {
+            let settings = settings.clone().without_alpn(without);
+            for (offer, expected) in offers.iter().zip(expected) {
+                assert_eq!(
+                    judge_protocols(&settings, offer.iter().copied()),
+                    expected,
+                    "{settings:?} {offer:?}"
+                );
+            }
+        }
+        let answers = ServerSettings::new(ClientAuth::Optional).with_alpn([ACME_TLS]);
+        assert_eq!(judge_protocols(&answers, [ACME_TLS].into_iter()), ours(), "a listener for challenges");
+        // The seventeenth counts as well, although the record of a hello keeps sixteen.
+        let many = std::iter::repeat_n(&b"x"[..], 16).chain([&b"dwcp/1"[..]]);
+        assert_eq!(judge_protocols(&speaks, many), ours());
+    }
+}

@@ -1,0 +1,196 @@
+//! What a server or a client side is told besides the policy.
+
+use crate::error::TlsError;
+use crate::hello::MOST_PROTOCOLS;
+use std::time::Duration;
+
+/// Whether a client must show a certificate. There is no third choice: a certificate that is shown is always judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ClientAuth {
+    /// No certificate, no connection.
+    Required,
+    /// A client without one becomes [`Peer::Anonymous`](dwcp_pki::Peer); one with a certificate that fails is refused all the same.
+    Optional,
+}
+
+/// What happens with a peer that takes no part in ALPN (RFC 7301) although we offer protocols.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum WithoutAlpn {
+    /// It is served with no protocol agreed on, as plain TLS tools need.
+    #[default]
+    Accept,
+    /// It is refused.
+    Refuse,
+    /// It is served, and so is a client that offers other protocols alone, with none agreed on: for a listener that carries
+    /// whatever its target speaks. For a client side it is the same as [`Accept`](Self::Accept).
+    ///
+    /// # Security
+    /// ALPN then no longer keeps a client that was led astray from being served (RFC 7301 §5): that is left to the names
+    /// in the certificate and to what is carried. A client that offers `acme-tls/1` alone is refused here as everywhere.
+    AcceptOthers,
+}
+
+/// What happens with a client that asks for a name (`server_name`, RFC 6066 §3) which the certificate does not bear. One
+/// that asks for no name is served either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum UnknownName {
+    /// It is refused with `unrecognized_name`, before anything is shown to it: who asks for somebody else was led here, and
+    /// an answer could be taken for that somebody's.
+    #[default]
+    Refuse,
+    /// It is shown our certificate and judges by that: for names that route on the way here, and for clients that know this
+    /// side by a name it does not know itself.
+    Serve,
+}
+
+/// Session tickets (RFC 9846 §4.6.1). The default is [`Stateless`](Self::Stateless).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Tickets {
+    /// Sealed tickets, nothing kept: the key rolls every 6 h by the monotonic clock, the previous one is accepted 6 h more.
+    #[default]
+    Stateless,
+    /// None: every handshake is a full one.
+    Off,
+}
+
+/// The server side: who may come in and what is spoken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerSettings {
+    pub(crate) client_auth: ClientAuth,
+    pub(crate) alpn: Vec<Vec<u8>>,
+    pub(crate) without_alpn: WithoutAlpn,
+    pub(crate) unknown_name: UnknownName,
+    pub(crate) tickets: Tickets,
+}
+
+impl ServerSettings {
+    /// Settings with no application protocol and stateless tickets, that refuse unknown names.
+    pub fn new(client_auth: ClientAuth) -> Self {
+        Self {
+            client_auth,
+            alpn: Vec::new(),
+            without_alpn: WithoutAlpn::default(),
+            unknown_name: UnknownName::default(),
+            tickets: Tickets::default(),
+        }
+    }
+
+    /// Speaks one of these protocols, the first that the client offers too. A client that offers others alone is refused,
+    /// with [`WithoutAlpn::AcceptOthers`] for the exception.
+    ///
+    /// Without this call ALPN is ignored, but for a client that offers `acme-tls/1` alone: it validates a domain, has nothing
+    /// to say in a conversation (RFC 8737 §3), and is refused wherever that protocol is not listed.
+    #[must_use]
+    pub fn with_alpn<P: Into<Vec<u8>>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
+        self.alpn = protocols.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Says what happens with a client that offers no protocol at all.
+    #[must_use]
+    pub fn without_alpn(mut self, without_alpn: WithoutAlpn) -> Self {
+        self.without_alpn = without_alpn;
+        self
+    }
+
+    /// Says what happens with a client that asks for a name which the certificate does not bear.
+    #[must_use]
+    pub fn with_unknown_name(mut self, unknown_name: UnknownName) -> Self {
+        self.unknown_name = unknown_name;
+        self
+    }
+
+    /// Says whether sessions can be resumed.
+    #[must_use]
+    pub fn with_tickets(mut self, tickets: Tickets) -> Self {
+        self.tickets = tickets;
+        self
+    }
+}
+
+/// The client side: what is spoken and whether sessions are resumed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientSettings {
+    pub(crate) alpn: Vec<Vec<u8>>,
+    pub(crate) without_alpn: WithoutAlpn,
+    pub(crate) tickets: Tickets,
+    pub(crate) identity: ClientIdentity,
+}
+
+/// Whether a client shows its certificate to servers that ask for one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ClientIdentity {
+    /// The store's credential is shown.
+    #[default]
+    Credential,
+    /// None is shown; servers that require one refuse.
+    Anonymous,
+}
+
+impl ClientSettings {
+    /// Settings with no application protocol, with resumption, showing the store's credential.
+    pub fn new() -> Self {
+        Self {
+            alpn: Vec::new(),
+            without_alpn: WithoutAlpn::default(),
+            tickets: Tickets::default(),
+            identity: ClientIdentity::default(),
+        }
+    }
+
+    /// Offers these protocols, most preferred first.
+    #[must_use]
+    pub fn with_alpn<P: Into<Vec<u8>>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
+        self.alpn = protocols.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Says what happens with a server that selects no protocol at all.
+    #[must_use]
+    pub fn without_alpn(mut self, without_alpn: WithoutAlpn) -> Self {
+        self.without_alpn = without_alpn;
+        self
+    }
+
+    /// Says whether sessions are resumed.
+    #[must_use]
+    pub fn with_tickets(mut self, tickets: Tickets) -> Self {
+        self.tickets = tickets;
+        self
+    }
+
+    /// Says whether the store's credential is shown.
+    #[must_use]
+    pub fn with_identity(mut self, identity: ClientIdentity) -> Self {
+        self.identity = identity;
+        self
+    }
+}
+
+impl Default for ClientSettings {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// RFC 7301 §3.1: a name has 1 to 255 bytes. More protocols than [`MOST_PROTOCOLS`] are no offer anybody makes.
+pub(crate) fn check_protocols(protocols: &[Vec<u8>]) -> Result<(), TlsError> {
+    let fits = |name: &Vec<u8>| (1..=255).contains(&name.len());
+    if protocols.len() <= MOST_PROTOCOLS && protocols.iter().all(fits) {
+        Ok(())
+    } else {
+        Err(TlsError::Protocols)
+    }
+}
+
+/// A longer deadline is none.
+pub(crate) const LONGEST_DEADLINE: Duration = Duration::from_secs(3600);
+
+/// The default deadline of a handshake: 10 s from the first byte wanted to the last one sent.
+pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// The largest ClientHello, with its record headers: 16 KiB.
+pub const LARGEST_CLIENT_HELLO: usize = 16 * 1024;
+
+/// The most bytes that are read from a peer before its handshake is done: 24 KiB.
+pub const LARGEST_HANDSHAKE: usize = 24 * 1024;
