@@ -1,0 +1,115 @@
+//! Expiry and rotations by certificate slot.
+
+use crate::family::{MAX_VALUE_LENGTH, OTHER};
+use dwcp_base::UnixTime;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+/// Up to 256 slots. Names come from the configuration, which a reload may change, so slots may be added while others are
+/// recording; none is ever removed, since a counter that vanishes and returns would look like an increase.
+#[derive(Debug)]
+pub(crate) struct Certificates {
+    slots: Box<[OnceLock<Slot>]>,
+    other_rotations: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Slot {
+    name: String,
+    not_after_millis: AtomicI64,
+    rotations: AtomicU64,
+}
+
+impl Certificates {
+    pub(crate) fn new(names: &[String]) -> Self {
+        let slots = std::iter::repeat_with(OnceLock::new).take(MAX_SLOTS).collect();
+        let certificates = Self { slots, other_rotations: AtomicU64::new(0) };
+        for name in names {
+            certificates.slot(name);
+        }
+        certificates
+    }
+
+    pub(crate) fn expires(&self, name: &str, not_after: UnixTime) {
+        if let Some(slot) = self.slot(name) {
+            slot.not_after_millis.store(not_after.millis(), Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn rotated(&self, name: &str) {
+        self.slot(name).map_or(&self.other_rotations, |slot| &slot.rotations).fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn rotations(&self) -> impl Iterator<Item = (&str, u64)> {
+        let other = (OTHER, self.other_rotations.load(Ordering::Relaxed));
+        self.known().map(|slot| (slot.name.as_str(), slot.rotations.load(Ordering::Relaxed))).chain([other])
+    }
+
+    /// Slots whose certificate is known. One without is left out: any number would be read as an expiry.
+    pub(crate) fn expiries(&self) -> impl Iterator<Item = (&str, UnixTime)> {
+        self.known()
+            .map(|slot| (slot.name.as_str(), slot.not_after_millis.load(Ordering::Relaxed)))
+            .filter(|(_, millis)| *millis != UNKNOWN)
+            .map(|(name, millis)| (name, UnixTime::from_millis(millis)))
+    }
+
+    fn known(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().map_while(OnceLock::get)
+    }
+
+    fn slot(&self, name: &str) -> Option<&Slot> {
+        if name == OTHER || name.len() > MAX_VALUE_LENGTH {
+            return None;
+        }
+        // Each place is given out once and in order; whoever loses the race for one looks at who has it, and moves on.
+        self.slots.iter().map(|place| place.get_or_init(|| Slot::new(name))).find(|slot| slot.name == name)
+    }
+}
+
+impl Slot {
+    fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            not_after_millis: AtomicI64::new(UNKNOWN),
+            rotations: AtomicU64::new(0),
+        }
+    }
+}
+
+const MAX_SLOTS: usize = 256;
+const UNKNOWN: i64 = i64::MIN;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_a7_slots_are_bounded_and_what_finds_no_room_is_counted_as_other() {
+        let certificates = Certificates::new(&["mesh".to_owned()]);
+        for n in 0..1_000 {
+            certificates.rotated(&format!("slot-{n}"));
+            certificates.expires(&format!("slot-{n}"), UnixTime::from_secs(n));
+        }
+        certificates.rotated(&"x".repeat(129));
+        let rotations: Vec<_> = certificates.rotations().collect();
+        assert_eq!(rotations.len(), 257);
+        assert_eq!(rotations[0], ("mesh", 0));
+        assert_eq!(rotations[256], ("other", 1_000 - 255 + 1));
+        assert_eq!(certificates.expiries().count(), 255);
+    }
+
+    #[test]
+    fn threads_that_add_the_same_names_share_one_slot_for_each() {
+        let certificates = Certificates::new(&[]);
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let certificates = &certificates;
+                scope.spawn(move || {
+                    (0..100).for_each(|n| certificates.rotated(&format!("{}", (n + thread * 13) % 100)))
+                });
+            }
+        });
+        assert_eq!(certificates.rotations().filter(|(_, count)| *count == 8).count(), 100);
+        assert_eq!(certificates.rotations().count(), 101);
+    }
+}
