@@ -1,0 +1,43 @@
+#![doc = include_str!("../README.md")]
+
+mod aggregate;
+mod auditor;
+mod budget;
+mod chain;
+mod checkpoint;
+mod encode;
+mod entry;
+mod error;
+mod event;
+mod kind;
+mod log;
+mod parse;
+mod queue;
+mod read;
+mod receipt;
+mod recover;
+mod segment;
+mod settings;
+mod severity;
+mod state;
+mod stats;
+mod text;
+mod verify;
+mod walk;
+mod worker;
+
+pub use auditor::SecurityAuditor;
+pub use chain::Hash;
+pub use checkpoint::{Checkpoint, NotACheckpoint};
+pub use entry::Entry;
+pub use error::{NotDurable, OpenError, Tampered, VerifyError, Violation};
+pub use event::{Origin, SecurityEvent};
+pub use kind::EventKind;
+pub use read::{Entries, Filter, read, tail};
+pub use receipt::{Durable, Receipt};
+pub use settings::AuditSettings;
+pub use severity::{Severity, UnknownName};
+pub use state::AuditState;
+pub use stats::AuditStats;
+pub use text::Text;
+pub use verify::{Verified, verify, verify_against};
