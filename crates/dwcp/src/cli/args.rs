@@ -1,0 +1,239 @@
+//! The command line, as the parser sees it.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Secures the links between your services: mutual TLS 1.3, certificates that renew themselves, guard, metrics, audit.
+#[derive(Debug, Parser)]
+#[command(name = "dwcp", version, max_term_width = 110, arg_required_else_help = true)]
+pub struct Cli {
+    /// Configuration file [default: /etc/dwcp/dwcp.yaml, then $XDG_CONFIG_HOME/dwcp/dwcp.yaml]
+    #[arg(long, global = true, value_name = "FILE", env = "DWCP_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Print one JSON object instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print nothing but errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Log more; twice for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The tour: CA, two nodes, traffic, rotation, revocation, attack, audit check, all on loopback
+    Demo(Demo),
+    /// Make a configuration, an embedded authority and this node's identity
+    Init(Init),
+    /// Run the node in the foreground; SIGHUP reloads, SIGTERM drains
+    Up(Up),
+    /// Certificates and the authority in a directory
+    #[command(subcommand)]
+    Cert(Cert),
+    /// TLS from the outside
+    #[command(subcommand)]
+    Tls(Tls),
+    /// The audit log
+    #[command(subcommand)]
+    Audit(Audit),
+    /// The configuration file
+    #[command(subcommand)]
+    Config(ConfigVerb),
+}
+
+/// `dwcp demo`
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// How long the traffic lasts
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u64).range(2..=60))]
+    pub seconds: u64,
+    /// Keep the nodes' files here instead of in a temporary directory
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+}
+
+/// `dwcp init`
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Where to put it; must not hold a configuration yet
+    pub dir: PathBuf,
+    /// Name of the node
+    #[arg(long, default_value = "node-1")]
+    pub name: String,
+    /// Trust domain of the SPIFFE identities
+    #[arg(long, default_value = "dwcp.internal", value_name = "DOMAIN")]
+    pub trust_domain: String,
+    /// A further name of the certificate: DNS:…, IP:… or URI:…; repeats
+    #[arg(long = "san", value_name = "KIND:VALUE")]
+    pub sans: Vec<String>,
+    /// Where the first listener listens
+    #[arg(long, default_value = "127.0.0.1:7443", value_name = "ADDR")]
+    pub listen: std::net::SocketAddr,
+}
+
+/// `dwcp up`
+#[derive(Debug, Args)]
+pub struct Up {
+    /// Overrides node.state_dir
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+}
+
+/// `dwcp cert …`
+#[derive(Debug, Subcommand)]
+pub enum Cert {
+    /// The authority itself
+    #[command(subcommand)]
+    Ca(Ca),
+    /// Make a key and have it certified: writes PREFIX.crt, PREFIX.key and PREFIX.csr
+    Issue(Issue),
+    /// Take a certificate back
+    Revoke(Revoke),
+    /// Write the current revocation list
+    Crl(CrlOut),
+}
+
+/// `dwcp cert ca …`
+#[derive(Debug, Subcommand)]
+pub enum Ca {
+    /// Make a root authority in a directory
+    Init(CaInit),
+}
+
+/// `dwcp cert ca init`
+#[derive(Debug, Args)]
+pub struct CaInit {
+    /// The directory; must not hold an authority yet
+    #[arg(long)]
+    pub dir: PathBuf,
+    /// Common name
+    #[arg(long, value_name = "CN")]
+    pub name: String,
+    /// p256, p384 or ed25519
+    #[arg(long, default_value = "p256")]
+    pub key_type: String,
+    /// Lifetime in days
+    #[arg(long, default_value_t = 3650, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub days: u32,
+}
+
+/// `dwcp cert issue`
+#[derive(Debug, Args)]
+pub struct Issue {
+    /// The authority's directory
+    #[arg(long, value_name = "DIR")]
+    pub ca: PathBuf,
+    /// DNS:…, IP:…, URI:… or EMAIL:…; repeats
+    #[arg(long = "san", value_name = "KIND:VALUE", required = true)]
+    pub sans: Vec<String>,
+    /// Prefix of the files written
+    #[arg(long, value_name = "PREFIX")]
+    pub out: PathBuf,
+    /// Lifetime
+    #[arg(long, default_value = "24h")]
+    pub ttl: crate::config::GoDuration,
+    /// server, client or both
+    #[arg(long, default_value = "both")]
+    pub usage: String,
+}
+
+/// `dwcp cert revoke`
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("which").required(true).args(["serial", "cert"]))]
+pub struct Revoke {
+    /// The authority's directory
+    #[arg(long, value_name = "DIR")]
+    pub ca: PathBuf,
+    /// Serial number, hexadecimal
+    #[arg(long, value_name = "HEX")]
+    pub serial: Option<String>,
+    /// The certificate itself (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub cert: Option<PathBuf>,
+    /// unspecified, key-compromise, affiliation-changed, superseded, cessation-of-operation or privilege-withdrawn
+    #[arg(long, default_value = "unspecified")]
+    pub reason: String,
+}
+
+/// `dwcp cert crl`
+#[derive(Debug, Args)]
+pub struct CrlOut {
+    /// The authority's directory
+    #[arg(long, value_name = "DIR")]
+    pub ca: PathBuf,
+    /// Where to write it (PEM); - is standard output
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// `dwcp tls …`
+#[derive(Debug, Subcommand)]
+pub enum Tls {
+    /// Do one handshake and say what came of it
+    Handshake(Handshake),
+    /// List the cipher suites and groups that are offered
+    Ciphers,
+}
+
+/// `dwcp tls handshake`
+#[derive(Debug, Args)]
+pub struct Handshake {
+    /// host:port
+    #[arg(value_name = "HOST:PORT")]
+    pub remote: String,
+    /// Roots to judge the server by (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub ca: PathBuf,
+    /// Our certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub cert: Option<PathBuf>,
+    /// Its key (PEM, mode 0600)
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub key: Option<PathBuf>,
+    /// The name the server's certificate must carry (DNS, address or spiffe://…) [default: HOST]
+    #[arg(long, value_name = "NAME")]
+    pub server_name: Option<String>,
+    /// Revocation list of those roots (PEM or DER)
+    #[arg(long, value_name = "FILE")]
+    pub crl: Option<PathBuf>,
+    /// Time-out of the whole handshake
+    #[arg(long, default_value = "10s")]
+    pub timeout: crate::config::GoDuration,
+}
+
+/// `dwcp audit …`
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// Check that nothing was changed, removed or added
+    Verify(AuditVerify),
+}
+
+/// `dwcp audit verify`
+#[derive(Debug, Args)]
+pub struct AuditVerify {
+    /// The log's directory
+    pub dir: PathBuf,
+}
+
+/// `dwcp config …`
+#[derive(Debug, Subcommand)]
+pub enum ConfigVerb {
+    /// Read a configuration and say what is wrong with it
+    Check(ConfigCheck),
+}
+
+/// `dwcp config check`
+#[derive(Debug, Args)]
+pub struct ConfigCheck {
+    /// The file [default: as --config]
+    pub file: Option<PathBuf>,
+    /// Also read the files it names
+    #[arg(long)]
+    pub files: bool,
+}

@@ -1,0 +1,83 @@
+//! `dwcp config …`, and where the configuration is looked for.
+
+use super::args::ConfigVerb;
+use super::exit::{Exit, Failure};
+use super::output::Report;
+use crate::config::{self, Loaded, NodePlan};
+use crate::node::{Material, NodeError};
+use dwcp_base::{Clock, SystemClock};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Runs one of the configuration verbs.
+pub(super) fn run(verb: &ConfigVerb, named: Option<&Path>) -> Result<Report, Failure> {
+    let ConfigVerb::Check(args) = verb;
+    let file = locate(args.file.as_deref().or(named))?;
+    let (_, plan) = read(&file, None)?;
+    let mut warnings = plan.warnings.clone();
+    let missing = missing_files(&plan);
+    if args.files {
+        let clock = SystemClock::new();
+        let ended = Material::read(&plan, &clock)?.not_after();
+        if ended <= clock.unix() {
+            return Err(NodeError::Ended { ended }.into());
+        }
+    } else {
+        warnings.extend(missing.iter().map(|path| format!("{} does not exist yet", path.display())));
+    }
+    let mut text = format!("{}: good", file.display());
+    for warning in &warnings {
+        text.push_str("\nwarning: ");
+        text.push_str(warning);
+    }
+    Ok(Report::new(text, json!({ "file": file.display().to_string(), "valid": true, "warnings": warnings })))
+}
+
+/// Reads and judges a configuration, with the environment's overrides and then that of the command line.
+pub(super) fn read(file: &Path, state: Option<&Path>) -> Result<(Loaded, NodePlan), Failure> {
+    let mut loaded = config::load(file, &environment())?;
+    if let Some(state) = state {
+        // As the shell means it: relative to where the command was given.
+        let state = std::path::absolute(state).unwrap_or_else(|_| state.to_owned());
+        loaded.config.node.state_dir = Some(state);
+    }
+    let plan = config::check(&loaded)?;
+    Ok((loaded, plan))
+}
+
+/// The file that was named, else the first that exists where one is looked for.
+pub(super) fn locate(named: Option<&Path>) -> Result<PathBuf, Failure> {
+    if let Some(path) = named {
+        return Ok(path.to_owned());
+    }
+    let home = std::env::var_os("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config")));
+    let candidates = [Some(PathBuf::from("/etc/dwcp/dwcp.yaml")), home.map(|dir| dir.join("dwcp/dwcp.yaml"))];
+    let looked: Vec<String> = candidates.iter().flatten().map(|path| path.display().to_string()).collect();
+    candidates.into_iter().flatten().find(|path| path.exists()).ok_or_else(|| {
+        Failure::plain(
+            Exit::Configuration,
+            "there is no configuration",
+            format!("none was named with --config, and none of these exists: {}", looked.join(", ")),
+            "run `dwcp init DIR`, then `dwcp up --config DIR/dwcp.yaml`",
+        )
+    })
+}
+
+/// Variables that are not UTF-8 can not name a key.
+pub(super) fn environment() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+fn missing_files(plan: &NodePlan) -> Vec<PathBuf> {
+    let files = [
+        Some(&plan.identity.cert),
+        Some(&plan.identity.key),
+        plan.identity.roots.as_ref(),
+        plan.identity.crl.as_ref(),
+    ];
+    files.into_iter().flatten().filter(|path| !path.exists()).cloned().collect()
+}

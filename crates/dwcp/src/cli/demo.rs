@@ -1,0 +1,45 @@
+//! `dwcp demo`: prints the tour while it happens, or its figures as one object.
+
+use super::args::Demo;
+use super::exit::{Exit, Failure};
+use super::output::{Output, Report};
+use crate::demo::{Plan, tour};
+use std::time::Duration;
+
+/// Runs the tour.
+pub(super) fn run(args: &Demo, output: Output) -> Result<Report, Failure> {
+    let runtime = super::up::runtime()?;
+    let plan = Plan { load: Duration::from_secs(args.seconds), keep: args.keep.clone(), ..Plan::default() };
+    let toured = runtime.block_on(async {
+        let mut signals = super::up::Signals::new()?;
+        tokio::select! {
+            figures = tour(&plan, |text| output.say(text)) => Ok(figures),
+            // Dropping the tour removes what it made.
+            () = signals.stopped() => Err(interrupted()),
+        }
+    })?;
+    let figures = toured.map_err(|error| {
+        Failure::new(
+            Exit::Failure,
+            "the tour did not come to its end",
+            &*error,
+            "run it again with -v, and report it if it fails again",
+        )
+    })?;
+    let json = figures.to_json();
+    let complaints = figures.complaints();
+    if complaints.is_empty() {
+        return Ok(Report::new("Everything held.", json));
+    }
+    let text = format!("Not everything held:\n  {}", complaints.join("\n  "));
+    Ok(Report::new(text, json).ending(Exit::Degraded))
+}
+
+fn interrupted() -> Failure {
+    Failure::plain(
+        Exit::Failure,
+        "the tour was interrupted",
+        "a signal said so",
+        "run it again; nothing was left behind",
+    )
+}

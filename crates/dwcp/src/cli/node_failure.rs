@@ -1,0 +1,91 @@
+//! A node that does not start, as an exit code and three lines.
+
+use super::cert::authority_failure;
+use super::exit::{Exit, Failure};
+use crate::node::NodeError;
+use dwcp_audit::OpenError;
+use dwcp_base::SecretFileError;
+use dwcp_pki::{CredentialError, KeyFileError};
+
+/// The failure that `error` is to a user.
+pub(super) fn failure(error: NodeError) -> Failure {
+    match error {
+        NodeError::Config(problem) => problem.into(),
+        NodeError::File { role, source } => Failure::file(format!("the {role} can not be used"), &source),
+        NodeError::Credential { cert, key, source } => {
+            let what = format!("{} and {} do not make an identity", cert.display(), key.display());
+            credential(what, &source)
+        }
+        NodeError::Authority { dir, source } => {
+            authority_failure("the authority can not be used", &dir, &source)
+        }
+        NodeError::Bind { what, address, source } => Failure::new(
+            Exit::Failure,
+            format!("{what} can not listen on {address}"),
+            &source,
+            match source.kind() {
+                std::io::ErrorKind::AddrNotAvailable => "write an address that this machine has",
+                std::io::ErrorKind::PermissionDenied => {
+                    "write a port above 1023, or give the node the right to this one"
+                }
+                _ => "stop what listens there, or write another address",
+            },
+        ),
+        NodeError::Audit(error) => {
+            let (exit, fix) = match &error {
+                OpenError::Broken(_) => (
+                    Exit::Verification,
+                    "run `dwcp audit verify` on the directory, keep it as evidence, and name another",
+                ),
+                OpenError::Locked { .. } => {
+                    (Exit::Failure, "stop the node that writes there, or give this one its own state_dir")
+                }
+                _ => (Exit::Failure, "name a directory this user can write to, with room on it"),
+            };
+            Failure::new(exit, "the audit log can not be opened", &error, fix).coded(&error)
+        }
+        other => {
+            let (exit, fix) = match &other {
+                NodeError::Trust(_) | NodeError::Content { .. } => (
+                    Exit::Configuration,
+                    "name a file that holds certificates of authorities, or their revocation lists",
+                ),
+                NodeError::Installed(_) => (
+                    Exit::Configuration,
+                    "use a certificate that ca_file's roots have signed, or the root that signed it",
+                ),
+                NodeError::Ended { .. } => {
+                    (Exit::Configuration, "put the renewed certificate and its key in place")
+                }
+                NodeError::Tls(_) | NodeError::NeedsRestart { .. } => {
+                    (Exit::Configuration, "undo the change, or restart the node")
+                }
+                _ => (Exit::Failure, "mend what the cause names and start again"),
+            };
+            let what = other.to_string();
+            Failure::new(exit, what, &other, fix).coded(&other)
+        }
+    }
+}
+
+/// A pair of certificate and key that is not usable: mostly configuration, unless a file is missing.
+pub(super) fn credential(what: String, error: &CredentialError) -> Failure {
+    let (exit, fix) = match error {
+        CredentialError::File(source) | CredentialError::Key(KeyFileError::File { source }) => {
+            let exit = if matches!(source, SecretFileError::Exposed { .. }) {
+                Exit::Configuration
+            } else {
+                Exit::Failure
+            };
+            (exit, source.fix())
+        }
+        CredentialError::KeyMismatch => {
+            (Exit::Configuration, "put the key in place that the certificate was made for".to_owned())
+        }
+        CredentialError::Write { .. } => {
+            (Exit::Failure, "name a directory this user can write to".to_owned())
+        }
+        _ => (Exit::Configuration, "use a PEM certificate chain and its unencrypted PKCS#8 key".to_owned()),
+    };
+    Failure::new(exit, what, error, fix).coded(error)
+}

@@ -1,0 +1,110 @@
+//! What a command prints: text for people, or one JSON object with `--json`, and a closed pipe ends quietly.
+
+use super::exit::{Exit, Failure};
+use serde_json::Value;
+use std::io::{self, Write};
+
+/// Where a command's result goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Output {
+    json: bool,
+    quiet: bool,
+}
+
+/// What a command has to say when it is done.
+#[derive(Debug)]
+pub struct Report {
+    /// For people; may be several lines.
+    pub text: String,
+    /// The same for scripts.
+    pub json: Value,
+    /// Usually success; a verdict of no has its own code.
+    pub exit: Exit,
+    output: Wanted,
+}
+
+/// Whether the text is what the command was asked to write, or tells what it did.
+#[derive(Clone, Copy, Debug)]
+enum Wanted {
+    AskedFor,
+    Message,
+}
+
+impl Report {
+    /// A report of success.
+    pub fn new(text: impl Into<String>, json: Value) -> Self {
+        Self { text: text.into(), json, exit: Exit::Success, output: Wanted::Message }
+    }
+
+    /// A document that was asked for with `--out -`: `-q` does not hold it back.
+    pub fn document(text: impl Into<String>, json: Value) -> Self {
+        Self { output: Wanted::AskedFor, ..Self::new(text, json) }
+    }
+
+    /// The same report with another exit code.
+    #[must_use]
+    pub fn ending(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+}
+
+impl Output {
+    /// Text unless `json`; nothing but errors where `quiet`.
+    pub fn new(json: bool, quiet: bool) -> Self {
+        Self { json, quiet }
+    }
+
+    /// Whether results are printed as JSON.
+    pub fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Prints progress for people; silent with `--json` and `-q`.
+    pub fn say(self, text: &str) {
+        if !self.json && !self.quiet {
+            // Whoever stopped reading does not stop the work: what it made is cleaned up at its end.
+            let _ = print(text);
+        }
+    }
+
+    /// Prints the end of a command and gives its exit code.
+    pub fn finish(self, result: Result<Report, Failure>) -> Exit {
+        match result {
+            Ok(report) => {
+                let printed = match report.output {
+                    _ if self.json => print(&report.json.to_string()),
+                    Wanted::AskedFor => print(&report.text),
+                    Wanted::Message if self.quiet || report.text.is_empty() => Exit::Success,
+                    Wanted::Message => print(&report.text),
+                };
+                if printed == Exit::Success { report.exit } else { printed }
+            }
+            Err(failure) => {
+                if self.json {
+                    let _ = print(&failure.to_json().to_string());
+                } else {
+                    // Nothing is left to tell if standard error is gone as well.
+                    let _ = writeln!(io::stderr(), "{failure}");
+                }
+                failure.exit
+            }
+        }
+    }
+}
+
+/// Prints one result. A reader that has seen enough (`dwcp … | head`) is no error of ours; a full disk is.
+fn print(text: &str) -> Exit {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Ok(()) => Exit::Success,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Success,
+        Err(error) => {
+            let _ = writeln!(
+                io::stderr(),
+                "error: the result was not written\n  why: {error}\n  fix: make room where standard output leads"
+            );
+            Exit::Failure
+        }
+    }
+}

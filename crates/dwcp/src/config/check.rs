@@ -1,0 +1,295 @@
+//! From what a file says to what a node is built from: defaults, resolved paths, and every rule that can refuse.
+
+use super::duration::GoDuration;
+use super::load::Loaded;
+use super::model::{Config, Logging, VersionText};
+use super::plan::{IdentityFiles, LoggingPlan, NodePlan, ProviderPlan};
+use super::problem::ConfigProblem;
+use super::{at_rest, endpoint, guard, tls};
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub(super) type Checked<T> = Result<T, ConfigProblem>;
+
+/// Judges a loaded configuration.
+///
+/// # Errors
+/// The first [`ConfigProblem`] found; nothing is read from disk and nothing is changed.
+pub fn check(loaded: &Loaded) -> Checked<NodePlan> {
+    plan(&loaded.config, &loaded.base)
+        .map_err(|problem| ConfigProblem { file: Some(loaded.file.clone()), ..problem })
+}
+
+fn plan(config: &Config, base: &Path) -> Checked<NodePlan> {
+    let mut warnings = Vec::new();
+    refuse_weak_switches(config)?;
+    refuse_what_is_not_there(config)?;
+    let logging = logging(&config.monitoring.logging)?;
+    at_rest::check(&config.security.encryption, &mut warnings)?;
+    let state_dir = config.node.state_dir.as_ref().map_or_else(|| base.to_owned(), |dir| base.join(dir));
+    let provider = provider(config, base, &state_dir)?;
+    let identity = identity(config, base, &state_dir, &provider)?;
+    if matches!(provider, ProviderPlan::Manual) && identity.crl.is_none() {
+        warnings.push("security.tls.crl_file is not set: revocation is not checked".to_owned());
+    }
+    let mut names = BTreeSet::new();
+    let admin = config.node.admin.listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 9443)));
+    let metrics = config.monitoring.metrics_port.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    let mut addresses: BTreeSet<_> =
+        [Some(admin), metrics].into_iter().flatten().filter(|a| a.port() != 0).collect();
+    if metrics == Some(admin) {
+        let what = format!("{admin} is the admin listener's");
+        return Err(ConfigProblem::new("monitoring.metrics_port", what, "write another port"));
+    }
+    let anonymous_tls = config.security.mtls.enabled == Some(false)
+        || config.security.mtls.require_client_cert == Some(false);
+    let listeners = config
+        .node
+        .listeners
+        .iter()
+        .map(|l| endpoint::listener(l, anonymous_tls, &mut names, &mut addresses))
+        .collect::<Checked<Vec<_>>>()?;
+    let dialers = config
+        .node
+        .dialers
+        .iter()
+        .map(|d| endpoint::dialer(d, &mut names, &mut addresses))
+        .collect::<Checked<Vec<_>>>()?;
+    for dialer in dialers.iter().filter(|dialer| !dialer.listen.ip().is_loopback()) {
+        warnings.push(format!(
+            "dialer `{}` takes plain connections on {}: whoever reaches that address speaks as this node",
+            dialer.name, dialer.listen
+        ));
+    }
+    if config.security.auditing.enabled == Some(false) {
+        warnings.push(
+            "security.auditing.enabled is false: nothing is recorded, and health stays at warn".to_owned(),
+        );
+    }
+    note_what_is_not_used_yet(config, &mut warnings);
+    Ok(NodePlan {
+        name: config.node.name.clone(),
+        trust_domain: config.node.trust_domain.clone(),
+        drain: within("node.drain", config.node.drain, Duration::from_secs(8), Duration::ZERO, HOUR)?,
+        tls: tls::policy(&config.security.tls)?,
+        tickets: config.security.tls.tickets.unwrap_or(true),
+        admin,
+        admin_socket: config.node.admin.socket.as_ref().map(|path| base.join(path)),
+        metrics,
+        metrics_path: metrics_path(config)?,
+        logging,
+        guard: guard::settings(&config.guard)?,
+        audit_dir: (config.security.auditing.enabled != Some(false)).then(|| {
+            config
+                .security
+                .auditing
+                .export_path
+                .as_ref()
+                .map_or_else(|| state_dir.join("audit"), |path| base.join(path))
+        }),
+        audit_queue: config.security.auditing.max_events.unwrap_or(65_536).clamp(1_024, 1 << 20),
+        state_dir,
+        identity,
+        provider,
+        listeners,
+        dialers,
+        warnings,
+    })
+}
+
+/// What would be safer, or merely different, if it worked must not be taken and ignored.
+fn refuse_what_is_not_there(config: &Config) -> Checked<()> {
+    let tls = &config.security.tls;
+    let refused = [
+        (
+            "security.tls.crl_url",
+            tls.crl_url.is_some(),
+            "fetch the list with another tool and name it in crl_file",
+        ),
+        ("security.tls.early_data", tls.early_data == Some(true), "remove the key"),
+        ("security.tls.pins", tls.pins.is_some(), "write pin:sha256/… in the allow and expect lists"),
+        ("node.tunnels", !config.node.tunnels.is_empty(), "remove the key"),
+    ];
+    match refused.iter().find(|(_, asked, _)| *asked) {
+        Some((key, _, fix)) => Err(ConfigProblem::new(*key, "is not part of this version", *fix)),
+        None => Ok(()),
+    }
+}
+
+fn logging(section: &Logging) -> Checked<LoggingPlan> {
+    let level = section.level.as_deref().unwrap_or("info");
+    if !["error", "warn", "info", "debug", "trace", "off"].contains(&level) {
+        return Err(ConfigProblem::new(
+            "monitoring.logging.level",
+            format!("`{level}` is no level"),
+            "write error, warn, info, debug, trace or off",
+        ));
+    }
+    let json = match section.format.as_deref() {
+        None | Some("text") => false,
+        Some("json") => true,
+        Some(other) => {
+            let what = format!("`{other}` is no format");
+            return Err(ConfigProblem::new("monitoring.logging.format", what, "write text or json"));
+        }
+    };
+    Ok(LoggingPlan { level: level.to_owned(), json })
+}
+
+/// Where metrics are served, unless they are switched off.
+fn metrics_path(config: &Config) -> Checked<Option<String>> {
+    let monitoring = &config.monitoring;
+    if monitoring.enabled == Some(false) || monitoring.prometheus.enabled == Some(false) {
+        return Ok(None);
+    }
+    let path = monitoring.prometheus.path.clone().unwrap_or_else(|| "/metrics".to_owned());
+    if !path.starts_with('/') || path.len() > 128 || path.starts_with("/health/") {
+        let what = format!("`{path}` is no path for metrics");
+        return Err(ConfigProblem::new("monitoring.prometheus.path", what, "write for example /metrics"));
+    }
+    Ok(Some(path))
+}
+
+fn refuse_weak_switches(config: &Config) -> Checked<()> {
+    let security = &config.security;
+    if security.tls.enabled == Some(false) {
+        return Err(ConfigProblem::new(
+            "security.tls.enabled",
+            "there is no mode without TLS",
+            "remove the key, or remove the listener whose traffic should stay plain",
+        ));
+    }
+    if security.mtls.verify_peer == Some(false) {
+        return Err(ConfigProblem::new(
+            "security.mtls.verify_peer",
+            "peers are always verified",
+            "remove the key; to let clients in without a certificate write `allow: [anonymous]` at that listener",
+        ));
+    }
+    let version = match &security.tls.min_version {
+        None => return Ok(()),
+        Some(VersionText::Text(text)) => {
+            text.trim_start_matches("TLSv").trim_start_matches("TLS").trim().to_owned()
+        }
+        Some(VersionText::Number(number)) => number.to_string(),
+    };
+    if version != "1.3" {
+        return Err(ConfigProblem::new(
+            "security.tls.min_version",
+            format!("{version} is not offered"),
+            "write \"1.3\"",
+        ));
+    }
+    Ok(())
+}
+
+fn provider(config: &Config, base: &Path, state_dir: &Path) -> Checked<ProviderPlan> {
+    let management = &config.security.cert_management;
+    let default = if config.security.tls.cert_file.is_some() { "manual" } else { "embedded" };
+    match management.provider.as_deref().unwrap_or(default) {
+        "embedded" => Ok(ProviderPlan::Embedded {
+            ca_dir: management
+                .embedded
+                .ca_dir
+                .as_ref()
+                .map_or_else(|| state_dir.join("ca"), |dir| base.join(dir)),
+            ttl: within(
+                "security.cert_management.embedded.ttl",
+                management.embedded.ttl,
+                24 * HOUR,
+                SHORTEST_LIFE,
+                90 * 24 * HOUR,
+            )?,
+            auto_renew: management.auto_renew.unwrap_or(true),
+            renew_before: management.renew_before.map(|d| d.0),
+        }),
+        "manual" => Ok(ProviderPlan::Manual),
+        later @ ("vault" | "acme" | "mesh" | "self-signed") => Err(ConfigProblem::new(
+            "security.cert_management.provider",
+            format!("`{later}` is not part of this version"),
+            "write `embedded`, or `manual` with the files that another tool renews",
+        )),
+        other => Err(ConfigProblem::new(
+            "security.cert_management.provider",
+            format!("`{other}` is no provider"),
+            "write `embedded` or `manual`",
+        )),
+    }
+}
+
+fn identity(
+    config: &Config,
+    base: &Path,
+    state_dir: &Path,
+    provider: &ProviderPlan,
+) -> Checked<IdentityFiles> {
+    let tls = &config.security.tls;
+    let resolve = |path: &Option<PathBuf>| path.as_ref().map(|p| base.join(p));
+    if matches!(provider, ProviderPlan::Manual) {
+        for (key, value) in
+            [("cert_file", &tls.cert_file), ("key_file", &tls.key_file), ("ca_file", &tls.ca_file)]
+        {
+            if value.is_none() {
+                return Err(ConfigProblem::new(
+                    format!("security.tls.{key}"),
+                    "is missing",
+                    "name the file, or write `provider: embedded` under security.cert_management",
+                ));
+            }
+        }
+    }
+    Ok(IdentityFiles {
+        cert: resolve(&tls.cert_file).unwrap_or_else(|| state_dir.join("identity.crt")),
+        key: resolve(&tls.key_file).unwrap_or_else(|| state_dir.join("identity.key")),
+        roots: resolve(&tls.ca_file),
+        crl: resolve(&tls.crl_file),
+    })
+}
+
+fn note_what_is_not_used_yet(config: &Config, warnings: &mut Vec<String>) {
+    let auditing = &config.security.auditing;
+    let mut note = |key: &str| warnings.push(format!("{key} is not used by this version"));
+    if auditing.alerts.as_ref().is_some_and(|alerts| alerts.enabled == Some(true)) {
+        note("security.auditing.alerts");
+    }
+    if auditing.clear_old_events_after.is_some() {
+        note("security.auditing.clear_old_events_after");
+    }
+    if config.monitoring.logging.file_path.is_some() {
+        note("monitoring.logging.file_path");
+    }
+    if config.monitoring.logging.output.as_deref().is_some_and(|output| output != "stderr") {
+        note("monitoring.logging.output");
+    }
+    let unused = [
+        ("security.tls.session_cache_size", config.security.tls.session_cache_size.is_some()),
+        ("security.tls.crl_refresh", config.security.tls.crl_refresh.is_some()),
+        ("security.encryption.enabled", config.security.encryption.enabled == Some(true)),
+        ("security.cert_management.vault", config.security.cert_management.vault.is_some()),
+        ("security.cert_management.acme", config.security.cert_management.acme.is_some()),
+        ("monitoring.health_check_interval", config.monitoring.health_check_interval.is_some()),
+    ];
+    unused.iter().filter(|(_, present)| *present).for_each(|(key, _)| note(key));
+}
+
+/// A duration within its bounds, or the default where none is written.
+fn within(
+    key: &str,
+    written: Option<GoDuration>,
+    default: Duration,
+    least: Duration,
+    most: Duration,
+) -> Checked<Duration> {
+    let value = written.map_or(default, |written| written.0);
+    if value < least || value > most {
+        let what = format!("{} is outside {} to {}", GoDuration(value), GoDuration(least), GoDuration(most));
+        return Err(ConfigProblem::new(key, what, format!("write for example {}", GoDuration(default))));
+    }
+    Ok(value)
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);
+/// Certificates are dated back by a minute, and renewal and its alarms need room in what is left.
+const SHORTEST_LIFE: Duration = Duration::from_secs(120);

@@ -1,0 +1,18 @@
+//! The configuration: keys, reading, judging, and the plan a node is built from.
+
+mod at_rest;
+mod check;
+mod duration;
+mod endpoint;
+mod guard;
+mod load;
+pub mod model;
+mod plan;
+mod problem;
+mod tls;
+
+pub use check::check;
+pub use duration::GoDuration;
+pub use load::{Loaded, load, parse};
+pub use plan::{DialerPlan, IdentityFiles, ListenerPlan, LoggingPlan, NodePlan, ProviderPlan};
+pub use problem::ConfigProblem;

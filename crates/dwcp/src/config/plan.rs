@@ -1,0 +1,132 @@
+//! A configuration that was found sound: what the node is built from. Only [`check`](super::check()) makes one from a file.
+
+use dwcp_guard::GuardSettings;
+use dwcp_pki::AllowList;
+use dwcp_tls::{ClientAuth, ExpectedServer, TlsPolicy};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything a node needs to start, with defaults filled in and paths resolved.
+#[derive(Clone, Debug)]
+pub struct NodePlan {
+    /// The node's name: in logs, in metrics as the certificate's `name`, in the SPIFFE path of a new identity.
+    pub name: Option<String>,
+    /// Trust domain of a new identity.
+    pub trust_domain: Option<String>,
+    /// Where the node keeps its audit log and, by default, its identity.
+    pub state_dir: PathBuf,
+    /// How long a graceful end waits for connections; default 8 s.
+    pub drain: Duration,
+    /// The identity's files.
+    pub identity: IdentityFiles,
+    /// Who issues and renews the identity.
+    pub provider: ProviderPlan,
+    /// Suites, groups and post-quantum mode.
+    pub tls: TlsPolicy,
+    /// Whether listeners hand out resumption tickets.
+    pub tickets: bool,
+    /// The read-only HTTPS listener.
+    pub admin: SocketAddr,
+    /// The same on a unix socket, mode 0600.
+    pub admin_socket: Option<PathBuf>,
+    /// One more HTTPS listener for metrics alone.
+    pub metrics: Option<SocketAddr>,
+    /// Where metrics are served; default `/metrics`, `None` where the configuration switches them off.
+    pub metrics_path: Option<String>,
+    /// Secured services of this machine.
+    pub listeners: Vec<ListenerPlan>,
+    /// Secured ways to services of other machines.
+    pub dialers: Vec<DialerPlan>,
+    /// Rates and connection limits; `None` where the configuration switches the guard off.
+    pub guard: Option<GuardSettings>,
+    /// The audit log's directory; `None` where the configuration switches auditing off.
+    pub audit_dir: Option<PathBuf>,
+    /// How many audit events wait for the disk at most.
+    pub audit_queue: usize,
+    /// What is logged for human eyes, and how.
+    pub logging: LoggingPlan,
+    /// What is accepted but not as good as it could be; shown by `config check`, logged at start.
+    pub warnings: Vec<String>,
+}
+
+/// Where the node's certificate, key, roots and revocation list are.
+#[derive(Clone, Debug)]
+pub struct IdentityFiles {
+    /// Certificate chain, PEM.
+    pub cert: PathBuf,
+    /// Private key, PEM, owner-only.
+    pub key: PathBuf,
+    /// Roots that peers are judged by, PEM. The embedded provider uses its own authority's when this is `None`.
+    pub roots: Option<PathBuf>,
+    /// Revocation lists of `roots`, PEM (several in one file) or DER.
+    pub crl: Option<PathBuf>,
+}
+
+/// What is logged for human eyes, to standard error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoggingPlan {
+    /// `error`, `warn`, `info`, `debug`, `trace` or `off`; default `info`.
+    pub level: String,
+    /// One JSON object a line instead of text.
+    pub json: bool,
+}
+
+/// Who issues the node's certificate.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ProviderPlan {
+    /// An authority in a directory of this machine.
+    Embedded {
+        /// The authority's directory.
+        ca_dir: PathBuf,
+        /// Lifetime asked for; default 24 h.
+        ttl: Duration,
+        /// Whether the node renews on its own; default true.
+        auto_renew: bool,
+        /// `renew_before` of the configuration.
+        renew_before: Option<Duration>,
+    },
+    /// Files that somebody else renews; SIGHUP reads them again.
+    Manual,
+}
+
+/// A listener: mutual TLS on one side, a plain service on the other.
+#[derive(Clone, Debug)]
+pub struct ListenerPlan {
+    /// Its name, unique in the node.
+    pub name: String,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// `host:port` of the plain service.
+    pub target: String,
+    /// Whether a client certificate is required or `anonymous` is allowed.
+    pub client_auth: ClientAuth,
+    /// Who may come in.
+    pub allow: AllowList,
+}
+
+/// A dialer: a plain port on this machine, mutual TLS to another.
+#[derive(Clone, Debug)]
+pub struct DialerPlan {
+    /// Its name, unique in the node.
+    pub name: String,
+    /// Where it takes plain connections.
+    pub listen: SocketAddr,
+    /// `host:port` of the other node's listener.
+    pub remote: String,
+    /// Who the other side must be.
+    pub expected: ExpectedServer,
+    /// The patterns behind `expected`, where it goes by patterns; `None` where it goes by name.
+    pub allow: Option<AllowList>,
+}
+
+impl ProviderPlan {
+    /// Which provider it is, where its authority is and how it issues: what a reload can not change.
+    pub(crate) fn fixed(&self) -> Option<(&std::path::Path, Duration, Option<Duration>)> {
+        match self {
+            Self::Embedded { ca_dir, ttl, renew_before, .. } => Some((ca_dir, *ttl, *renew_before)),
+            Self::Manual => None,
+        }
+    }
+}

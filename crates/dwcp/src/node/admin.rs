@@ -1,0 +1,212 @@
+//! The read-only admin endpoint: health and metrics over HTTPS, and the same over a unix socket.
+//!
+//! HTTP/1.1 only, no request bodies, header and time limits on every connection: health is no way into the node.
+
+use super::NodeError;
+use super::health::HealthReport;
+use super::onion::{kind_of_tls, reason_text};
+use super::shared::Shared;
+use arc_swap::ArcSwap;
+use dwcp_audit::SecurityEvent;
+use dwcp_base::Coded;
+use dwcp_telemetry::Format;
+use dwcp_tls::TlsContext;
+use http_body_util::Full;
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+#[cfg(unix)]
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+/// What one endpoint serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Health and metrics.
+    All,
+    /// The metrics path alone.
+    Metrics,
+}
+
+/// Serves HTTPS on `listener` until `stop` changes.
+pub(crate) async fn serve_https(
+    listener: TcpListener,
+    context: Arc<ArcSwap<TlsContext>>,
+    shared: Arc<Shared>,
+    scope: Scope,
+    mut stop: watch::Receiver<bool>,
+) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.changed() => return,
+        };
+        let Ok((stream, source)) = accepted else {
+            // Out of descriptors or the like: waiting is all that helps, spinning is what would hurt.
+            tokio::time::sleep(ACCEPT_BACK_OFF).await;
+            continue;
+        };
+        // With every place taken a new connection is closed at once: the ones inside end within their time limit.
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        let (context, shared) = (context.load_full(), Arc::clone(&shared));
+        tokio::spawn(async move {
+            match context.accept(stream, HANDSHAKE_LIMIT).await {
+                Ok(session) => serve_connection(session, shared, scope).await,
+                Err(error) => {
+                    shared.telemetry.handshake_failed(error.reason());
+                    let event = SecurityEvent::stranger(kind_of_tls(&error))
+                        .source(source)
+                        .code(error.code())
+                        .message(&reason_text(&error))
+                        .field("listener", "admin");
+                    shared.ledger.note_stranger(event, source.ip());
+                }
+            }
+            drop(place);
+        });
+    }
+}
+
+/// Serves plain HTTP on a unix socket, whose mode (0600) says who may ask.
+#[cfg(unix)]
+pub(crate) async fn serve_unix(
+    listener: tokio::net::UnixListener,
+    shared: Arc<Shared>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.changed() => return,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+                let served = serve_connection(stream, Arc::clone(&shared), Scope::All);
+                tokio::spawn(async move {
+                    served.await;
+                    drop(place);
+                });
+            }
+            Err(_) => tokio::time::sleep(ACCEPT_BACK_OFF).await,
+        }
+    }
+}
+
+/// Makes the socket in a directory that nobody else can enter and moves it into place, so that it is never open to others,
+/// whatever the umask.
+#[cfg(unix)]
+pub(crate) fn unix_socket(path: &Path) -> Result<tokio::net::UnixListener, NodeError> {
+    use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
+    let failed = |source| NodeError::Socket { path: path.to_owned(), source };
+    // A socket that a killed node left behind is in nobody's use; any other file, or a socket that answers, is somebody's.
+    match path.symlink_metadata() {
+        Ok(found)
+            if found.file_type().is_socket() && std::os::unix::net::UnixStream::connect(path).is_err() => {}
+        Ok(_) => return Err(failed(std::io::ErrorKind::AlreadyExists.into())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
+    }
+    let private = path.with_extension(format!("{}.tmp", std::process::id()));
+    std::fs::DirBuilder::new().mode(0o700).create(&private).map_err(failed)?;
+    let made = private.join("s");
+    let bound = tokio::net::UnixListener::bind(&made).and_then(|socket| {
+        std::fs::set_permissions(&made, std::fs::Permissions::from_mode(0o600))?;
+        std::fs::rename(&made, path)?;
+        Ok(socket)
+    });
+    // Empty by now, or holding a socket that nobody will use.
+    let _ = std::fs::remove_dir_all(&private);
+    bound.map_err(failed)
+}
+
+async fn serve_connection<IO>(io: IO, shared: Arc<Shared>, scope: Scope)
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request| {
+        let shared = Arc::clone(&shared);
+        async move { Ok::<_, Infallible>(respond(&shared, scope, &request).await) }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_LIMIT)
+        .max_buf_size(MAX_HEADERS)
+        // A scrape or probe is one request: an idle connection is not worth one of the places.
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(io), service);
+    // A peer that stalls or speaks no HTTP is simply let go; it has cost one bounded buffer.
+    let _ = tokio::time::timeout(CONNECTION_LIMIT, connection).await;
+}
+
+async fn respond(shared: &Arc<Shared>, scope: Scope, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return response;
+    }
+    if !request.body().is_end_stream() {
+        return text(StatusCode::PAYLOAD_TOO_LARGE, "no request bodies\n");
+    }
+    let path = request.uri().path();
+    if shared.metrics_path().is_some_and(|metrics| metrics == path) {
+        let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
+        let format = Format::negotiate(accept);
+        return reply(StatusCode::OK, format.content_type(), shared.metrics(format));
+    }
+    if scope == Scope::Metrics {
+        return text(StatusCode::NOT_FOUND, "not here\n");
+    }
+    match path {
+        "/health/tls" => health(&shared.health_tls()),
+        "/health/certs" => health(&shared.health_certs()),
+        "/health/security" => health(&shared.health_security()),
+        "/health/live" => health(&shared.health_live()),
+        _ => text(
+            StatusCode::NOT_FOUND,
+            "not here: try /health/tls, /health/certs, /health/security, /health/live or /metrics\n",
+        ),
+    }
+}
+
+fn health(report: &HealthReport) -> Response<Full<Bytes>> {
+    let status = match report.status {
+        super::health::Status::Fail => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::OK,
+    };
+    match serde_json::to_string(report) {
+        Ok(body) => reply(status, "application/json", body + "\n"),
+        Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the report can not be written\n"),
+    }
+}
+
+fn text(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {
+    reply(status, "text/plain; charset=utf-8", body.to_owned())
+}
+
+fn reply(status: StatusCode, content_type: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Scrapers and probes need a handful, for a moment each; the rest is room for idlers until their time is up.
+const MAX_CONNECTIONS: usize = 256;
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(3);
+const HEADER_LIMIT: Duration = Duration::from_secs(3);
+const CONNECTION_LIMIT: Duration = Duration::from_secs(15);
+const MAX_HEADERS: usize = 16 * 1_024;
+const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);

@@ -1,0 +1,180 @@
+//! What the health endpoints look at.
+
+use super::health::Finding;
+use super::identity::Identity;
+use super::shared::Shared;
+use crate::config::ProviderPlan;
+use dwcp_audit::AuditState;
+use dwcp_pki::{OverdueLevel, RevocationMode};
+
+/// Listeners, dialers, targets, revocation data.
+pub(super) fn tls(shared: &Shared) -> Vec<Finding> {
+    let plan = shared.plan.load();
+    let mut findings = vec![Finding::pass("tls.protocol", "TLS 1.3 is the only version on offer")];
+    for listener in &plan.listeners {
+        let id = format!("tls.target.{}", listener.name);
+        findings.push(match shared.troubles.of(&format!("target.{}", listener.name)) {
+            None => Finding::pass(id, format!("nothing is known against {}", listener.target)),
+            Some(reason) => Finding::warn(id, reason, format!("start the service at {}", listener.target)),
+        });
+    }
+    for dialer in &plan.dialers {
+        let id = format!("tls.remote.{}", dialer.name);
+        findings.push(match shared.troubles.of(&format!("remote.{}", dialer.name)) {
+            None => Finding::pass(id, format!("nothing is known against {}", dialer.remote)),
+            Some(reason) => {
+                Finding::warn(id, reason, format!("dwcp tls handshake {} says more", dialer.remote))
+            }
+        });
+    }
+    findings
+}
+
+/// The identity, its renewal, the authority, the revocation list.
+pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
+    let now = shared.now();
+    let generation = shared.store.current();
+    let not_after = generation.credential().not_after();
+    let mut findings = Vec::new();
+    let manual = "put a new certificate and key in place and send SIGHUP";
+    findings.push(match &shared.identity {
+        _ if not_after <= now => Finding::fail(
+            "certs.identity",
+            format!("the certificate ended at {not_after}"),
+            "renew it now: nobody accepts it",
+        ),
+        Identity::Manual => {
+            let life = generation.credential().not_before().until(not_after);
+            if now.plus(life / 5) >= not_after {
+                Finding::warn("certs.identity", format!("the certificate ends at {not_after}"), manual)
+            } else {
+                Finding::pass("certs.identity", format!("good until {not_after}"))
+            }
+        }
+        Identity::Embedded(embedded) => {
+            let state = embedded.manager.state();
+            let text = format!("good until {not_after}, renewal at {}", state.renew_at);
+            let error = state
+                .last_failure
+                .as_ref()
+                .map(|failure| format!("; last attempt: {}", failure.message))
+                .unwrap_or_default();
+            let mend = "mend what the error names; the node tries again by itself";
+            match state.overdue {
+                None if error.is_empty() => Finding::pass("certs.identity", text),
+                None | Some(OverdueLevel::Alarm) => {
+                    Finding::warn("certs.identity", format!("{text}{error}"), mend)
+                }
+                Some(_) => Finding::fail(
+                    "certs.identity",
+                    format!("renewal is overdue, the certificate ends at {not_after}{error}"),
+                    mend,
+                ),
+            }
+        }
+    });
+    findings.push(revocation(shared));
+    if let Identity::Embedded(embedded) = &shared.identity {
+        let certificate = embedded.authority.certificate();
+        let end = certificate.not_after();
+        findings.push(if end <= now {
+            Finding::fail(
+                "certs.authority",
+                format!("the authority ended at {end}: nothing can be issued"),
+                "make a new authority and hand out its certificate",
+            )
+        } else if now.plus(AUTHORITY_NOTICE) >= end {
+            Finding::warn(
+                "certs.authority",
+                format!("the authority ends at {end}"),
+                "make a new authority while both can be trusted",
+            )
+        } else {
+            Finding::pass("certs.authority", format!("good until {end}"))
+        });
+    }
+    if let Some(reason) = shared.troubles.of("identity") {
+        let mend = "make the state directory writable: after a restart the node would start from the certificate before";
+        findings.push(Finding::warn("certs.saved", reason, mend));
+    }
+    if let Some(reason) = shared.troubles.of("reload") {
+        findings.push(Finding::warn(
+            "certs.reload",
+            format!("the last reload was refused: {reason}"),
+            "correct the configuration and send SIGHUP again",
+        ));
+    }
+    findings
+}
+
+/// The log, the guard, secrets on disk.
+pub(super) fn security(shared: &Shared) -> Vec<Finding> {
+    let plan = shared.plan.load();
+    let mut findings = Vec::new();
+    findings.push(match shared.ledger.state() {
+        None => {
+            Finding::warn("security.audit", "auditing is switched off", "remove security.auditing.enabled")
+        }
+        Some(AuditState::Healthy) => {
+            Finding::pass("security.audit", "every event is on disk within a second")
+        }
+        Some(AuditState::Failing { why, pending, .. }) => Finding::fail(
+            "security.audit",
+            format!("{why}; {pending} events wait"),
+            "make room on the disk; the log goes on by itself",
+        ),
+        Some(state) => {
+            Finding::fail("security.audit", format!("{state:?}"), "dwcp audit verify says what was changed")
+        }
+    });
+    findings.push(match shared.guard.load().as_ref() {
+        None => Finding::warn("security.guard", "the guard is switched off", "remove guard.enabled"),
+        Some(guard) => {
+            let stats = guard.stats();
+            Finding::pass(
+                "security.guard",
+                format!("{} admitted, {} refused", stats.admitted, stats.refused_total()),
+            )
+        }
+    });
+    let key = match &plan.provider {
+        ProviderPlan::Embedded { .. } => {
+            "the authority's and the node's keys are plain files, readable by this user alone"
+        }
+        ProviderPlan::Manual => "the node's key is a plain file, readable by this user alone",
+    };
+    findings.push(Finding::pass("security.keys", key));
+    findings
+}
+
+fn revocation(shared: &Shared) -> Finding {
+    if let Some(reason) = shared.troubles.of("crl") {
+        let mend = "mend what the cause names: revocations do not take effect meanwhile";
+        return Finding::fail(
+            "certs.revocation",
+            format!("no revocation list can be published: {reason}"),
+            mend,
+        );
+    }
+    let generation = shared.store.current();
+    match generation.trust().crl_expiry() {
+        None if generation.trust().mode() == RevocationMode::Required => {
+            let what = "no revocation list is of any trusted root: every peer is refused";
+            Finding::fail(
+                "certs.revocation",
+                what,
+                "put the lists of the roots in ca_file into crl_file and send SIGHUP",
+            )
+        }
+        None => Finding::warn("certs.revocation", "revocation is not checked", "set security.tls.crl_file"),
+        Some(end) if end <= shared.now() => Finding::fail(
+            "certs.revocation",
+            format!("the revocation list ended at {end}: every peer is refused"),
+            "put a fresh list in place and send SIGHUP",
+        ),
+        Some(end) => Finding::pass("certs.revocation", format!("the revocation list is good until {end}")),
+    }
+}
+
+/// An authority's end is known for years; a quarter of one is time enough to replace it.
+const AUTHORITY_NOTICE: std::time::Duration = std::time::Duration::from_secs(90 * 86_400);

@@ -1,0 +1,220 @@
+//! The composition: from a plan to a running node, in one readable function.
+
+use super::admin::{self, Scope};
+use super::descriptors;
+use super::dialer::Dialer;
+use super::floor::{Bound, Floor};
+use super::health::HealthBoard;
+use super::identity::{Embedded, Identity, Material, issuance_policy, prefix};
+use super::ledger::Ledger;
+use super::listener::{Listener, Means, TARGET_UNREACHABLE};
+use super::news::News;
+use super::off_loop::off_loop;
+use super::shared::{Shared, Troubles};
+use super::{Node, NodeError, keeper};
+use crate::config::{NodePlan, ProviderPlan};
+use arc_swap::ArcSwap;
+use dwcp_audit::{AuditSettings, EventKind, SecurityAuditor, SecurityEvent};
+use dwcp_base::{Clock, LocalDisk, SystemClock};
+use dwcp_channel::{CloseReason, Ended, Lookups, Refused, Registry};
+use dwcp_guard::{Guard, RefusalReason};
+use dwcp_pki::{CertificateManager, CertificateStore, Credential, EmbeddedProvider, SlotSpec};
+use dwcp_telemetry::{LabelSets, TelemetryCollector};
+use dwcp_tls::{ClientAuth, Group, ServerSettings, TlsContext, TlsError, TlsManager, UnknownName};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// Builds every part, bottom-up, then lets them run.
+pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+
+    // Who we are and whom we trust (pki).
+    descriptors::raise(&plan);
+    let Material { credential, trust, authority, revision } = Material::read(&plan, &*clock)?;
+    if credential.not_after() <= clock.unix() {
+        tracing::error!(ended = %credential.not_after(), "the node's certificate has ended: nobody will accept it");
+    }
+    let plan = named(plan, &credential);
+    let names = credential.names().to_vec();
+
+    // Numbers and evidence, joined in one ledger, and the one observer that writes into both (telemetry, audit).
+    let telemetry = Arc::new(TelemetryCollector::new(labels(&plan)));
+    let ledger = Arc::new(Ledger::new(auditor(&plan, &clock)?, Arc::clone(&telemetry)));
+    let news = Arc::new(News { ledger: Arc::clone(&ledger), telemetry: Arc::clone(&telemetry) });
+    let store = CertificateStore::new(credential, trust).map_err(NodeError::Installed)?;
+    let store = Arc::new(store.observed_by(Arc::<News>::clone(&news)));
+
+    // Who renews (pki), who may come in (guard), who is in (channel).
+    let identity = match authority {
+        None => Identity::Manual,
+        Some(authority) => {
+            let authority = Arc::new(authority.observed_by(Arc::<News>::clone(&news)));
+            let provider =
+                EmbeddedProvider::new(Arc::clone(&authority), issuance_policy(&plan)?, Arc::clone(&clock));
+            let mut slot = SlotSpec::new(plan.name.clone().unwrap_or_default(), names);
+            if let ProviderPlan::Embedded { renew_before, .. } = &plan.provider {
+                slot.renew_before = *renew_before;
+            }
+            let manager = CertificateManager::new(
+                Arc::clone(&store),
+                Arc::new(provider),
+                slot,
+                Arc::clone(&clock),
+                Arc::<News>::clone(&news),
+            );
+            Identity::Embedded(Box::new(Embedded {
+                authority,
+                manager: Arc::new(manager),
+                prefix: prefix(&plan.identity)?,
+            }))
+        }
+    };
+    let guard = guard(&plan)?;
+    // The registry holds the connections of all listeners and dialers, so its size is what bounds their sockets.
+    let registry = Registry::new(descriptors::carried(MOST_CONNECTIONS), Arc::clone(&clock));
+    let tls =
+        TlsManager::new(Arc::clone(&store), plan.tls.clone(), Arc::clone(&clock)).map_err(NodeError::Tls)?;
+
+    let shared = Arc::new(Shared {
+        clock,
+        store,
+        identity,
+        news,
+        registry,
+        lookups: Lookups::default(),
+        guard: ArcSwap::from_pointee(guard),
+        telemetry,
+        ledger,
+        retired_guards: std::sync::Mutex::default(),
+        board: HealthBoard::default(),
+        troubles: Troubles::default(),
+        plan: ArcSwap::from_pointee(plan),
+    });
+    let plan = shared.plan.load_full();
+
+    // Everything that can fail comes before anything runs: addresses, TLS contexts, the onions around them (tls, channel).
+    let admin = Bound::new("the admin listener", plan.admin)?;
+    let metrics = plan.metrics.map(|address| Bound::new("the metrics listener", address)).transpose()?;
+    let guard = shared.guard.load_full();
+    let means = Means { shared: &shared, tls: &tls, guard: &guard, plan: &plan };
+    let mut listeners = Vec::new();
+    for listener in &plan.listeners {
+        let socket = Bound::new(&format!("listener `{}`", listener.name), listener.listen)?;
+        listeners.push((Listener::new(listener, means).map_err(NodeError::Tls)?, socket));
+    }
+    let mut dialers = Vec::new();
+    for dialer in &plan.dialers {
+        let socket = Bound::new(&format!("dialer `{}`", dialer.name), dialer.listen)?;
+        dialers.push((Dialer::new(dialer, means).map_err(NodeError::Tls)?, socket));
+    }
+    let admin_tls = Arc::new(ArcSwap::from_pointee(admin_context(&tls)?));
+    #[cfg(unix)]
+    let socket = plan.admin_socket.as_deref().map(admin::unix_socket).transpose()?;
+
+    // Now it runs.
+    let admin_address = admin.address;
+    let mut floor = Floor::new();
+    let stopping = floor.stopping();
+    let https = |socket, scope| {
+        admin::serve_https(socket, Arc::clone(&admin_tls), Arc::clone(&shared), scope, stopping.clone())
+    };
+    floor.spawn(https(admin.socket, Scope::All));
+    if let Some(metrics) = metrics {
+        floor.spawn(https(metrics.socket, Scope::Metrics));
+    }
+    #[cfg(unix)]
+    if let Some(socket) = socket {
+        floor.spawn(admin::serve_unix(socket, Arc::clone(&shared), stopping.clone()));
+    }
+    floor.spawn(keeper::keep(Arc::clone(&shared), revision, stopping.clone()));
+    for (listener, socket) in listeners {
+        floor.place_listener(listener, socket, &shared);
+    }
+    for (dialer, socket) in dialers {
+        floor.place_dialer(dialer, socket, &shared);
+    }
+    shared.ledger.note(SecurityEvent::local(EventKind::NodeStarted).field("name", shared.certificate_name()));
+    Ok(Node { shared, floor: Mutex::new(floor), admin_tls, admin: admin_address })
+}
+
+/// The end of a node's life, after its connections: the log is told, and closed.
+pub(super) async fn end(shared: &Arc<Shared>) {
+    keeper::record_refusals(shared, keeper::Refusals::All);
+    shared.ledger.note(SecurityEvent::local(EventKind::NodeStopped).field("name", shared.certificate_name()));
+    let ledger = Arc::clone(&shared.ledger);
+    // A log that can not be closed in time is recovered at the next start, which records it.
+    let _ = off_loop(move || ledger.close(CLOSE_LIMIT)).await;
+    #[cfg(unix)]
+    if let Some(path) = shared.plan.load().admin_socket.as_deref() {
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+/// The guard of a plan; `None` where it is switched off.
+pub(super) fn guard(plan: &NodePlan) -> Result<Option<Guard>, NodeError> {
+    let fitting = plan.guard.clone().map(|mut settings| {
+        settings.max_connections = descriptors::carried(settings.max_connections);
+        settings.max_pending = settings.max_pending.min(settings.max_connections);
+        settings
+    });
+    fitting.map(Guard::new).transpose().map_err(|error| {
+        NodeError::Config(crate::config::ConfigProblem::new(
+            "guard",
+            error.to_string(),
+            "remove the key to use the default",
+        ))
+    })
+}
+
+/// A configuration of the originals' sections alone has no name: the certificate's is taken.
+pub(super) fn named(mut plan: NodePlan, credential: &Credential) -> NodePlan {
+    if plan.name.is_none() {
+        let names = credential.names();
+        let spiffe = names.iter().find_map(|name| name.spiffe_id());
+        let last = spiffe.as_ref().and_then(|id| id.path().rsplit('/').next().map(str::to_owned));
+        plan.name = last.filter(|name| !name.is_empty()).or_else(|| names.first().map(ToString::to_string));
+    }
+    plan
+}
+
+fn labels(plan: &NodePlan) -> LabelSets {
+    let mut failures = TlsError::REASONS.to_vec();
+    failures.extend(Refused::REASONS.iter().filter(|reason| !TlsError::REASONS.contains(reason)));
+    failures.push("refused_by_peer");
+    let mut cuts = CloseReason::LABELS.to_vec();
+    cuts.push(TARGET_UNREACHABLE);
+    cuts.extend(Ended::LABELS.iter().filter(|label| !["clean", "cut"].contains(label)));
+    LabelSets {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        handshake_failure_reasons: failures,
+        security_event_types: EventKind::ALL.iter().map(|kind| kind.as_str()).collect(),
+        guard_refusal_reasons: RefusalReason::LABELS.to_vec(),
+        connection_cut_reasons: cuts,
+        tls_groups: Group::ALL.iter().map(|group| group.name()).collect(),
+        certificates: plan.name.iter().cloned().collect(),
+    }
+}
+
+fn auditor(plan: &NodePlan, clock: &Arc<dyn Clock>) -> Result<Option<SecurityAuditor>, NodeError> {
+    let Some(dir) = &plan.audit_dir else { return Ok(None) };
+    let settings = AuditSettings::default().with_queue(plan.audit_queue);
+    SecurityAuditor::open(Arc::new(LocalDisk), dir, settings, Arc::clone(clock))
+        .map(Some)
+        .map_err(NodeError::Audit)
+}
+
+/// HTTPS that asks for a client certificate and needs none: reading is open to whoever can reach the address, by whatever
+/// name.
+pub(super) fn admin_context(tls: &TlsManager) -> Result<TlsContext, NodeError> {
+    tls.server(
+        ServerSettings::new(ClientAuth::Optional)
+            .with_alpn([b"http/1.1"])
+            .with_unknown_name(UnknownName::Serve),
+    )
+    .map_err(NodeError::Tls)
+}
+
+/// Dialed and accepted connections of all listeners and dialers together.
+const MOST_CONNECTIONS: usize = 65_536;
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);

@@ -1,0 +1,169 @@
+//! Why a node does not start, or does not take a new configuration.
+
+use crate::config::ConfigProblem;
+use dwcp_audit::OpenError;
+use dwcp_base::{Blame, Coded, SecretFileError, UnixTime};
+use dwcp_crypto::CryptoError;
+use dwcp_pki::{
+    AuthorityError, CredentialError, InstallError, ManagerError, ParseError, RequestError, TrustError,
+};
+use dwcp_tls::TlsError;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// What stands in the way. Every case is this side's: [`Blame::Local`].
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum NodeError {
+    /// The configuration was refused.
+    #[error("the configuration is refused")]
+    Config(#[source] ConfigProblem),
+    /// A file could not be read.
+    #[error("the {role} can not be read")]
+    File {
+        /// What the file is for.
+        role: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: SecretFileError,
+    },
+    /// A file holds something else than it should.
+    #[error("the {role} in {path} is not readable as such")]
+    Content {
+        /// What the file is for.
+        role: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: ParseError,
+    },
+    /// Certificate and key do not make an identity.
+    #[error("{cert} and {key} do not make an identity")]
+    Credential {
+        /// The certificate's file.
+        cert: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+        /// What is wrong with them.
+        #[source]
+        source: CredentialError,
+    },
+    /// The roots and revocation lists do not fit together.
+    #[error("the trust of this node can not be set up")]
+    Trust(#[source] TrustError),
+    /// The identity does not pass the node's own trust.
+    #[error("the node's own certificate is refused by its own trust")]
+    Installed(#[source] InstallError),
+    /// The embedded authority can not be used.
+    #[error("the authority in {dir} can not be used")]
+    Authority {
+        /// Its directory.
+        dir: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: AuthorityError,
+    },
+    /// No key could be made.
+    #[error("no private key was made")]
+    Key(#[source] CryptoError),
+    /// No throw-away pair could be made.
+    #[error("no certificate was made")]
+    Unmade(#[source] AuthorityError),
+    /// The renewed pair was not kept on disk; it serves all the same until the node ends.
+    #[error("the renewed certificate was not kept on disk")]
+    Unsaved(#[source] CredentialError),
+    /// Files that another tool renews can not be renewed here.
+    #[error("the node's certificate is renewed by another tool")]
+    NotOurs,
+    /// The node was stopped in the middle.
+    #[error("the node was stopped in the middle of it")]
+    Interrupted,
+    /// The identity's names can not be certified.
+    #[error("no certificate request can be made")]
+    Request(#[source] RequestError),
+    /// No identity could be had from the provider.
+    #[error("no identity was issued to this node")]
+    Unissued(#[source] ManagerError),
+    /// An address is taken or not ours.
+    #[error("{what} can not listen on {address}")]
+    Bind {
+        /// Which listener.
+        what: String,
+        /// Where.
+        address: SocketAddr,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The admin socket can not be made.
+    #[error("the admin socket {path} can not be made")]
+    Socket {
+        /// Its path.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The audit log can not be opened.
+    #[error("the audit log can not be opened")]
+    Audit(#[source] OpenError),
+    /// TLS can not be set up.
+    #[error("TLS can not be set up")]
+    Tls(#[source] TlsError),
+    /// A file of the node can not be written.
+    #[error("{path} can not be written")]
+    Unwritten {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A reload would put a certificate in place that nobody accepts any more.
+    #[error("the certificate in the file ended at {ended}, and the one in use has not")]
+    Ended {
+        /// When it did.
+        ended: UnixTime,
+    },
+    /// A reload changes what only a restart can.
+    #[error("{key} can only be changed by a restart")]
+    NeedsRestart {
+        /// The configuration key.
+        key: &'static str,
+    },
+}
+
+impl Coded for NodeError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Config(_) => "node.config.refused",
+            Self::File { source, .. } => source.code(),
+            Self::Content { source, .. } => source.code(),
+            Self::Credential { source, .. } => source.code(),
+            Self::Trust(source) => source.code(),
+            Self::Installed(source) => source.code(),
+            Self::Authority { source, .. } => source.code(),
+            Self::Key(source) => source.code(),
+            Self::Unmade(source) => source.code(),
+            Self::Unsaved(source) => source.code(),
+            Self::NotOurs => "node.renewal.foreign",
+            Self::Interrupted => "node.renewal.interrupted",
+            Self::Request(source) => source.code(),
+            Self::Unissued(source) => source.code(),
+            Self::Bind { .. } => "node.address.unavailable",
+            Self::Socket { .. } => "node.socket.unavailable",
+            Self::Audit(source) => source.code(),
+            Self::Tls(source) => source.code(),
+            Self::Unwritten { .. } => "node.file.unwritten",
+            Self::Ended { .. } => "node.reload.ended",
+            Self::NeedsRestart { .. } => "node.reload.refused",
+        }
+    }
+
+    fn blame(&self) -> Blame {
+        Blame::Local
+    }
+}

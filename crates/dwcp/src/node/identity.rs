@@ -1,0 +1,242 @@
+//! Who the node is: the material it starts from, and who renews it.
+
+use super::error::NodeError;
+use crate::config::{ConfigProblem, IdentityFiles, NodePlan, ProviderPlan};
+use dwcp_base::{Clock, Disk, LocalDisk, UnixTime, read_bounded};
+use dwcp_crypto::{KeyType, SigningKey};
+use dwcp_pki::{
+    Certificate, CertificateAuthority, CertificateChain, CertificateManager, CertificateRequest, Credential,
+    Crl, Document, IssuancePolicy, ParseError, RevocationMode, SpiffeId, SubjectName, TrustStore,
+};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Who renews the node's certificate while it runs.
+pub(crate) enum Identity {
+    /// The node itself, from an authority in a directory.
+    Embedded(Box<Embedded>),
+    /// Somebody else; SIGHUP says when.
+    Manual,
+}
+
+/// The authority of an embedded provider and the manager that asks it.
+pub(crate) struct Embedded {
+    pub(crate) authority: Arc<CertificateAuthority>,
+    pub(crate) manager: Arc<CertificateManager>,
+    pub(crate) prefix: PathBuf,
+}
+
+/// What a node starts from: a certificate with its key, and what peers are judged by.
+pub struct Material {
+    pub(crate) credential: Credential,
+    pub(crate) trust: TrustStore,
+    pub(crate) authority: Option<CertificateAuthority>,
+    /// The state of the authority's directory from before the list in `trust` was signed.
+    pub(crate) revision: Option<u64>,
+}
+
+impl Material {
+    /// Reads what the plan names. With the embedded provider a first identity is issued where there is none yet, and a fresh
+    /// revocation list is signed.
+    ///
+    /// # Errors
+    /// [`NodeError`] with the file and what is wrong with it.
+    pub fn read(plan: &NodePlan, clock: &dyn Clock) -> Result<Self, NodeError> {
+        match &plan.provider {
+            ProviderPlan::Manual => Self::from_files(&plan.identity),
+            ProviderPlan::Embedded { ca_dir, .. } => {
+                let authority = open_authority(ca_dir)?;
+                let now = clock.unix();
+                let prefix = prefix(&plan.identity)?;
+                let credential = match Credential::load_saved(&prefix) {
+                    Ok(credential) => credential,
+                    Err(_) if !plan.identity.cert.exists() && !plan.identity.key.exists() => {
+                        issue(&authority, plan, &first_names(plan)?, now)?
+                    }
+                    Err(source) => return Err(credential_error(&plan.identity, source)),
+                };
+                let revision = authority.revision().ok();
+                let trust = embedded_trust(&authority, &plan.identity, now)?;
+                Ok(Self { credential, trust, authority: Some(authority), revision })
+            }
+        }
+    }
+
+    /// When the certificate ends.
+    pub fn not_after(&self) -> UnixTime {
+        self.credential.not_after()
+    }
+
+    /// Issues the first identity of a node with these names and says until when it is good.
+    ///
+    /// # Errors
+    /// [`NodeError`] as [`read`](Self::read).
+    pub fn issue_first(
+        plan: &NodePlan,
+        names: &[SubjectName],
+        clock: &dyn Clock,
+    ) -> Result<UnixTime, NodeError> {
+        let ProviderPlan::Embedded { ca_dir, .. } = &plan.provider else {
+            return Ok(Self::read(plan, clock)?.credential.not_after());
+        };
+        issue(&open_authority(ca_dir)?, plan, names, clock.unix()).map(|credential| credential.not_after())
+    }
+
+    fn from_files(files: &IdentityFiles) -> Result<Self, NodeError> {
+        let credential =
+            Credential::load(&files.cert, &files.key).map_err(|source| credential_error(files, source))?;
+        let anchors = match &files.roots {
+            Some(path) => roots(path)?,
+            None => Vec::new(),
+        };
+        let (crls, mode) = match &files.crl {
+            Some(path) => (crls(path)?, RevocationMode::Required),
+            None => (Vec::new(), RevocationMode::Off),
+        };
+        let trust = TrustStore::new(anchors, crls, mode).map_err(NodeError::Trust)?;
+        Ok(Self { credential, trust, authority: None, revision: None })
+    }
+}
+
+/// What peers of an embedded authority's mesh are judged by: its own certificate and a list signed now, and the further
+/// roots and lists that the configuration names.
+pub(crate) fn embedded_trust(
+    authority: &CertificateAuthority,
+    files: &IdentityFiles,
+    now: UnixTime,
+) -> Result<TrustStore, NodeError> {
+    let crl = authority.crl(now).map_err(|source| NodeError::Authority {
+        dir: PathBuf::from("security.cert_management.embedded.ca_dir"),
+        source,
+    })?;
+    let mut anchors = vec![authority.certificate().certificate_der().clone()];
+    let mut lists = vec![crl];
+    if let Some(path) = &files.roots {
+        anchors.extend(roots(path)?);
+    }
+    if let Some(path) = &files.crl {
+        lists.extend(crls(path)?);
+    }
+    TrustStore::new(anchors, lists, RevocationMode::Required).map_err(NodeError::Trust)
+}
+
+/// The policy by which an embedded authority certifies its own node.
+pub(crate) fn issuance_policy(plan: &NodePlan) -> Result<IssuancePolicy, NodeError> {
+    let ttl = match &plan.provider {
+        ProviderPlan::Embedded { ttl, .. } => *ttl,
+        ProviderPlan::Manual => Duration::from_secs(86_400),
+    };
+    IssuancePolicy::default().with_ttl(ttl).map_err(|error| {
+        NodeError::Config(ConfigProblem::new(
+            "security.cert_management.embedded.ttl",
+            error.to_string(),
+            "write for example 24h",
+        ))
+    })
+}
+
+/// `PREFIX` of `PREFIX.crt` and `PREFIX.key`, which is how the embedded provider keeps its pair.
+pub(crate) fn prefix(files: &IdentityFiles) -> Result<PathBuf, NodeError> {
+    let prefix = files.cert.with_extension("");
+    if files.cert == prefix.with_extension("crt") && files.key == prefix.with_extension("key") {
+        return Ok(prefix);
+    }
+    Err(NodeError::Config(ConfigProblem::new(
+        "security.tls.cert_file",
+        "the embedded provider keeps its pair as NAME.crt and NAME.key in one directory",
+        "remove cert_file and key_file, or name them so",
+    )))
+}
+
+fn issue(
+    authority: &CertificateAuthority,
+    plan: &NodePlan,
+    names: &[SubjectName],
+    now: UnixTime,
+) -> Result<Credential, NodeError> {
+    let failed = |source| NodeError::Authority { dir: PathBuf::from("the embedded authority"), source };
+    let key = SigningKey::generate(KeyType::EcdsaP256).map_err(NodeError::Key)?;
+    let request = CertificateRequest::generate(&key, names).map_err(NodeError::Request)?;
+    let chain: CertificateChain = authority.issue(&request, &issuance_policy(plan)?, now).map_err(failed)?;
+    let credential =
+        Credential::new(chain, key).map_err(|source| credential_error(&plan.identity, source))?;
+    let disk = LocalDisk;
+    disk.make_dir(&plan.state_dir)
+        .map_err(|source| NodeError::Unwritten { path: plan.state_dir.clone(), source })?;
+    credential
+        .save(&disk, &prefix(&plan.identity)?)
+        .map_err(|source| credential_error(&plan.identity, source))?;
+    Ok(credential)
+}
+
+/// The names of a node that has no certificate yet.
+fn first_names(plan: &NodePlan) -> Result<Vec<SubjectName>, NodeError> {
+    let missing = |key: &str| {
+        NodeError::Config(ConfigProblem::new(
+            key,
+            "is missing, and there is no certificate yet to take it from",
+            "write it, or run `dwcp init` for a complete configuration",
+        ))
+    };
+    let name = plan.name.as_deref().ok_or_else(|| missing("node.name"))?;
+    let domain = plan.trust_domain.as_deref().ok_or_else(|| missing("node.trust_domain"))?;
+    let id: SpiffeId =
+        format!("spiffe://{domain}/node/{name}").parse().map_err(|error: dwcp_pki::NameError| {
+            NodeError::Config(ConfigProblem::new(
+                "node.name",
+                error.to_string(),
+                "use lower-case letters, digits, dots and dashes",
+            ))
+        })?;
+    Ok(vec![
+        SubjectName::Uri(id.to_string()),
+        SubjectName::Dns("localhost".to_owned()),
+        SubjectName::Ip(std::net::Ipv4Addr::LOCALHOST.into()),
+    ])
+}
+
+fn open_authority(dir: &Path) -> Result<CertificateAuthority, NodeError> {
+    CertificateAuthority::open(Arc::new(LocalDisk), dir)
+        .map_err(|source| NodeError::Authority { dir: dir.to_owned(), source })
+}
+
+pub(super) fn roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, NodeError> {
+    let bytes =
+        read_bounded(path, MAX_ROOTS).map_err(|source| NodeError::File { role: "root file", source })?;
+    let certificates = Certificate::bundle_from_pem(&bytes).map_err(|source| NodeError::Content {
+        role: "root file",
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(certificates.iter().map(|certificate| certificate.certificate_der().clone()).collect())
+}
+
+/// Every list of a file: one in DER, or any number in PEM, so that each root can have its own.
+pub(super) fn crls(path: &Path) -> Result<Vec<Crl>, NodeError> {
+    const ROLE: &str = "revocation list";
+    let bytes = read_bounded(path, MAX_CRL).map_err(|source| NodeError::File { role: ROLE, source })?;
+    let bad = |source| NodeError::Content { role: ROLE, path: path.to_owned(), source };
+    if !bytes.trim_ascii_start().starts_with(b"-----BEGIN") {
+        return Ok(vec![Crl::from_der(&bytes).map_err(bad)?]);
+    }
+    let damaged = |_| bad(ParseError::Pem { document: Document::Crl });
+    let ders: Vec<_> = CertificateRevocationListDer::pem_slice_iter(&bytes)
+        .take(MOST_LISTS)
+        .collect::<Result<_, _>>()
+        .map_err(damaged)?;
+    if ders.is_empty() {
+        return Err(bad(ParseError::Missing { document: Document::Crl }));
+    }
+    ders.iter().map(|der| Crl::from_der(der).map_err(bad)).collect()
+}
+
+fn credential_error(files: &IdentityFiles, source: dwcp_pki::CredentialError) -> NodeError {
+    NodeError::Credential { cert: files.cert.clone(), key: files.key.clone(), source }
+}
+
+const MAX_ROOTS: u64 = 1 << 20;
+const MAX_CRL: u64 = 96 << 20;
+const MOST_LISTS: usize = 1_024;

@@ -1,0 +1,107 @@
+//! The node: everything below it put together, started, reloaded and stopped.
+
+mod admin;
+mod checks;
+mod compose;
+mod descriptors;
+mod dialer;
+mod error;
+mod floor;
+pub mod health;
+mod identity;
+mod judgement;
+mod keeper;
+mod ledger;
+mod listener;
+mod news;
+mod off_loop;
+mod onion;
+mod outside;
+mod reload;
+mod revocation;
+mod shared;
+
+pub use error::NodeError;
+pub use identity::Material;
+pub use outside::Outside;
+pub use reload::Reloaded;
+
+use crate::config::NodePlan;
+use arc_swap::ArcSwap;
+use dwcp_channel::ConnectionInfo;
+use dwcp_pki::Renewed;
+use dwcp_tls::TlsContext;
+use floor::Floor;
+use shared::Shared;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// A running node. Dropping it stops it without a drain; [`stop`](Self::stop) ends it in order.
+pub struct Node {
+    shared: Arc<Shared>,
+    floor: Mutex<Floor>,
+    admin_tls: Arc<ArcSwap<TlsContext>>,
+    admin: SocketAddr,
+}
+
+impl Node {
+    /// Starts a node after `plan`. When it returns, every address listens.
+    ///
+    /// # Errors
+    /// [`NodeError`]; nothing is left running.
+    pub async fn start(plan: NodePlan) -> Result<Self, NodeError> {
+        compose::start(plan).await
+    }
+
+    /// Where the admin listener listens, also when the plan said port 0.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Where a listener or dialer listens; `None` when there is none of that name.
+    pub async fn address_of(&self, name: &str) -> Option<SocketAddr> {
+        self.floor.lock().await.address_of(name)
+    }
+
+    /// The live connections, oldest first.
+    pub fn connections(&self) -> Vec<ConnectionInfo> {
+        self.shared.registry.snapshot()
+    }
+
+    /// Renews the node's certificate now. The old one serves until the new one is in place.
+    ///
+    /// # Errors
+    /// [`NodeError`]; then the old certificate still serves.
+    pub async fn renew(&self) -> Result<Renewed, NodeError> {
+        keeper::renew(&self.shared).await
+    }
+
+    /// Puts another plan in force: all of it, or, when anything in it fails, nothing.
+    ///
+    /// # Errors
+    /// [`NodeError`] with what stands in the way.
+    pub async fn reload(&self, plan: NodePlan) -> Result<Reloaded, NodeError> {
+        reload::reload(self, plan).await
+    }
+
+    /// Takes note of a configuration that could not even be read: health and the log say so until one is taken.
+    pub fn reload_refused(&self, reason: &str) {
+        reload::unreadable(self, reason);
+    }
+
+    /// Waits until what was recorded so far is in the audit log on disk, at most `within`.
+    pub async fn settle(&self, within: Duration) {
+        let ledger = Arc::clone(&self.shared.ledger);
+        // A log that does not settle shows in health; there is nobody here to tell it to.
+        let _ = off_loop::off_loop(move || ledger.flush(within)).await;
+    }
+
+    /// Stops accepting, lets connections end for as long as the plan's `drain`, resets the rest, closes the log.
+    pub async fn stop(self) {
+        let Self { shared, floor, .. } = self;
+        floor.into_inner().close(shared.plan.load().drain, &shared).await;
+        compose::end(&shared).await;
+    }
+}

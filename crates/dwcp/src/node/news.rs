@@ -1,0 +1,102 @@
+//! What the crates below tell when nobody is waiting: it becomes a record, a number and a line for human eyes here.
+
+use super::ledger::Ledger;
+use dwcp_audit::{EventKind, SecurityEvent, Severity};
+use dwcp_base::Observer;
+use dwcp_pki::OverdueLevel;
+use dwcp_telemetry::TelemetryCollector;
+use std::sync::Arc;
+
+/// The one observer of a node.
+pub(super) struct News {
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) telemetry: Arc<TelemetryCollector>,
+}
+
+impl Observer<dwcp_pki::Event> for News {
+    fn observe(&self, event: &dwcp_pki::Event) {
+        use dwcp_pki::Event;
+        let code = event.code();
+        let record = match event {
+            Event::CertificateIssued { serial, not_after } => {
+                SecurityEvent::local(EventKind::CertificateIssued)
+                    .field("serial", serial)
+                    .field("not_after", not_after)
+            }
+            Event::CertificateRevoked { serial, reason } => {
+                SecurityEvent::local(EventKind::CertificateRevoked)
+                    .field("serial", serial)
+                    .field("reason", reason)
+            }
+            Event::CrlPublished { number, revoked, next_update } => {
+                SecurityEvent::local(EventKind::CrlPublished)
+                    .field("number", number)
+                    .field("revoked", revoked)
+                    .field("next_update", next_update)
+            }
+            Event::CertificateRenewed { slot, generation, serial, not_after } => {
+                self.telemetry.certificate_rotated(slot);
+                SecurityEvent::local(EventKind::CertificateRotated)
+                    .field("name", slot)
+                    .field("serial", serial)
+                    .field("not_after", not_after)
+                    .field("generation", generation)
+            }
+            Event::RenewalFailed { slot, code, attempts, retry_in } => {
+                tracing::error!(name = %slot, code, attempts, ?retry_in, "the certificate was not renewed");
+                SecurityEvent::local(EventKind::RenewalFailed)
+                    .field("name", slot)
+                    .field("cause", code)
+                    .field("attempts", attempts)
+                    .field("retry_in_seconds", retry_in.as_secs())
+            }
+            Event::RenewalOverdue { slot, level, not_after } => {
+                tracing::error!(name = %slot, ?level, %not_after, "the certificate should have been renewed");
+                let (kind, severity) = match level {
+                    OverdueLevel::Alarm => (EventKind::RenewalFailed, Severity::Error),
+                    OverdueLevel::Critical => (EventKind::RenewalFailed, Severity::Critical),
+                    _ => (EventKind::CertificateExpired, Severity::Critical),
+                };
+                SecurityEvent::local(kind)
+                    .severity(severity)
+                    .field("name", slot)
+                    .field("not_after", not_after)
+            }
+            Event::TrustChanged { generation, anchors, crls } => {
+                SecurityEvent::local(EventKind::TrustChanged)
+                    .field("generation", generation)
+                    .field("anchors", anchors)
+                    .field("crls", crls)
+            }
+            // An event of a later version is at least named.
+            _ => SecurityEvent::local(EventKind::TrustChanged),
+        };
+        self.ledger.note(record.code(code));
+    }
+}
+
+impl Observer<dwcp_channel::Event> for News {
+    fn observe(&self, event: &dwcp_channel::Event) {
+        use dwcp_channel::Event;
+        let record = match event {
+            Event::AcceptFailed { local, kind, wait, .. } => {
+                tracing::warn!(%local, %kind, ?wait, "no new connections can be taken for now");
+                SecurityEvent::local(EventKind::Throttled).field("local", local).field("cause", kind)
+            }
+            Event::Saturated { local, limit } => {
+                tracing::warn!(%local, limit, "all places for connections are taken");
+                SecurityEvent::local(EventKind::Throttled).field("local", local).field("limit", limit)
+            }
+            Event::HandlerPanicked { local } => {
+                tracing::error!(%local, "the task of a connection panicked; it alone ended");
+                SecurityEvent::local(EventKind::ConnectionCut).severity(Severity::Error).field("local", local)
+            }
+            Event::DrainElapsed { local, aborted } => {
+                tracing::warn!(%local, aborted, "connections outlived the drain and were reset");
+                SecurityEvent::local(EventKind::ConnectionCut).field("local", local).field("aborted", aborted)
+            }
+            _ => return,
+        };
+        self.ledger.note(record.code(event.code()));
+    }
+}

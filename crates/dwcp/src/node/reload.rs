@@ -1,0 +1,252 @@
+//! Reload: everything that can fail is tried first, then everything is swapped, then live connections are judged.
+
+use super::compose::{admin_context, guard, named};
+use super::dialer::{Dialer, Route};
+use super::floor::Bound;
+use super::identity::Material;
+use super::listener::{Listener, Means};
+use super::shared::Shared;
+use super::{Node, NodeError, judgement};
+use crate::config::{DialerPlan, NodePlan, ProviderPlan};
+use dwcp_audit::{EventKind, SecurityEvent};
+use dwcp_base::Coded;
+use dwcp_channel::{ConnectionInfo, Direction};
+use dwcp_pki::Serial;
+use dwcp_telemetry::ReloadResult;
+use dwcp_tls::{TlsContext, TlsManager};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a reload changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reloaded {
+    /// The generation of certificate and trust now in force.
+    pub generation: u64,
+    /// Listeners and dialers that were started.
+    pub started: usize,
+    /// Listeners and dialers that were stopped.
+    pub stopped: usize,
+    /// Live connections that the new trust or policy no longer covers.
+    pub no_longer_allowed: usize,
+}
+
+/// Puts `plan` in force, or nothing of it; either way it is counted and recorded.
+pub(super) async fn reload(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
+    let shared = &node.shared;
+    let result = apply(node, plan).await;
+    match &result {
+        Ok(done) => {
+            shared.telemetry.config_reloaded(ReloadResult::Applied);
+            shared.troubles.end("reload");
+            shared.ledger.note(
+                SecurityEvent::local(EventKind::ConfigReloaded)
+                    .field("generation", done.generation)
+                    .field("started", done.started)
+                    .field("stopped", done.stopped)
+                    .field("no_longer_allowed", done.no_longer_allowed),
+            );
+        }
+        Err(error) => refused(node, error.code(), super::onion::reason_text(error)),
+    }
+    result
+}
+
+/// A configuration that could not even be read.
+pub(super) fn unreadable(node: &Node, reason: &str) {
+    refused(node, "node.config.refused", reason.to_owned());
+}
+
+/// A configuration that was not taken: counted, recorded, and shown by health until one is.
+fn refused(node: &Node, code: &str, text: String) {
+    node.shared.telemetry.config_reloaded(ReloadResult::Refused);
+    node.shared.ledger.note(SecurityEvent::local(EventKind::ConfigRejected).code(code).message(&text));
+    node.shared.troubles.begin("reload", text);
+}
+
+async fn apply(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
+    let shared = &node.shared;
+    let material = match plan.provider {
+        ProviderPlan::Manual => Some(Material::read(&plan, &*shared.clock)?),
+        // The keeper follows the authority's directory by itself; a reload never issues anything.
+        _ => None,
+    };
+    let serving = Arc::clone(shared.store.current().credential());
+    let plan = named(plan, material.as_ref().map_or(&serving, |material| &material.credential));
+    needs_restart(&shared.plan.load(), &plan)?;
+    if let Some(ended) = material.as_ref().map(|material| material.credential.not_after())
+        && ended <= shared.now()
+        && serving.not_after() > ended
+    {
+        return Err(NodeError::Ended { ended });
+    }
+    let mut floor = node.floor.lock().await;
+
+    // What can fail.
+    let tls = TlsManager::new(Arc::clone(&shared.store), plan.tls.clone(), Arc::clone(&shared.clock))
+        .map_err(NodeError::Tls)?;
+    let old_plan = shared.plan.load_full();
+    // An unchanged guard keeps what it has learned about its sources.
+    let guard = if old_plan.guard == plan.guard { shared.guard.load_full() } else { Arc::new(guard(&plan)?) };
+    let prepared = prepare(Means { shared, tls: &tls, guard: &guard, plan: &plan }, &floor)?;
+    let before = serving.chain().leaf().serial();
+    let generation = match material {
+        Some(material) => {
+            shared.store.install(material.credential, material.trust).map_err(NodeError::Installed)?
+        }
+        None => shared.store.number(),
+    };
+
+    // What can not.
+    super::keeper::record_refusals(shared, super::keeper::Refusals::All);
+    shared.replace_guard(guard);
+    shared.plan.store(Arc::new(plan.clone()));
+    shared.troubles.retain(&plan);
+    note_rotation(shared, before);
+    let mut done = Reloaded {
+        generation,
+        started: prepared.new_listeners.len() + prepared.new_dialers.len(),
+        ..Reloaded::default()
+    };
+    for (name, change) in prepared.listeners {
+        if let Some(placed) = floor.listener(&name) {
+            placed.what.apply(&change.0, change.1);
+        }
+    }
+    for (name, route) in prepared.dialers {
+        if let Some(placed) = floor.dialer(&name) {
+            placed.what.apply(route);
+        }
+    }
+    done.stopped = floor.retain(&plan);
+    node.admin_tls.store(Arc::new(prepared.admin));
+    for (listener, socket) in prepared.new_listeners {
+        floor.place_listener(listener, socket, shared);
+    }
+    for (dialer, socket) in prepared.new_dialers {
+        floor.place_dialer(dialer, socket, shared);
+    }
+    done.no_longer_allowed = judge_by_policy(node, &old_plan, &plan);
+    Ok(done)
+}
+
+/// What a reload has ready before it changes anything.
+struct Prepared {
+    admin: TlsContext,
+    listeners: BTreeMap<String, (crate::config::ListenerPlan, dwcp_channel::BoxedAccept)>,
+    dialers: BTreeMap<String, Route>,
+    new_listeners: Vec<(Listener, Bound)>,
+    new_dialers: Vec<(Dialer, Bound)>,
+}
+
+fn prepare(means: Means<'_>, floor: &super::floor::Floor) -> Result<Prepared, NodeError> {
+    let Means { tls, plan, .. } = means;
+    let mut prepared = Prepared {
+        admin: admin_context(tls)?,
+        listeners: BTreeMap::new(),
+        dialers: BTreeMap::new(),
+        new_listeners: Vec::new(),
+        new_dialers: Vec::new(),
+    };
+    for listener in &plan.listeners {
+        match floor.listener(&listener.name) {
+            Some(placed) if placed.asked == listener.listen => {
+                let acceptor = placed.what.rebuilt(listener, means).map_err(NodeError::Tls)?;
+                prepared.listeners.insert(listener.name.clone(), (listener.clone(), acceptor));
+            }
+            _ => {
+                let socket = Bound::new(&format!("listener `{}`", listener.name), listener.listen)?;
+                prepared
+                    .new_listeners
+                    .push((Listener::new(listener, means).map_err(NodeError::Tls)?, socket));
+            }
+        }
+    }
+    for dialer in &plan.dialers {
+        match floor.dialer(&dialer.name) {
+            Some(placed) if placed.asked == dialer.listen => {
+                prepared
+                    .dialers
+                    .insert(dialer.name.clone(), Route::new(dialer, means).map_err(NodeError::Tls)?);
+            }
+            _ => {
+                let socket = Bound::new(&format!("dialer `{}`", dialer.name), dialer.listen)?;
+                prepared.new_dialers.push((Dialer::new(dialer, means).map_err(NodeError::Tls)?, socket));
+            }
+        }
+    }
+    Ok(prepared)
+}
+
+/// A certificate that somebody else renewed is a rotation like any other.
+fn note_rotation(shared: &Shared, before: Serial) {
+    let generation = shared.store.current();
+    let leaf = generation.credential().chain().leaf();
+    if leaf.serial() != before {
+        let name = shared.certificate_name();
+        shared.telemetry.certificate_rotated(&name);
+        shared.ledger.note(
+            SecurityEvent::local(EventKind::CertificateRotated)
+                .field("name", &name)
+                .field("serial", leaf.serial())
+                .field("not_after", leaf.not_after()),
+        );
+    }
+}
+
+/// Gives those a moment to end whom the new lists no longer name, and judges everyone by the new trust.
+fn judge_by_policy(node: &Node, old: &NodePlan, new: &NodePlan) -> usize {
+    let shared = &node.shared;
+    let mut denied = 0;
+    for connection in shared.registry.snapshot() {
+        let allowed = still_allowed(&connection, old, new);
+        if !allowed && shared.registry.drain(connection.id, judgement::GRACE).is_ok() {
+            denied += 1;
+        }
+    }
+    let report = judgement::judge(shared);
+    denied + report.closed + report.drained
+}
+
+/// Whether a plan would make this connection today. What was stopped altogether drains with its listener or dialer.
+fn still_allowed(connection: &ConnectionInfo, old: &NodePlan, new: &NodePlan) -> bool {
+    let name = &*connection.listener;
+    match connection.direction {
+        Direction::Accepted => {
+            let listener = new.listeners.iter().find(|listener| listener.name == name);
+            listener.is_none_or(|listener| listener.allow.judge(&connection.peer).is_ok())
+        }
+        Direction::Dialed => {
+            let before = old.dialers.iter().find(|dialer| dialer.name == name);
+            let dialer = new.dialers.iter().find(|dialer| dialer.name == name);
+            match (before, dialer) {
+                (_, Some(DialerPlan { allow: Some(allow), .. })) => allow.judge(&connection.peer).is_ok(),
+                // By name: another name means another server.
+                (Some(before), Some(dialer)) => before.expected == dialer.expected,
+                _ => true,
+            }
+        }
+    }
+}
+
+/// What is fixed for the life of the process.
+fn needs_restart(old: &NodePlan, new: &NodePlan) -> Result<(), NodeError> {
+    let changed = [
+        ("node.name", old.name != new.name),
+        ("node.state_dir", old.state_dir != new.state_dir),
+        ("node.drain", old.drain != new.drain),
+        ("monitoring.logging", old.logging != new.logging),
+        (
+            "security.tls.cert_file",
+            matches!(new.provider, ProviderPlan::Embedded { .. }) && old.identity.cert != new.identity.cert,
+        ),
+        ("node.admin.listen", old.admin != new.admin),
+        ("node.admin.socket", old.admin_socket != new.admin_socket),
+        ("monitoring.metrics_port", old.metrics != new.metrics),
+        ("security.auditing", old.audit_dir != new.audit_dir || old.audit_queue != new.audit_queue),
+        ("security.cert_management", old.provider.fixed() != new.provider.fixed()),
+    ];
+    match changed.iter().find(|(_, changed)| *changed) {
+        Some((key, _)) => Err(NodeError::NeedsRestart { key }),
+        None => Ok(()),
+    }
+}
