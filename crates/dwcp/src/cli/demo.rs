@@ -29,7 +29,11 @@ pub(super) fn run(args: &Demo, output: Output) -> Result<Report, Failure> {
     let json = figures.to_json();
     let complaints = figures.complaints();
     if complaints.is_empty() {
-        return Ok(Report::new("Everything held.", json));
+        let keep = match &args.keep {
+            Some(dir) => format!("The nodes' files are in {}.", dir.display()),
+            None => "`dwcp demo --keep DIR` leaves the nodes' files to look into.".to_owned(),
+        };
+        return Ok(Report::new(format!("Everything held. {keep}"), json));
     }
     let text = format!("Not everything held:\n  {}", complaints.join("\n  "));
     Ok(Report::new(text, json).ending(Exit::Degraded))
