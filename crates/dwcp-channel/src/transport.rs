@@ -96,7 +96,9 @@ impl SecureTransport {
         let (stream, address) = self.lookups.reach_by(remote, end).await.map_err(Failure::in_full)?;
         let failed = |source| DialError::Tls { remote: remote.to_owned(), source };
         let left = end.saturating_duration_since(Instant::now());
-        let mut tls = self.connector.connect(stream, expected, left).await.map_err(|error| {
+        // Boxed for the same reason as in the acceptor.
+        let shaking = Box::pin(self.connector.connect(stream, expected, left));
+        let mut tls = shaking.await.map_err(|error| {
             // Only a resumed session is judged after the fact; anything else was a full handshake as far as a retry goes.
             let resumed = matches!(error, TlsError::ResumptionRefused { .. });
             let resumption = if resumed { Resumption::Resumed } else { Resumption::Full };
