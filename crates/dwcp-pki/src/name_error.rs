@@ -37,7 +37,9 @@ pub enum NameError {
     #[error("the URI is not absolute")]
     BadUri,
     /// The text is no SPIFFE ID: scheme, trust domain or path break the SPIFFE ID standard.
-    #[error("the text is not a SPIFFE ID")]
+    #[error(
+        "a SPIFFE ID is spiffe://, a trust domain of a-z 0-9 . - _, and segments /… of a-z A-Z 0-9 . - _, none of them . or .."
+    )]
     BadSpiffeId,
     /// The mail address is not of the form `local@domain` (RFC 5280 §4.2.1.6).
     #[error("the mail address is not local@domain")]

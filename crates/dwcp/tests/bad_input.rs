@@ -239,11 +239,39 @@ fn what_does_not_exist_and_what_is_no_name() {
     for (arguments, expected) in cases {
         let (code, said) = refused(arguments);
         assert_eq!(code, expected, "{arguments:?}: {said}");
+        assert_three_lines(&said);
     }
+    let said = refused(&["cert", "revoke", "--ca", &ca, "--serial", "01", "--reason", "boredom"]).1;
+    assert!(said.contains("keyCompromise"), "{said}");
     let output = support::dwcp(&["--json", "audit", "verify", "/nonexistent"]);
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["error"]["code"], "audit.log.missing");
     assert!(json["error"]["message"].is_string() && json["error"]["fix"].is_string());
+}
+
+#[test]
+fn a_command_line_that_does_not_parse_says_what_to_write() {
+    let cases: [(&[&str], &str); 5] = [
+        (&["demo", "--secnods", "3"], "--seconds"),
+        (&["demo", "--seconds", "999"], "2..=60"),
+        (&["cert", "crl", "--ca", "x"], "dwcp cert crl --ca <DIR> --out <FILE>"),
+        (&["cert", "isue"], "issue"),
+        (&["--bogus"], "see `dwcp --help`"),
+    ];
+    for (arguments, hint) in cases {
+        let (code, said) = refused(arguments);
+        assert_eq!(code, 2, "{said}");
+        assert_three_lines(&said);
+        assert!(said.contains(hint), "{said}");
+    }
+    let (code, help) = refused(&["cert"]);
+    assert!(
+        code == 2 && help.contains("Usage: dwcp cert"),
+        "no verb at all is answered with the verbs: {help}"
+    );
+    let output = support::dwcp(&["--json", "cert"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["error"]["fix"], "see `dwcp cert --help`");
 }
 
 #[test]

@@ -29,6 +29,18 @@ pub enum RevocationReason {
 }
 
 impl RevocationReason {
+    /// Every reason that can be given, in the order of their numbers in RFC 5280 §5.3.1.
+    pub const ALL: [Self; 8] = [
+        Self::Unspecified,
+        Self::KeyCompromise,
+        Self::CaCompromise,
+        Self::AffiliationChanged,
+        Self::Superseded,
+        Self::CessationOfOperation,
+        Self::PrivilegeWithdrawn,
+        Self::AaCompromise,
+    ];
+
     /// The name in RFC 5280, for example `keyCompromise`.
     pub fn name(self) -> &'static str {
         match self {
@@ -74,7 +86,7 @@ impl FromStr for RevocationReason {
 
     fn from_str(text: &str) -> Result<Self, UnknownReason> {
         let plain = text.replace(['-', '_'], "");
-        ALL.into_iter().find(|reason| reason.name().eq_ignore_ascii_case(&plain)).ok_or(UnknownReason)
+        Self::ALL.into_iter().find(|reason| reason.name().eq_ignore_ascii_case(&plain)).ok_or(UnknownReason)
     }
 }
 
@@ -84,24 +96,13 @@ impl fmt::Display for RevocationReason {
     }
 }
 
-const ALL: [RevocationReason; 8] = [
-    RevocationReason::Unspecified,
-    RevocationReason::KeyCompromise,
-    RevocationReason::CaCompromise,
-    RevocationReason::AffiliationChanged,
-    RevocationReason::Superseded,
-    RevocationReason::CessationOfOperation,
-    RevocationReason::PrivilegeWithdrawn,
-    RevocationReason::AaCompromise,
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn names_make_the_round_trip_in_the_spellings_people_use() {
-        for reason in ALL {
+        for reason in RevocationReason::ALL {
             assert_eq!(reason.to_string().parse(), Ok(reason));
         }
         assert_eq!("key-compromise".parse(), Ok(RevocationReason::KeyCompromise));

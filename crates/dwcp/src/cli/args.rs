@@ -156,7 +156,7 @@ pub struct Revoke {
     /// The certificate itself (PEM)
     #[arg(long, value_name = "FILE")]
     pub cert: Option<PathBuf>,
-    /// unspecified, key-compromise, affiliation-changed, superseded, cessation-of-operation or privilege-withdrawn
+    /// Why, by a name of RFC 5280 §5.3.1: key-compromise, superseded, cessation-of-operation, …
     #[arg(long, default_value = "unspecified")]
     pub reason: String,
 }

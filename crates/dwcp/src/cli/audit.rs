@@ -13,7 +13,7 @@ pub(super) fn run(verb: &Audit) -> Result<Report, Failure> {
     match dwcp_audit::verify(dir) {
         Ok(verified) => {
             let text = format!(
-                "intact: {} entries in {} segments, from {} to {}\nhead:   {}",
+                "intact: entries {}, segments {}, from {} to {}\nhead:   {}",
                 verified.entries, verified.segments, verified.first, verified.last, verified.checkpoint
             );
             let json = json!({

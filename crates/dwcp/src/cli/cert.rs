@@ -108,8 +108,8 @@ fn revoke(args: &Revoke) -> Result<Report, Failure> {
         Failure::plain(
             Exit::Usage,
             format!("`{}` is no reason", args.reason),
-            "RFC 5280 §5.3.1 has a fixed list",
-            "see `dwcp cert revoke --help`",
+            "it is none of RFC 5280 §5.3.1",
+            format!("write one of {}", RevocationReason::ALL.map(RevocationReason::name).join(", ")),
         )
     })?;
     let serial: Serial = match (&args.serial, &args.cert) {

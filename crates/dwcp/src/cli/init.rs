@@ -78,19 +78,17 @@ pub(super) fn run(args: &Init) -> Result<Report, Failure> {
 
 /// The SPIFFE identity, then what a browser or curl needs to reach the admin listener, then what was asked for.
 fn names(args: &Init) -> Result<Vec<SubjectName>, Failure> {
-    let refused = |what: &str, error: &dyn std::error::Error| {
-        Failure::new(
-            Exit::Usage,
-            format!("`{what}` can not be a name of the node"),
-            error,
-            "write DNS:host, IP:address or URI:spiffe://domain/path",
-        )
+    let refused = |what: &str, error: &dyn std::error::Error, fix: &str| {
+        Failure::new(Exit::Usage, format!("`{what}` can not be a name of the node"), error, fix)
     };
     let spiffe = format!("spiffe://{}/node/{}", args.trust_domain, args.name);
-    let id: SpiffeId = spiffe.parse().map_err(|error| refused(&spiffe, &error))?;
+    let id: SpiffeId =
+        spiffe.parse().map_err(|error| refused(&spiffe, &error, "give another --trust-domain or --name"))?;
     let mut names = vec![SubjectName::Uri(id.to_string())];
     for text in ["DNS:localhost", "IP:127.0.0.1"].into_iter().chain(args.sans.iter().map(String::as_str)) {
-        let name: SubjectName = text.parse().map_err(|error| refused(text, &error))?;
+        let name: SubjectName = text.parse().map_err(|error| {
+            refused(text, &error, "write --san DNS:host, IP:address or URI:spiffe://domain/path")
+        })?;
         if !names.contains(&name) {
             names.push(name);
         }

@@ -11,6 +11,7 @@ mod node_failure;
 mod output;
 mod tls;
 mod up;
+mod usage;
 
 pub use args::Cli;
 pub use exit::{Exit, Failure};
@@ -18,6 +19,7 @@ pub use output::{Output, Report};
 
 use args::Command;
 use clap::Parser;
+use clap::error::ErrorKind;
 use std::ffi::OsString;
 
 /// Runs the command line `arguments` (the program's name first) and gives its exit code.
@@ -25,18 +27,19 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        // A script that asked for JSON gets it for a command line that does not parse as well.
-        Err(error) if error.use_stderr() && arguments.iter().any(|argument| argument == "--json") => {
-            let text = error.to_string();
-            let why = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            let failure =
-                Failure::plain(Exit::Usage, "the command line can not be used", why, "see `dwcp --help`");
-            return Output::new(true, false).finish(Err(failure));
+        // Help and version go to standard output and are no failure; the parser knows which.
+        Err(error) if !error.use_stderr() => {
+            let _ = error.print();
+            return Exit::Success;
         }
         Err(error) => {
-            // Help and version go to standard output and are no failure; the parser knows which is which.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Success };
+            // Parsing ended before it was known what was asked for; whoever wrote `--json` reads nothing else.
+            let json = arguments.iter().any(|argument| argument == "--json");
+            if !json && error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+                let _ = error.print();
+                return Exit::Usage;
+            }
+            return Output::new(json, false).finish(Err(usage::refused(&error, &arguments)));
         }
     };
     let output = Output::new(cli.json, cli.quiet);

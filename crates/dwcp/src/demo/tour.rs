@@ -86,7 +86,7 @@ pub async fn tour(plan: &Plan, say: impl Fn(&str)) -> Result<Figures, TourError>
         revocation_to_cut(&mesh.ca_dir, &mesh.audit_dir("alpha"), &gamma.serial, &gamma.label)?;
     say(&format!(
         "4  Revocation\n   \
-         {} was revoked while it talked: cut {} and refused since ({} times: {}).\n   \
+         {} was revoked while it talked: cut {} and refused since, {}x: {}.\n   \
          see it: dwcp cert revoke --ca DIR/ca --cert FILE\n",
         gamma.label,
         figures.revoked_cut_ms.map_or("never".to_owned(), |ms| format!("after {ms} ms")),
