@@ -14,6 +14,7 @@ use crate::settings::{
     ClientIdentity, ClientSettings, LARGEST_HANDSHAKE, LONGEST_DEADLINE, Tickets, check_protocols,
 };
 use crate::settle::Settling;
+use crate::signatures::Signatures;
 use crate::signing::resolver;
 use crate::verify_server::{ServerVerifier, judge_server};
 use dwcp_pki::Peer;
@@ -159,7 +160,11 @@ impl Inner {
     fn build(&self, judge: Judge, expected: &ExpectedServer) -> Result<ClientConfig, TlsError> {
         let credential = Arc::clone(judge.generation.credential());
         let provider = Arc::clone(&self.shared.provider);
-        let verifier = ServerVerifier { judge, expected: expected.clone(), provider: Arc::clone(&provider) };
+        let verifier = ServerVerifier {
+            judge,
+            expected: expected.clone(),
+            signatures: Signatures(Arc::clone(&provider)),
+        };
         let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13])
             .map_err(TlsError::Engine)?

@@ -16,6 +16,7 @@ use crate::settings::{
     check_protocols,
 };
 use crate::settle::Settling;
+use crate::signatures::Signatures;
 use crate::signing::resolver;
 use crate::tickets::RollingTickets;
 use crate::verify_client::ClientVerifier;
@@ -209,7 +210,7 @@ impl Active {
         let verifier = ClientVerifier {
             judge: judge.clone(),
             client_auth: settings.client_auth,
-            provider: Arc::clone(&shared.provider),
+            signatures: Signatures(Arc::clone(&shared.provider)),
         };
         let mut config = ServerConfig::builder_with_provider(Arc::clone(&shared.provider))
             .with_protocol_versions(&[&TLS13])

@@ -23,6 +23,7 @@ mod refusal;
 mod session;
 mod settings;
 mod settle;
+mod signatures;
 mod signing;
 mod suite;
 mod ticket_key;

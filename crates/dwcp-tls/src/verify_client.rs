@@ -3,20 +3,19 @@
 use crate::judge::{Judge, presented};
 use crate::refusal::{Refusal, RefusalSlot, claimed, told};
 use crate::settings::ClientAuth;
+use crate::signatures::Signatures;
 use dwcp_pki::Purpose;
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::{CryptoProvider, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, PeerIncompatible, SignatureScheme};
-use std::sync::Arc;
 
 /// Asks the trust of one generation; the signature over the transcript is checked by ring.
 #[derive(Debug)]
 pub(crate) struct ClientVerifier {
     pub(crate) judge: Judge,
     pub(crate) client_auth: ClientAuth,
-    pub(crate) provider: Arc<CryptoProvider>,
+    pub(crate) signatures: Signatures,
 }
 
 impl ClientCertVerifier for ClientVerifier {
@@ -68,15 +67,10 @@ impl ClientCertVerifier for ClientVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(
-            message,
-            certificate,
-            signature,
-            &self.provider.signature_verification_algorithms,
-        )
+        self.signatures.verify(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.signatures.schemes()
     }
 }

@@ -3,19 +3,18 @@
 use crate::expected::ExpectedServer;
 use crate::judge::{Judge, presented};
 use crate::refusal::{Refusal, RefusalSlot, claimed, told};
+use crate::signatures::Signatures;
 use dwcp_pki::{PeerIdentity, Purpose};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error, PeerIncompatible, SignatureScheme};
-use std::sync::Arc;
 
 /// Asks the trust of one generation and one expectation; the signature over the transcript is checked by ring.
 #[derive(Debug)]
 pub(crate) struct ServerVerifier {
     pub(crate) judge: Judge,
     pub(crate) expected: ExpectedServer,
-    pub(crate) provider: Arc<CryptoProvider>,
+    pub(crate) signatures: Signatures,
 }
 
 /// The chain is good and it is the expected server's, or the reason why not.
@@ -70,15 +69,10 @@ impl ServerCertVerifier for ServerVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(
-            message,
-            certificate,
-            signature,
-            &self.provider.signature_verification_algorithms,
-        )
+        self.signatures.verify(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.signatures.schemes()
     }
 }
