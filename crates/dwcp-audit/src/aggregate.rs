@@ -29,26 +29,26 @@ impl Groups {
     /// Counts `event` in. The caller has taken out the groups of other seconds.
     pub(crate) fn add(&mut self, mut event: SecurityEvent, source: IpAddr, now: UnixTime) {
         self.second = now.secs();
-        let mut key = Key { kind: event.kind, code: event.code.clone(), prefix: Prefix::of(source) };
+        let mut key = Key { kind: event.kind, code: event.details.code.clone(), prefix: Prefix::of(source) };
         if self.groups.len() >= self.capacity && !self.groups.contains_key(&key) {
             key = Key { kind: event.kind, code: None, prefix: Prefix::Others };
         }
         match self.groups.entry(key) {
             Entry::Occupied(mut group) => {
-                if let Some(repeated) = &mut group.get_mut().repeated {
+                if let Some(repeated) = &mut group.get_mut().details.repeated {
                     repeated.count += 1;
                     repeated.last = now;
                 }
-                let worst = group.get().severity.max(event.severity);
-                group.get_mut().severity = worst;
+                let worst = group.get().details.severity.max(event.details.severity);
+                group.get_mut().details.severity = worst;
             }
             Entry::Vacant(group) => {
                 if matches!(group.key().prefix, Prefix::Others) {
                     // What the first of these had to say is not true of the others.
-                    event = SecurityEvent::stranger(event.kind).severity(event.severity);
+                    event = SecurityEvent::stranger(event.kind).severity(event.details.severity);
                 }
-                event.source = Some(Text::of(group.key().prefix));
-                event.repeated = Some(Repeated { count: 1, first: now, last: now });
+                event.details.source = Some(Text::of(group.key().prefix));
+                event.details.repeated = Some(Repeated { count: 1, first: now, last: now });
                 group.insert(event);
             }
         }
@@ -60,7 +60,7 @@ impl Groups {
             return Vec::new();
         }
         let mut taken: Vec<_> = self.groups.drain().map(|(_, event)| event).collect();
-        taken.sort_by_key(|event| event.repeated.map(|r| r.first));
+        taken.sort_by_key(|event| event.details.repeated.map(|r| r.first));
         taken
     }
 
@@ -68,15 +68,16 @@ impl Groups {
     /// minutes.
     pub(crate) fn add_excess(&mut self, event: &SecurityEvent, now: UnixTime) {
         self.minute = minute(now);
-        let more = event.repeated.unwrap_or(Repeated { count: 1, first: now, last: now });
+        let more = event.details.repeated.unwrap_or(Repeated { count: 1, first: now, last: now });
         let group = self.excess.entry(event.kind).or_insert_with(|| {
-            let mut group = SecurityEvent::stranger(event.kind).message(EXCESS).severity(event.severity);
-            group.source = Some(Text::of(Prefix::Others));
-            group.repeated = Some(Repeated { count: 0, ..more });
+            let mut group =
+                SecurityEvent::stranger(event.kind).message(EXCESS).severity(event.details.severity);
+            group.details.source = Some(Text::of(Prefix::Others));
+            group.details.repeated = Some(Repeated { count: 0, ..more });
             group
         });
-        group.severity = group.severity.max(event.severity);
-        if let Some(repeated) = &mut group.repeated {
+        group.details.severity = group.details.severity.max(event.details.severity);
+        if let Some(repeated) = &mut group.details.repeated {
             repeated.count = repeated.count.saturating_add(more.count);
             repeated.first = repeated.first.min(more.first);
             repeated.last = repeated.last.max(more.last);
@@ -158,8 +159,8 @@ mod tests {
         let taken = groups.take(UnixTime::from_millis(6_000), false);
         assert_eq!(taken.len(), 2);
         for event in taken {
-            assert_eq!(event.source, Some(Text::new("2001:db8:0:1::/64")));
-            let repeated = event.repeated.unwrap();
+            assert_eq!(event.details.source, Some(Text::new("2001:db8:0:1::/64")));
+            let repeated = event.details.repeated.unwrap();
             assert_eq!((repeated.count, repeated.first, repeated.last.millis()), (5_000, start, 5_499));
         }
     }
@@ -173,8 +174,8 @@ mod tests {
         }
         let taken = groups.take(now, true);
         assert_eq!(taken.len(), 17);
-        assert_eq!(taken.iter().map(|e| e.repeated.unwrap().count).sum::<u64>(), 1_000_000);
-        assert_eq!(taken.iter().filter(|e| e.source == Some(Text::new("others"))).count(), 1);
+        assert_eq!(taken.iter().map(|e| e.details.repeated.unwrap().count).sum::<u64>(), 1_000_000);
+        assert_eq!(taken.iter().filter(|e| e.details.source == Some(Text::new("others"))).count(), 1);
     }
 
     #[test]
@@ -185,7 +186,7 @@ mod tests {
             let now = UnixTime::from_secs(second);
             for kind in EventKind::ALL {
                 let mut event = SecurityEvent::stranger(*kind).named(&worst).message(&worst).code(&worst);
-                event.repeated = Some(Repeated { count: 10, first: now, last: now });
+                event.details.repeated = Some(Repeated { count: 10, first: now, last: now });
                 groups.add_excess(&event, now);
             }
             assert!(groups.take_excess(now, false).is_empty());
@@ -193,7 +194,7 @@ mod tests {
         let taken = groups.take_excess(UnixTime::from_secs(60), false);
         assert_eq!(taken.len(), EventKind::ALL.len());
         for event in &taken {
-            let repeated = event.repeated.unwrap();
+            let repeated = event.details.repeated.unwrap();
             assert_eq!((repeated.count, repeated.first.secs(), repeated.last.secs()), (600, 0, 59));
             assert!(longest_line(event) <= 512, "the documented worst case of a day counts on it");
         }
@@ -208,6 +209,6 @@ mod tests {
         }
         let taken = groups.take(UnixTime::from_secs(2), false);
         assert_eq!(taken.len(), 1);
-        assert_eq!(taken[0].source, Some(Text::new("192.0.2.7/32")));
+        assert_eq!(taken[0].details.source, Some(Text::new("192.0.2.7/32")));
     }
 }

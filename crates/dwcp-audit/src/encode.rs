@@ -1,9 +1,8 @@
 //! Writes one entry in its one canonical spelling.
 
 use crate::chain::Hash;
-use crate::event::{Origin, Repeated, SecurityEvent};
-use crate::severity::Severity;
-use crate::text::{Text, escape};
+use crate::event::{Details, SecurityEvent};
+use crate::text::escape;
 use dwcp_base::UnixTime;
 use std::fmt::{self, Write};
 
@@ -13,33 +12,13 @@ pub(crate) struct Parts<'a> {
     pub(crate) sequence: u64,
     pub(crate) time: UnixTime,
     pub(crate) kind: &'a str,
-    pub(crate) severity: Severity,
-    pub(crate) origin: Origin,
-    pub(crate) peer: Option<&'a Text>,
-    pub(crate) source: Option<&'a Text>,
-    pub(crate) code: Option<&'a Text>,
-    pub(crate) message: Option<&'a Text>,
-    pub(crate) fields: &'a [(Text, Text)],
-    pub(crate) repeated: Option<Repeated>,
+    pub(crate) details: &'a Details,
     pub(crate) previous: Hash,
 }
 
 impl<'a> Parts<'a> {
     pub(crate) fn of_event(sequence: u64, time: UnixTime, event: &'a SecurityEvent, previous: Hash) -> Self {
-        Self {
-            sequence,
-            time: writable(time),
-            kind: event.kind.as_str(),
-            severity: event.severity,
-            origin: event.origin,
-            peer: event.peer.as_ref(),
-            source: event.source.as_ref(),
-            code: event.code.as_ref(),
-            message: event.message.as_ref(),
-            fields: &event.fields,
-            repeated: event.repeated,
-            previous,
-        }
+        Self { sequence, time: writable(time), kind: event.kind.as_str(), details: &event.details, previous }
     }
 
     /// Appends the line, newline included, and returns the entry's hash.
@@ -53,24 +32,29 @@ impl<'a> Parts<'a> {
     }
 
     fn write_body(&self, out: &mut String) -> fmt::Result {
+        let said = self.details;
         write!(out, "{{\"seq\":{},\"time\":\"{}\",\"kind\":\"", self.sequence, self.time)?;
         escape(self.kind, out)?;
-        write!(out, "\",\"severity\":\"{}\",\"origin\":\"{}\"", self.severity, self.origin.as_str())?;
-        let texts =
-            [("peer", self.peer), ("source", self.source), ("code", self.code), ("message", self.message)];
+        write!(out, "\",\"severity\":\"{}\",\"origin\":\"{}\"", said.severity, said.origin.as_str())?;
+        let texts = [
+            ("peer", &said.peer),
+            ("source", &said.source),
+            ("code", &said.code),
+            ("message", &said.message),
+        ];
         for (name, text) in texts {
             if let Some(text) = text {
                 write!(out, ",\"{name}\":\"{text}\"")?;
             }
         }
-        for (at, (name, value)) in self.fields.iter().enumerate() {
+        for (at, (name, value)) in said.fields.iter().enumerate() {
             out.push_str(if at == 0 { ",\"fields\":{" } else { "," });
             write!(out, "\"{name}\":\"{value}\"")?;
         }
-        if !self.fields.is_empty() {
+        if !said.fields.is_empty() {
             out.push('}');
         }
-        if let Some(r) = self.repeated {
+        if let Some(r) = said.repeated {
             let (first, last) = (writable(r.first), writable(r.last));
             write!(out, ",\"count\":{},\"first\":\"{first}\",\"last\":\"{last}\"", r.count.min(MAX_NUMBER))?;
         }
@@ -104,18 +88,20 @@ const HASH_MEMBER: usize = 76;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Repeated;
     use crate::kind::EventKind;
+    use crate::text::Text;
 
     #[test]
     fn the_longest_possible_entry_fits_a_line() {
         let worst = "\u{1}".repeat(Text::LIMIT);
         let mut event =
             SecurityEvent::peer(EventKind::CertificateRevoked, &worst).code(&worst).message(&worst);
-        event.source = Some(Text::new(&worst));
-        event.fields =
+        event.details.source = Some(Text::new(&worst));
+        event.details.fields =
             (0..SecurityEvent::MAX_FIELDS).map(|_| (Text::new(&worst), Text::new(&worst))).collect();
         let time = UnixTime::from_millis(i64::MAX);
-        event.repeated = Some(Repeated { count: u64::MAX, first: time, last: time });
+        event.details.repeated = Some(Repeated { count: u64::MAX, first: time, last: time });
         let mut line = String::new();
         Parts::of_event(MAX_NUMBER, time, &event, Hash::ZERO).write_line(&mut line);
         assert!(line.len() <= MAX_LINE, "{}", line.len());

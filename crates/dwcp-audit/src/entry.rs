@@ -1,7 +1,7 @@
 //! An entry read back from the log.
 
 use crate::chain::Hash;
-use crate::event::{Origin, Repeated};
+use crate::event::{Details, Origin};
 use crate::kind::EventKind;
 use crate::severity::Severity;
 use crate::text::Text;
@@ -16,14 +16,7 @@ pub struct Entry {
     pub(crate) sequence: u64,
     pub(crate) time: UnixTime,
     pub(crate) kind: String,
-    pub(crate) severity: Severity,
-    pub(crate) origin: Origin,
-    pub(crate) peer: Option<Text>,
-    pub(crate) source: Option<Text>,
-    pub(crate) code: Option<Text>,
-    pub(crate) message: Option<Text>,
-    pub(crate) fields: Vec<(Text, Text)>,
-    pub(crate) repeated: Option<Repeated>,
+    pub(crate) details: Details,
     pub(crate) previous: Hash,
     pub(crate) hash: Hash,
     pub(crate) line: String,
@@ -52,52 +45,52 @@ impl Entry {
 
     /// How bad it is.
     pub const fn severity(&self) -> Severity {
-        self.severity
+        self.details.severity
     }
 
     /// Who caused it.
     pub const fn origin(&self) -> Origin {
-        self.origin
+        self.details.origin
     }
 
     /// Whom it is about, if it was said.
     pub const fn peer(&self) -> Option<&Text> {
-        self.peer.as_ref()
+        self.details.peer.as_ref()
     }
 
     /// The address or address group it came from, if it was said.
     pub const fn source(&self) -> Option<&Text> {
-        self.source.as_ref()
+        self.details.source.as_ref()
     }
 
     /// The stable code of the error or refusal, if it was said.
     pub const fn code(&self) -> Option<&Text> {
-        self.code.as_ref()
+        self.details.code.as_ref()
     }
 
     /// The sentence for humans, if there is one.
     pub const fn message(&self) -> Option<&Text> {
-        self.message.as_ref()
+        self.details.message.as_ref()
     }
 
     /// The other details, in the order they were written.
     pub fn fields(&self) -> impl Iterator<Item = (&Text, &Text)> {
-        self.fields.iter().map(|(name, value)| (name, value))
+        self.details.fields.iter().map(|(name, value)| (name, value))
     }
 
     /// How many occurrences it stands for: 1 unless it is an aggregate or a gap.
     pub fn count(&self) -> u64 {
-        self.repeated.map_or(1, |r| r.count)
+        self.details.repeated.map_or(1, |r| r.count)
     }
 
     /// When the first of them happened.
     pub fn first(&self) -> UnixTime {
-        self.repeated.map_or(self.time, |r| r.first)
+        self.details.repeated.map_or(self.time, |r| r.first)
     }
 
     /// When the last of them happened.
     pub fn last(&self) -> UnixTime {
-        self.repeated.map_or(self.time, |r| r.last)
+        self.details.repeated.map_or(self.time, |r| r.last)
     }
 
     /// Its hash.
@@ -118,19 +111,21 @@ impl Entry {
 
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {} {}", self.sequence, self.time, self.severity, self.kind)?;
-        if let Some(r) = self.repeated {
+        write!(f, "{} {} {} {}", self.sequence, self.time, self.details.severity, self.kind)?;
+        if let Some(r) = self.details.repeated {
             write!(f, " ×{}", r.count)?;
         }
-        for (name, text) in [("peer", &self.peer), ("source", &self.source), ("code", &self.code)] {
+        for (name, text) in
+            [("peer", &self.details.peer), ("source", &self.details.source), ("code", &self.details.code)]
+        {
             if let Some(text) = text {
                 write!(f, " {name}={text}")?;
             }
         }
-        for (name, value) in &self.fields {
+        for (name, value) in &self.details.fields {
             write!(f, " {name}={value}")?;
         }
-        match &self.message {
+        match &self.details.message {
             Some(message) => write!(f, ": {message}"),
             None => Ok(()),
         }

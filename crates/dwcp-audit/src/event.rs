@@ -16,14 +16,7 @@ use std::str::FromStr;
 #[must_use = "an event is evidence only once it was recorded"]
 pub struct SecurityEvent {
     pub(crate) kind: EventKind,
-    pub(crate) severity: Severity,
-    pub(crate) origin: Origin,
-    pub(crate) peer: Option<Text>,
-    pub(crate) source: Option<Text>,
-    pub(crate) code: Option<Text>,
-    pub(crate) message: Option<Text>,
-    pub(crate) fields: Vec<(Text, Text)>,
-    pub(crate) repeated: Option<Repeated>,
+    pub(crate) details: Details,
 }
 
 impl SecurityEvent {
@@ -37,7 +30,7 @@ impl SecurityEvent {
 
     /// How bad it is.
     pub fn level(&self) -> Severity {
-        self.severity
+        self.details.severity
     }
 
     /// Caused by somebody who has not proven an identity: dropped and counted when the queue is full.
@@ -57,41 +50,41 @@ impl SecurityEvent {
 
     /// Another severity than [`EventKind::severity`].
     pub fn severity(mut self, severity: Severity) -> Self {
-        self.severity = severity;
+        self.details.severity = severity;
         self
     }
 
     /// The name of whom it is about; with [`Origin::Stranger`] a mere claim.
     pub fn named(mut self, label: &str) -> Self {
-        self.peer = Some(Text::new(label));
+        self.details.peer = Some(Text::new(label));
         self
     }
 
     /// The address it came from.
     pub fn source(mut self, source: SocketAddr) -> Self {
-        self.source = Some(Text::of(source));
+        self.details.source = Some(Text::of(source));
         self
     }
 
     /// The stable code of the error or refusal, such as `tls.certificate.revoked`.
     pub fn code(mut self, code: &str) -> Self {
-        self.code = Some(Text::new(code));
+        self.details.code = Some(Text::new(code));
         self
     }
 
     /// One sentence for humans.
     pub fn message(mut self, message: &str) -> Self {
-        self.message = Some(Text::new(message));
+        self.details.message = Some(Text::new(message));
         self
     }
 
     /// One more detail, of at most [`SecurityEvent::MAX_FIELDS`]; a name given twice keeps the later value.
     pub fn field(mut self, name: &'static str, value: impl fmt::Display) -> Self {
         let (name, value) = (Text::new(name), Text::of(value));
-        if let Some(same) = self.fields.iter_mut().find(|(n, _)| *n == name) {
+        if let Some(same) = self.details.fields.iter_mut().find(|(n, _)| *n == name) {
             same.1 = value;
-        } else if self.fields.len() < Self::MAX_FIELDS {
-            self.fields.push((name, value));
+        } else if self.details.fields.len() < Self::MAX_FIELDS {
+            self.details.fields.push((name, value));
         }
         self
     }
@@ -99,16 +92,31 @@ impl SecurityEvent {
     fn of(kind: EventKind, origin: Origin) -> Self {
         Self {
             kind,
-            severity: kind.severity(),
-            origin,
-            peer: None,
-            source: None,
-            code: None,
-            message: None,
-            fields: Vec::new(),
-            repeated: None,
+            details: Details {
+                severity: kind.severity(),
+                origin,
+                peer: None,
+                source: None,
+                code: None,
+                message: None,
+                fields: Vec::new(),
+                repeated: None,
+            },
         }
     }
+}
+
+/// All that is told of an event besides its kind: as it comes into the log, in a line, and read back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Details {
+    pub(crate) severity: Severity,
+    pub(crate) origin: Origin,
+    pub(crate) peer: Option<Text>,
+    pub(crate) source: Option<Text>,
+    pub(crate) code: Option<Text>,
+    pub(crate) message: Option<Text>,
+    pub(crate) fields: Vec<(Text, Text)>,
+    pub(crate) repeated: Option<Repeated>,
 }
 
 /// Who caused an event; decides what happens to it when the queue is full.

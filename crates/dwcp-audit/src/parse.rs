@@ -3,7 +3,7 @@
 use crate::chain::Hash;
 use crate::encode::{MAX_NUMBER, Parts};
 use crate::entry::Entry;
-use crate::event::{Repeated, SecurityEvent};
+use crate::event::{Details, Repeated, SecurityEvent};
 use crate::text::Text;
 use dwcp_base::UnixTime;
 use serde::Deserialize;
@@ -58,14 +58,16 @@ fn checked(raw: Line, text: &str) -> Option<Entry> {
         sequence: raw.seq,
         time: time(&raw.time)?,
         kind: raw.kind,
-        severity: raw.severity.parse().ok()?,
-        origin: raw.origin.parse().ok()?,
-        peer: short(raw.peer)?,
-        source: short(raw.source)?,
-        code: short(raw.code)?,
-        message: short(raw.message)?,
-        fields: raw.fields.0,
-        repeated,
+        details: Details {
+            severity: raw.severity.parse().ok()?,
+            origin: raw.origin.parse().ok()?,
+            peer: short(raw.peer)?,
+            source: short(raw.source)?,
+            code: short(raw.code)?,
+            message: short(raw.message)?,
+            fields: raw.fields.0,
+            repeated,
+        },
         previous: raw.prev.parse::<Hash>().ok()?,
         hash: raw.hash.parse::<Hash>().ok()?,
         line: text.to_owned(),
@@ -78,14 +80,7 @@ impl Entry {
             sequence: self.sequence,
             time: self.time,
             kind: &self.kind,
-            severity: self.severity,
-            origin: self.origin,
-            peer: self.peer.as_ref(),
-            source: self.source.as_ref(),
-            code: self.code.as_ref(),
-            message: self.message.as_ref(),
-            fields: &self.fields,
-            repeated: self.repeated,
+            details: &self.details,
             previous: self.previous,
         }
     }
@@ -197,15 +192,12 @@ mod tests {
                 event = event.field(name, value);
             }
             let time = UnixTime::from_millis(millis);
-            event.repeated = (millis % 2 == 0).then_some(Repeated { count: 3, first: time, last: time });
+            event.details.repeated = (millis % 2 == 0).then_some(Repeated { count: 3, first: time, last: time });
             let mut line = String::new();
             let hash = Parts::of_event(1, time, &event, Hash::ZERO).write_line(&mut line);
             let read = entry(line.trim_end().as_bytes()).unwrap();
             prop_assert_eq!(read.hash(), hash);
-            prop_assert_eq!(read.peer(), event.peer.as_ref());
-            prop_assert_eq!(read.message(), event.message.as_ref());
-            prop_assert_eq!(&read.fields, &event.fields);
-            prop_assert_eq!(read.repeated, event.repeated);
+            prop_assert_eq!(&read.details, &event.details);
             prop_assert_eq!(read.time(), time);
         }
 

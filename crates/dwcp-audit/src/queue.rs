@@ -96,11 +96,11 @@ impl Shared {
 
     /// Takes the event in, or drops and counts it when there is no room for one of its origin.
     pub(crate) fn enqueue(&self, event: SecurityEvent) -> Result<u64, NotDurable> {
-        let strangers_bytes = (event.origin == Origin::Stranger).then(|| longest_line(&event));
+        let strangers_bytes = (event.details.origin == Origin::Stranger).then(|| longest_line(&event));
         let mut inner = self.lock();
         inner.stats.happened(&event);
-        let limit = self.limit(event.origin);
-        if inner.queue.len() >= limit && event.origin != Origin::Stranger {
+        let limit = self.limit(event.details.origin);
+        if inner.queue.len() >= limit && event.details.origin != Origin::Stranger {
             // There will be no room while the disk fails, so waiting would only stop the caller.
             let hopeful = |i: &mut Inner| i.queue.len() >= limit && i.failing.is_none() && !i.closing;
             inner = self
@@ -151,7 +151,7 @@ impl Shared {
     pub(crate) fn release_groups(&self, inner: &mut Inner, now: UnixTime, all: bool) {
         let mut excess = inner.groups.take_excess(now, false);
         for event in inner.groups.take(now, all) {
-            let room = inner.queue.len() < self.limit(event.origin);
+            let room = inner.queue.len() < self.limit(event.details.origin);
             if room && !inner.budget.spend(longest_line(&event), self.clock.tick()) {
                 inner.summarise(&event, now);
             } else {
@@ -165,8 +165,10 @@ impl Shared {
     }
 
     fn push_or_drop(&self, inner: &mut Inner, now: UnixTime, event: SecurityEvent) {
-        match event.repeated {
-            Some(repeated) if inner.queue.len() >= self.limit(event.origin) => inner.drop_and_count(repeated),
+        match event.details.repeated {
+            Some(repeated) if inner.queue.len() >= self.limit(event.details.origin) => {
+                inner.drop_and_count(repeated)
+            }
             _ => {
                 inner.push(now, event);
             }
@@ -235,7 +237,8 @@ impl Inner {
 
     /// Keeps of `event` that it happened, and when. The groups of other minutes were released.
     fn summarise(&mut self, event: &SecurityEvent, now: UnixTime) {
-        self.stats.summarised = self.stats.summarised.saturating_add(event.repeated.map_or(1, |r| r.count));
+        self.stats.summarised =
+            self.stats.summarised.saturating_add(event.details.repeated.map_or(1, |r| r.count));
         self.groups.add_excess(event, now);
     }
 
@@ -251,7 +254,7 @@ impl Inner {
             let mut event = SecurityEvent::local(EventKind::AuditGap)
                 .code(NotDurable::Dropped.code())
                 .message("the queue was full and events were dropped");
-            event.repeated = Some(lost);
+            event.details.repeated = Some(lost);
             self.push_own(now, event);
         }
     }

@@ -67,6 +67,6 @@ impl AuditStats {
 
     pub(crate) fn happened(&mut self, event: &SecurityEvent) {
         self.kinds[event.kind.index()] += 1;
-        self.severities[event.severity.index()] += 1;
+        self.severities[event.details.severity.index()] += 1;
     }
 }
