@@ -1,37 +1,22 @@
 //! An authority at work: what it grants, what it revokes and what it publishes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use dwcp_base::{Blame, Coded, LocalDisk, Recorder, UnixTime};
-use dwcp_crypto::{KeyType, SigningKey};
+mod workbench;
+
+use dwcp_base::{Blame, Coded, LocalDisk, Recorder};
+use dwcp_crypto::KeyType;
 use dwcp_pki::{
-    AuthorityParams, CertificateAuthority, CertificateRequest, CrlNumber, Event, IssuancePolicy,
-    IssuedStanding, RevocationReason, Revoked, SubjectName, Usage,
+    AuthorityParams, CertificateAuthority, CrlNumber, Event, IssuancePolicy, IssuedStanding,
+    RevocationReason, Revoked, Usage,
 };
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use workbench::*;
 use x509_cert::der::Decode;
 use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier,
 };
-
-const NOW: UnixTime = UnixTime::from_secs(1_790_000_000);
-const DAY: Duration = Duration::from_secs(86_400);
-
-fn authority(directory: &Path) -> CertificateAuthority {
-    let params = AuthorityParams::new("Test Root");
-    CertificateAuthority::create(Arc::new(LocalDisk), directory, &params, NOW).unwrap()
-}
-
-fn names(texts: &[&str]) -> Vec<SubjectName> {
-    texts.iter().map(|text| text.parse().unwrap()).collect()
-}
-
-fn request(texts: &[&str]) -> CertificateRequest {
-    let key = SigningKey::generate(KeyType::EcdsaP256).unwrap();
-    CertificateRequest::generate(&key, &names(texts)).unwrap()
-}
 
 #[test]
 fn a_new_authority_is_a_root_that_signs_leaves_only() {

@@ -1,42 +1,15 @@
 //! The directory of an authority: who may read it, what belongs together in it, and several processes at once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use dwcp_base::{Coded, Disk, LocalDisk, UnixTime};
-use dwcp_crypto::{KeyType, SigningKey};
-use dwcp_pki::{
-    AuthorityParams, CertificateAuthority, CertificateRequest, IssuancePolicy, RevocationReason, Serial,
-};
+mod workbench;
+
+use dwcp_base::{Coded, Disk, LocalDisk};
+use dwcp_pki::{IssuancePolicy, RevocationReason, Serial};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-
-const NOW: UnixTime = UnixTime::from_secs(1_790_000_000);
-
-fn create(disk: Arc<dyn Disk>, directory: &Path) -> Result<CertificateAuthority, dwcp_pki::AuthorityError> {
-    CertificateAuthority::create(disk, directory, &AuthorityParams::new("Root"), NOW)
-}
-
-fn open(directory: &Path) -> Result<CertificateAuthority, dwcp_pki::AuthorityError> {
-    CertificateAuthority::open(Arc::new(LocalDisk), directory)
-}
-
-fn open_code(directory: &Path) -> &'static str {
-    open(directory).unwrap_err().code()
-}
-
-fn request() -> CertificateRequest {
-    let key = SigningKey::generate(KeyType::EcdsaP256).unwrap();
-    CertificateRequest::generate(&key, &["DNS:a.example.org".parse().unwrap()]).unwrap()
-}
-
-fn issue(ca: &CertificateAuthority) -> Result<Serial, dwcp_pki::AuthorityError> {
-    Ok(ca.issue(&request(), &IssuancePolicy::default(), NOW)?.leaf().serial())
-}
-
-fn serials(ca: &CertificateAuthority) -> Vec<Serial> {
-    ca.issued().unwrap().iter().map(|record| record.serial).collect()
-}
+use workbench::*;
 
 #[test]
 fn an_existing_authority_is_never_overwritten() {
@@ -118,7 +91,7 @@ fn files_that_do_not_belong_together_are_told_apart() {
     }
     let leaf = {
         let ca = open(one.path()).unwrap();
-        ca.issue(&request(), &IssuancePolicy::default(), NOW).unwrap().to_pem()
+        ca.issue(&request(&["DNS:a.example.org"]), &IssuancePolicy::default(), NOW).unwrap().to_pem()
     };
     let own = fs::read(one.path().join("ca.crt")).unwrap();
     swap("ca.crt", leaf.as_bytes());

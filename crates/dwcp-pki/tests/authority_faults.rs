@@ -1,44 +1,16 @@
 //! The index of an authority under full disks, power loss and damage.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use dwcp_base::{Coded, Disk, FaultyDisk, LocalDisk, SyncedFile, UnixTime};
-use dwcp_crypto::{KeyType, SigningKey};
-use dwcp_pki::{
-    AuthorityParams, CertificateAuthority, CertificateRequest, IssuancePolicy, IssuedStanding,
-    RevocationReason, Revoked, Serial,
-};
+mod workbench;
+
+use dwcp_base::{Coded, Disk, FaultyDisk, LocalDisk, SyncedFile};
+use dwcp_pki::{CertificateAuthority, IssuedStanding, RevocationReason, Revoked, Serial};
 use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-
-const NOW: UnixTime = UnixTime::from_secs(1_790_000_000);
-
-fn create(disk: Arc<dyn Disk>, directory: &Path) -> Result<CertificateAuthority, dwcp_pki::AuthorityError> {
-    CertificateAuthority::create(disk, directory, &AuthorityParams::new("Root"), NOW)
-}
-
-fn open(directory: &Path) -> Result<CertificateAuthority, dwcp_pki::AuthorityError> {
-    CertificateAuthority::open(Arc::new(LocalDisk), directory)
-}
-
-fn open_code(directory: &Path) -> &'static str {
-    open(directory).unwrap_err().code()
-}
-
-fn request() -> CertificateRequest {
-    let key = SigningKey::generate(KeyType::EcdsaP256).unwrap();
-    CertificateRequest::generate(&key, &["DNS:a.example.org".parse().unwrap()]).unwrap()
-}
-
-fn issue(ca: &CertificateAuthority) -> Result<Serial, dwcp_pki::AuthorityError> {
-    Ok(ca.issue(&request(), &IssuancePolicy::default(), NOW)?.leaf().serial())
-}
-
-fn serials(ca: &CertificateAuthority) -> Vec<Serial> {
-    ca.issued().unwrap().iter().map(|record| record.serial).collect()
-}
+use workbench::*;
 
 /// What was acknowledged while one write, or every write from one on, failed.
 #[derive(Default)]

@@ -1,32 +1,16 @@
 //! What an authority refuses, by name, and without a trace in its index.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod workbench;
+
 use dwcp_base::{Blame, Coded, LocalDisk, UnixTime};
-use dwcp_crypto::{KeyType, SigningKey};
 use dwcp_pki::{
     AllowedNames, AuthorityError, AuthorityParams, CertificateAuthority, CertificateRequest, IssuancePolicy,
-    NameRule, Refusal, RevocationReason, Revoked, SubjectName, Usage,
+    NameRule, Refusal, RevocationReason, Revoked, Usage,
 };
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-
-const NOW: UnixTime = UnixTime::from_secs(1_790_000_000);
-const DAY: Duration = Duration::from_secs(86_400);
-
-fn authority(directory: &Path) -> CertificateAuthority {
-    let params = AuthorityParams::new("Test Root");
-    CertificateAuthority::create(Arc::new(LocalDisk), directory, &params, NOW).unwrap()
-}
-
-fn names(texts: &[&str]) -> Vec<SubjectName> {
-    texts.iter().map(|text| text.parse().unwrap()).collect()
-}
-
-fn request(texts: &[&str]) -> CertificateRequest {
-    let key = SigningKey::generate(KeyType::EcdsaP256).unwrap();
-    CertificateRequest::generate(&key, &names(texts)).unwrap()
-}
+use workbench::*;
 
 /// A request as a stranger may write it.
 fn stranger(change: impl FnOnce(&mut rcgen::CertificateParams)) -> CertificateRequest {
