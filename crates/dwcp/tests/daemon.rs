@@ -242,8 +242,8 @@ fn at_d2_a_reload_during_the_start_is_not_deadly() {
     child.wait().unwrap();
 }
 
-#[test]
-fn an_end_waits_for_a_transfer_and_no_longer() {
+/// A node that was told to end a moment ago, and a connection it still has.
+fn ending() -> (Place, Running, Line, Instant) {
     let place = Place::new();
     echo(place.target);
     let who = place.issue("b");
@@ -253,6 +253,12 @@ fn an_end_waits_for_a_transfer_and_no_longer() {
     let started = Instant::now();
     node.signal("TERM");
     eventually(PATIENCE, "no new connections", || TcpStream::connect(place.listen).is_err());
+    (place, node, line, started)
+}
+
+#[test]
+fn an_end_waits_for_a_transfer_and_no_longer() {
+    let (_place, node, mut line, started) = ending();
     for round in 0..32_u8 {
         line.echo(&vec![round; 32 * 1_024]).unwrap();
     }
@@ -263,15 +269,7 @@ fn an_end_waits_for_a_transfer_and_no_longer() {
 
 #[test]
 fn at_d2_an_end_with_an_idle_connection_comes_in_time_whatever_else_is_signalled() {
-    let place = Place::new();
-    echo(place.target);
-    let who = place.issue("b");
-    let node = place.up();
-    let mut line = Line::dial(&place, place.listen, Some(&who)).unwrap();
-    line.echo(b"before").unwrap();
-    let started = Instant::now();
-    node.signal("TERM");
-    eventually(PATIENCE, "no new connections", || TcpStream::connect(place.listen).is_err());
+    let (_place, node, mut line, started) = ending();
     for name in ["TERM", "HUP", "INT", "TERM"] {
         node.signal(name);
     }
