@@ -34,6 +34,12 @@ pub enum CryptoError {
     /// A derivation was asked for more bytes than its hash can give, or for a label or context that is too long.
     #[error("the derivation is larger than its bounds")]
     DerivationTooLarge,
+    /// A stream ends where no whole stream can end: its tail is missing.
+    #[error("the stream is cut short")]
+    Truncated,
+    /// A caller's buffer does not hold whole slots of the stream, or the stream has already ended.
+    #[error("the buffer does not hold whole segments")]
+    InvalidLayout,
     /// A name of a key type is none that this crate knows.
     #[error("the name is none of p256, p384 and ed25519")]
     UnknownName,
@@ -50,18 +56,21 @@ impl Coded for CryptoError {
             Self::InvalidShare => "crypto.share.invalid",
             Self::NotHybrid => "crypto.group.mismatched",
             Self::DerivationTooLarge => "crypto.derivation.oversized",
+            Self::Truncated => "crypto.stream.truncated",
+            Self::InvalidLayout => "crypto.layout.invalid",
             Self::UnknownName => "crypto.name.unknown",
         }
     }
 
     fn blame(&self) -> Blame {
         match self {
-            Self::NotAuthentic | Self::TooManyForgeries | Self::InvalidShare => Blame::Peer,
+            Self::NotAuthentic | Self::TooManyForgeries | Self::InvalidShare | Self::Truncated => Blame::Peer,
             Self::Randomness
             | Self::InvalidKey
             | Self::KeyExhausted
             | Self::NotHybrid
             | Self::DerivationTooLarge
+            | Self::InvalidLayout
             | Self::UnknownName => Blame::Local,
         }
     }

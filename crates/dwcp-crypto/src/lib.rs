@@ -12,6 +12,7 @@ pub mod random;
 mod sealing;
 mod secret;
 mod signing;
+pub mod stream;
 #[cfg(test)]
 #[path = "../tests/support/table.rs"]
 mod table;
@@ -24,3 +25,4 @@ pub use opening::OpeningKey;
 pub use sealing::{SealingKey, Sequence};
 pub use secret::{Secret, constant_time_eq};
 pub use signing::{KeyType, SigningKey};
+pub use stream::{StreamDecryptor, StreamEncryptor, StreamFormat, StreamKey, StreamParameters};
