@@ -12,7 +12,7 @@ async fn what_one_task_seals_another_opens_while_it_is_written() {
     for format in [StreamFormat::Tink, StreamFormat::C2sp] {
         for length in [0_usize, 1, 4_040, 16_384, 3_000_000] {
             let key = StreamKey::generate(StreamParameters::AES256_4K).unwrap();
-            let plaintext: Vec<u8> = (0..length).map(|at| (at % 253) as u8).collect();
+            let plaintext: Vec<u8> = (0..length).map(|at| u8::try_from(at % 253).unwrap()).collect();
             let (to, from) = duplex(1_000);
             let write = async {
                 let mut stream = AsyncStreamEncryptor::new(&key, format, b"aad", to).unwrap();

@@ -32,7 +32,7 @@ fn three_segments(format: StreamFormat) -> (StreamKey, Vec<u8>, Vec<u8>, StreamL
     let key = key();
     let layout = StreamLayout::new(format, key.parameters());
     let length = layout.plaintext_of(0) + layout.plaintext_of(1) + 40;
-    let plaintext: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
+    let plaintext: Vec<u8> = (0..length).map(|at| u8::try_from(at % 251).unwrap()).collect();
     let sealed = seal(&key, format, b"aad", &plaintext);
     (key, plaintext, sealed, layout)
 }

@@ -16,6 +16,7 @@ mod async_write;
 mod buffer;
 mod derive;
 mod engine;
+mod file;
 mod key;
 mod layout;
 mod open_core;
@@ -31,6 +32,7 @@ pub use async_read::AsyncStreamDecryptor;
 #[cfg(feature = "tokio")]
 pub use async_write::AsyncStreamEncryptor;
 pub use engine::{End, StreamOpener, StreamSealer};
+pub use file::{open_to_file, seal_to_file};
 pub use key::{StreamKey, StreamParameters};
 pub use layout::StreamLayout;
 pub use pump::{open_all, seal_all};

@@ -21,6 +21,8 @@ pub(super) struct OpenCore {
     first: u64,
     want: usize,
     have: usize,
+    /// Bytes of plaintext at the beginning of the buffer, when the slots of the batch were gathered into one span.
+    gathered: Option<usize>,
     state: State,
 }
 
@@ -92,6 +94,7 @@ impl OpenCore {
             first: 0,
             want: 0,
             have: 0,
+            gathered: None,
             state: State::Filling,
         };
         core.begin(0, most);
@@ -131,6 +134,7 @@ impl OpenCore {
             if self.have > self.want { (self.want, End::More) } else { (self.have, End::Last) };
         match self.open(length, end) {
             Ok(()) => {
+                self.gather(length);
                 self.state = State::Showing { at: 0, index: self.first, position: 0, end };
                 Ok(())
             }
@@ -144,6 +148,13 @@ impl OpenCore {
     /// Authenticated plaintext that has not been taken yet. Empty when ciphertext is wanted or the stream has ended.
     pub(super) fn plaintext(&mut self) -> &[u8] {
         while let State::Showing { at, index, position, end } = self.state {
+            if let Some(length) = self.gathered {
+                if position < length {
+                    return &self.buffer[position..length];
+                }
+                self.after(end);
+                break;
+            }
             let length = match end {
                 End::More => self.want,
                 End::Last => self.have,
@@ -210,6 +221,22 @@ impl OpenCore {
         self.state = State::Filling;
     }
 
+    /// Closes the gaps between small slots, so that a batch goes out in one piece instead of hundreds.
+    fn gather(&mut self, length: usize) {
+        let layout = *self.layout();
+        self.gathered = None;
+        if layout.slot_of(1) > GATHERED_BELOW {
+            return;
+        }
+        let (mut index, mut at, mut to) = (self.first, 0, 0);
+        while at < length {
+            let slot = layout.slot_of(index).min(length - at);
+            self.buffer.copy_within(at..at + slot - TAG, to);
+            (at, to, index) = (at + slot, to + slot - TAG, index + 1);
+        }
+        self.gathered = Some(to);
+    }
+
     fn open(&mut self, length: usize, end: End) -> Result<(), CryptoError> {
         // A stream that was cut between two segments ends with a whole one. To tell that from an altered one, the last
         // slot is kept.
@@ -236,6 +263,9 @@ impl OpenCore {
         self.state = State::Failed(error);
     }
 }
+
+/// Above this a copy costs more than the calls that it saves.
+const GATHERED_BELOW: usize = 32 << 10;
 
 /// How many bytes of a stream tell which of `keys` it was sealed under: the longest first slot, and one byte more.
 pub(super) fn needed<'k>(keys: impl IntoIterator<Item = &'k StreamKey>, format: StreamFormat) -> usize {

@@ -5,7 +5,8 @@ use super::{StreamDecryptor, StreamEncryptor, StreamFormat, StreamKey};
 use std::io::{self, Read, Write};
 
 /// Seals all of `from` into `to` on all cores and returns how many bytes of plaintext there were. They are read straight into the
-/// buffer they are sealed in. `progress` is told the bytes done so far after each batch.
+/// buffer they are sealed in. `progress` is told the bytes done so far
+/// after each batch and may end the work by an error.
 ///
 /// # Errors
 /// What reader or writer say, or a [refusal](super::refusal) as of [`StreamEncryptor::new`]. What was written until then is
@@ -16,7 +17,7 @@ pub fn seal_all(
     aad: &[u8],
     from: &mut dyn Read,
     to: &mut dyn Write,
-    progress: &mut dyn FnMut(u64),
+    progress: &mut dyn FnMut(u64) -> io::Result<()>,
 ) -> io::Result<u64> {
     let mut stream = StreamEncryptor::new(key, format, aad, to).map_err(refused)?;
     loop {
@@ -27,7 +28,7 @@ pub fn seal_all(
                 break;
             }
             stream.write_all(&next)?;
-            progress(stream.plaintext_len());
+            progress(stream.plaintext_len())?;
             continue;
         }
         stream.drain()?;
@@ -39,7 +40,7 @@ pub fn seal_all(
     }
     let length = stream.plaintext_len();
     stream.finish()?;
-    progress(length);
+    progress(length)?;
     Ok(length)
 }
 
@@ -56,7 +57,7 @@ pub fn open_all<'k, K>(
     aad: &[u8],
     from: &mut dyn Read,
     to: &mut dyn Write,
-    progress: &mut dyn FnMut(u64),
+    progress: &mut dyn FnMut(u64) -> io::Result<()>,
 ) -> io::Result<(u64, usize)>
 where
     K: IntoIterator<Item = &'k StreamKey> + Clone,
@@ -67,7 +68,7 @@ where
         let mut written = Ok(());
         length += stream.give(usize::MAX, |text| written = to.write_all(text)) as u64;
         written?;
-        progress(length);
+        progress(length)?;
     }
     to.flush()?;
     Ok((length, stream.key_index()))
