@@ -1,5 +1,5 @@
 //! Streams that others sealed: Tink's AES-GCM-HKDF and Wycheproof's set for C2SP chunked encryption.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "support/table.rs"]
 mod table;
