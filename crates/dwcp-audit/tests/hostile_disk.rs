@@ -4,7 +4,7 @@
 
 mod support;
 use dwcp_audit::{AuditSettings, AuditState, EventKind, SecurityAuditor, SecurityEvent, read, tail, verify};
-use dwcp_base::{Disk, LocalDisk, SyncedFile, SystemClock};
+use dwcp_base::{Disk, LocalDisk, StagedFile, SyncedFile, SystemClock};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
@@ -47,6 +47,10 @@ impl Disk for PageCache {
         LocalDisk.replace(path, bytes, secret)?;
         self.durable.lock().unwrap().insert(path.to_owned(), bytes.to_owned());
         Ok(())
+    }
+
+    fn stage(&self, path: &Path, secret: bool) -> io::Result<Box<dyn StagedFile>> {
+        LocalDisk.stage(path, secret)
     }
 
     fn append(&self, path: &Path) -> io::Result<Box<dyn SyncedFile>> {

@@ -15,6 +15,13 @@ pub trait Disk: Send + Sync {
     /// temporary file is gone.
     fn replace(&self, path: &Path, bytes: &[u8], secret: bool) -> io::Result<()>;
 
+    /// Begins a file that appears at `path` when it is whole, for contents too long to hold: a temporary file beside it, 0600 when
+    /// `secret`, else 0644. Nothing is at `path`, or what was there before, until [`StagedFile::commit`].
+    ///
+    /// # Errors
+    /// Whatever the operating system says.
+    fn stage(&self, path: &Path, secret: bool) -> io::Result<Box<dyn StagedFile>>;
+
     /// Opens `path` (created 0600 if absent) to add to its end.
     ///
     /// # Errors
@@ -26,6 +33,15 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// Whatever the operating system says.
     fn make_dir(&self, path: &Path) -> io::Result<()>;
+}
+
+/// A file that is being written and is not there yet. Dropped before its commit it is removed.
+pub trait StagedFile: Write + Send {
+    /// Puts the file in its place: fsync, rename, fsync of the directory.
+    ///
+    /// # Errors
+    /// Whatever the operating system says; see [`Disk::replace`] for what is at the path then.
+    fn commit(self: Box<Self>) -> io::Result<()>;
 }
 
 /// A file that grows at its end and says when its bytes are on disk.

@@ -1,6 +1,6 @@
 //! A disk that fails on request, to try every failing write.
 
-use crate::disk::{Disk, SyncedFile};
+use crate::disk::{Disk, StagedFile, SyncedFile};
 use crate::local::LocalDisk;
 use std::io::{self, Write};
 use std::path::Path;
@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A [`LocalDisk`] whose `n`-th operation (and, if asked, every later one) fails with an error of the caller's choice.
 ///
-/// Operations are counted from zero: each `replace`, `append`, `make_dir`, `write`, `sync` and `truncate` is one. Running a scenario
+/// Operations are counted from zero: each `replace`, `stage`, `append`, `make_dir`, `write`, `commit`, `sync` and
+/// `truncate` is one. Running a scenario
 /// with `n` = 0, 1, 2, … until a run is clean tries every failure it can meet.
 #[derive(Clone, Debug)]
 pub struct FaultyDisk {
@@ -61,6 +62,11 @@ impl Disk for FaultyDisk {
         LocalDisk.replace(path, bytes, secret)
     }
 
+    fn stage(&self, path: &Path, secret: bool) -> io::Result<Box<dyn StagedFile>> {
+        self.state.step()?;
+        Ok(Box::new(FaultyStaged { inner: LocalDisk.stage(path, secret)?, state: Arc::clone(&self.state) }))
+    }
+
     fn append(&self, path: &Path) -> io::Result<Box<dyn SyncedFile>> {
         self.state.step()?;
         Ok(Box::new(FaultyFile { inner: LocalDisk.append(path)?, state: Arc::clone(&self.state) }))
@@ -69,6 +75,29 @@ impl Disk for FaultyDisk {
     fn make_dir(&self, path: &Path) -> io::Result<()> {
         self.state.step()?;
         LocalDisk.make_dir(path)
+    }
+}
+
+struct FaultyStaged {
+    inner: Box<dyn StagedFile>,
+    state: Arc<State>,
+}
+
+impl Write for FaultyStaged {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.state.step()?;
+        self.inner.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+impl StagedFile for FaultyStaged {
+    fn commit(self: Box<Self>) -> io::Result<()> {
+        self.state.step()?;
+        self.inner.commit()
     }
 }
 

@@ -10,7 +10,7 @@ mod secret_file;
 mod time;
 
 pub use blame::{Blame, Coded};
-pub use disk::{Disk, SyncedFile};
+pub use disk::{Disk, StagedFile, SyncedFile};
 pub use faulty::FaultyDisk;
 pub use local::LocalDisk;
 pub use observe::{Observer, Recorder, Silent};

@@ -1,6 +1,6 @@
 //! The storage seam on the local file system.
 
-use crate::disk::{Disk, SyncedFile};
+use crate::disk::{Disk, StagedFile, SyncedFile};
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
@@ -20,7 +20,13 @@ pub struct LocalDisk;
 
 impl Disk for LocalDisk {
     fn replace(&self, path: &Path, bytes: &[u8], secret: bool) -> io::Result<()> {
-        replace_through(&beside(path)?, path, bytes, secret)
+        let mut staged = Staged::begin(beside(path)?, path, secret)?;
+        staged.write_all(bytes)?;
+        Box::new(staged).commit()
+    }
+
+    fn stage(&self, path: &Path, secret: bool) -> io::Result<Box<dyn StagedFile>> {
+        Ok(Box::new(Staged::begin(beside(path)?, path, secret)?))
     }
 
     fn append(&self, path: &Path) -> io::Result<Box<dyn SyncedFile>> {
@@ -73,24 +79,56 @@ impl SyncedFile for LocalFile {
     }
 }
 
-fn replace_through(temporary: &Path, path: &Path, bytes: &[u8], secret: bool) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    owner_only(&mut options, if secret { 0o600 } else { 0o644 });
-    // A name that is taken belongs to another writer, and so does its file.
-    let mut file = options.open(temporary)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    let at = file.metadata().and_then(|m| m.modified());
-    drop(file);
-    if let Err(error) = written.and_then(|()| fs::rename(temporary, path)) {
-        // What failed is the write; that the left-over can not be removed either adds nothing for the caller.
-        let _ = fs::remove_file(temporary);
-        return Err(error);
+/// A temporary file that is removed unless it gets its name.
+struct Staged {
+    file: File,
+    temporary: PathBuf,
+    path: PathBuf,
+    secret: bool,
+    placed: bool,
+}
+
+impl Staged {
+    fn begin(temporary: PathBuf, path: &Path, secret: bool) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        owner_only(&mut options, if secret { 0o600 } else { 0o644 });
+        // A name that is taken belongs to another writer, and so does its file.
+        let file = options.open(&temporary)?;
+        Ok(Self { file, temporary, path: path.to_owned(), secret, placed: false })
     }
-    if let (true, Ok(at)) = (secret, at) {
-        remove_leftovers(path, at);
+}
+
+impl Write for Staged {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
     }
-    sync_dir(path)
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl StagedFile for Staged {
+    fn commit(mut self: Box<Self>) -> io::Result<()> {
+        self.file.sync_all()?;
+        let at = self.file.metadata().and_then(|m| m.modified());
+        fs::rename(&self.temporary, &self.path)?;
+        self.placed = true;
+        if let (true, Ok(at)) = (self.secret, at) {
+            remove_leftovers(&self.path, at);
+        }
+        sync_dir(&self.path)
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if !self.placed {
+            // What failed is the write; that the left-over can not be removed either adds nothing for the caller.
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
 }
 
 /// A name in the same directory that no other writer picks: process numbers and counters repeat in containers.
@@ -168,7 +206,7 @@ mod tests {
         LocalDisk.make_dir(&dir).unwrap();
         let (path, taken) = (dir.join("key"), dir.join(".key.1.0.tmp"));
         fs::write(&taken, b"half of another writer's key").unwrap();
-        let error = replace_through(&taken, &path, b"new", true).unwrap_err();
+        let error = Staged::begin(taken.clone(), &path, true).map(|_| ()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&taken).unwrap(), b"half of another writer's key");
         assert!(!path.exists());

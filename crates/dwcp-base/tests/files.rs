@@ -75,6 +75,35 @@ fn replace_is_complete_old_or_complete_new_and_keeps_secrets_private() {
 }
 
 #[test]
+fn at_e4_a_staged_file_is_private_and_appears_whole_or_not_at_all() {
+    let dir = Scratch::new("stage");
+    let path = dir.0.join("file");
+    fs::write(&path, b"old").unwrap();
+    let mut staged = LocalDisk.stage(&path, true).unwrap();
+    staged.write_all(b"half of the new").unwrap();
+    let temporary =
+        fs::read_dir(&dir.0).unwrap().map(|file| file.unwrap().path()).find(|at| *at != path).unwrap();
+    assert_eq!(fs::metadata(temporary).unwrap().permissions().mode() & 0o777, 0o600);
+    drop(staged);
+    assert_eq!(fs::read(&path).unwrap(), b"old");
+    for failing in 0..3 {
+        let disk = FaultyDisk::failing_once(failing, ErrorKind::StorageFull);
+        let written = disk.stage(&path, true).and_then(|mut staged| {
+            staged.write_all(b"new")?;
+            staged.commit()
+        });
+        assert!(written.is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"old", "failure {failing}");
+    }
+    assert_eq!(fs::read_dir(&dir.0).unwrap().count(), 1, "no temporary file stays");
+    let mut staged = LocalDisk.stage(&path, true).unwrap();
+    staged.write_all(b"new").unwrap();
+    staged.commit().unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"new");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
 fn a_half_written_entry_can_be_taken_back() {
     let dir = Scratch::new("append");
     let path = dir.0.join("log");

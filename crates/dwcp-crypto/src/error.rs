@@ -49,6 +49,12 @@ pub enum CryptoError {
     /// The memory that a derivation needs is not there.
     #[error("there is not enough memory for the derivation")]
     OutOfMemory,
+    /// A stream ends where no whole stream can end: its tail is missing.
+    #[error("the stream is cut short")]
+    Truncated,
+    /// A caller's buffer does not hold whole slots of the stream, or the stream has already ended.
+    #[error("the buffer does not hold whole segments")]
+    InvalidLayout,
     /// A name of a key type is none that this crate knows.
     #[error("the name is none of p256, p384 and ed25519")]
     UnknownName,
@@ -70,13 +76,15 @@ impl Coded for CryptoError {
             Self::ExcessiveParameters => "crypto.parameters.excessive",
             Self::WeakParameters => "crypto.parameters.weak",
             Self::OutOfMemory => "crypto.memory.unavailable",
+            Self::Truncated => "crypto.stream.truncated",
+            Self::InvalidLayout => "crypto.layout.invalid",
             Self::UnknownName => "crypto.name.unknown",
         }
     }
 
     fn blame(&self) -> Blame {
         match self {
-            Self::NotAuthentic | Self::TooManyForgeries | Self::InvalidShare => Blame::Peer,
+            Self::NotAuthentic | Self::TooManyForgeries | Self::InvalidShare | Self::Truncated => Blame::Peer,
             Self::Randomness
             | Self::InvalidKey
             | Self::KeyExhausted
@@ -87,6 +95,7 @@ impl Coded for CryptoError {
             | Self::ExcessiveParameters
             | Self::WeakParameters
             | Self::OutOfMemory
+            | Self::InvalidLayout
             | Self::UnknownName => Blame::Local,
         }
     }

@@ -1,4 +1,4 @@
-//! HKDF (RFC 5869) with SHA-256 and SHA-384, and labels that can not be confused.
+//! HKDF (RFC 5869) with SHA-256, SHA-384 and SHA-512, and labels that can not be confused.
 
 use crate::{CryptoError, Secret};
 use ring::hkdf;
@@ -12,6 +12,18 @@ pub enum Hash {
     Sha256,
     /// SHA-384: outputs of up to 12 240 bytes.
     Sha384,
+    /// SHA-512: outputs of up to 16 320 bytes.
+    Sha512,
+}
+
+impl Hash {
+    fn ring(self) -> hkdf::Algorithm {
+        match self {
+            Self::Sha256 => hkdf::HKDF_SHA256,
+            Self::Sha384 => hkdf::HKDF_SHA384,
+            Self::Sha512 => hkdf::HKDF_SHA512,
+        }
+    }
 }
 
 /// A pseudorandom key: the one thing that keys are expanded from.
@@ -23,11 +35,13 @@ pub struct Prk {
 impl Prk {
     /// HKDF-Extract (RFC 5869 §2.2). An empty salt stands for a string of zeros, as the standard says.
     pub fn extract(hash: Hash, salt: &[u8], secret: &Secret) -> Self {
-        let algorithm = match hash {
-            Hash::Sha256 => hkdf::HKDF_SHA256,
-            Hash::Sha384 => hkdf::HKDF_SHA384,
-        };
-        Self { prk: hkdf::Salt::new(algorithm, salt).extract(secret.expose()), hash }
+        Self { prk: hkdf::Salt::new(hash.ring(), salt).extract(secret.expose()), hash }
+    }
+
+    /// Takes a key that is uniformly random already and leaves HKDF-Extract out, as RFC 5869 §3.3 allows, for formats
+    /// that prescribe it.
+    pub(crate) fn from_uniform(hash: Hash, key: &Secret) -> Self {
+        Self { prk: hkdf::Prk::new_less_safe(hash.ring(), key.expose()), hash }
     }
 
     /// HKDF-Expand (RFC 5869 §2.3) with `info` as it stands, for formats that prescribe it byte by byte.

@@ -15,6 +15,7 @@ pub mod random;
 mod sealing;
 mod secret;
 mod signing;
+pub mod stream;
 #[cfg(test)]
 #[path = "../tests/support/table.rs"]
 mod table;
@@ -30,3 +31,4 @@ pub use passphrase::{Passphrase, PassphraseError};
 pub use sealing::{SealingKey, Sequence};
 pub use secret::{Secret, constant_time_eq};
 pub use signing::{KeyType, SigningKey};
+pub use stream::{StreamDecryptor, StreamEncryptor, StreamFormat, StreamKey, StreamParameters};

@@ -3,7 +3,7 @@
 
 mod workbench;
 
-use dwcp_base::{Coded, Disk, FaultyDisk, LocalDisk, SyncedFile};
+use dwcp_base::{Coded, Disk, FaultyDisk, LocalDisk, StagedFile, SyncedFile};
 use dwcp_pki::{CertificateAuthority, IssuedStanding, RevocationReason, Revoked, Serial};
 use std::fs;
 use std::io;
@@ -179,6 +179,10 @@ impl Killable {
 impl Disk for Killable {
     fn replace(&self, path: &Path, bytes: &[u8], secret: bool) -> io::Result<()> {
         self.alive().and_then(|()| LocalDisk.replace(path, bytes, secret))
+    }
+
+    fn stage(&self, path: &Path, secret: bool) -> io::Result<Box<dyn StagedFile>> {
+        LocalDisk.stage(path, secret)
     }
 
     fn append(&self, path: &Path) -> io::Result<Box<dyn SyncedFile>> {

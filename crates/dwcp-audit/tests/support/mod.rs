@@ -2,7 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each scenario uses its part")]
 
 use dwcp_audit::{AuditSettings, EventKind, SecurityAuditor, SecurityEvent};
-use dwcp_base::{Disk, LocalDisk, SyncedFile, SystemClock};
+use dwcp_base::{Disk, LocalDisk, StagedFile, SyncedFile, SystemClock};
 use std::future::Future;
 use std::io::{self, Write};
 use std::path::Path;
@@ -62,6 +62,10 @@ impl Disk for Switched {
         }
         self.replaced.fetch_add(1, SeqCst);
         LocalDisk.replace(path, bytes, secret)
+    }
+
+    fn stage(&self, path: &Path, secret: bool) -> io::Result<Box<dyn StagedFile>> {
+        LocalDisk.stage(path, secret)
     }
 
     fn append(&self, path: &Path) -> io::Result<Box<dyn SyncedFile>> {
@@ -159,6 +163,10 @@ impl Stuck {
 impl Disk for Stuck {
     fn replace(&self, path: &Path, bytes: &[u8], secret: bool) -> io::Result<()> {
         LocalDisk.replace(path, bytes, secret)
+    }
+
+    fn stage(&self, path: &Path, secret: bool) -> io::Result<Box<dyn StagedFile>> {
+        LocalDisk.stage(path, secret)
     }
 
     fn append(&self, path: &Path) -> io::Result<Box<dyn SyncedFile>> {

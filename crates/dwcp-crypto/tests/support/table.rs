@@ -13,11 +13,15 @@ impl Case {
 
     /// A field of hexadecimal digits as bytes.
     pub(crate) fn bytes(&self, name: &str) -> Vec<u8> {
-        let text = self.text(name);
-        assert!(text.len().is_multiple_of(2), "{name} has half a byte");
-        let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal digits");
-        (0..text.len()).step_by(2).map(byte).collect()
+        unhex(self.text(name))
     }
+}
+
+/// The bytes that hexadecimal digits stand for.
+pub(crate) fn unhex(text: &str) -> Vec<u8> {
+    assert!(text.len().is_multiple_of(2), "half a byte: {text}");
+    let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal digits");
+    (0..text.len()).step_by(2).map(byte).collect()
 }
 
 /// The cases of a table; an empty table fails the test.

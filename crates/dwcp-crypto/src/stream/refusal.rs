@@ -1,0 +1,19 @@
+//! From refusals of this crate to errors of input and output, and back.
+
+use crate::CryptoError;
+use std::io;
+
+/// Finds the refusal of this crate under an error of [`StreamDecryptor`](super::StreamDecryptor) or
+/// [`StreamEncryptor`](super::StreamEncryptor); `None` when the reader or writer below failed.
+pub fn refusal(error: &io::Error) -> Option<CryptoError> {
+    error.get_ref()?.downcast_ref::<CryptoError>().copied()
+}
+
+pub(super) fn refused(error: CryptoError) -> io::Error {
+    let kind = match error {
+        CryptoError::Truncated => io::ErrorKind::UnexpectedEof,
+        CryptoError::NotAuthentic => io::ErrorKind::InvalidData,
+        _ => io::ErrorKind::InvalidInput,
+    };
+    io::Error::new(kind, error)
+}

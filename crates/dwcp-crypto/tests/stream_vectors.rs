@@ -1,0 +1,104 @@
+//! Streams that others sealed: Tink's AES-GCM-HKDF and Wycheproof's set for C2SP chunked encryption.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "support/table.rs"]
+mod table;
+
+use dwcp_crypto::digest::sha256;
+use dwcp_crypto::stream::refusal;
+use dwcp_crypto::{CryptoError, Secret, StreamDecryptor, StreamFormat, StreamKey, StreamParameters};
+use ring::digest::{SHA512, digest};
+use std::io::{Cursor, Read, Seek, SeekFrom};
+use std::path::Path;
+
+#[test]
+fn streams_sealed_by_tink_open_and_have_the_lengths_that_the_layout_says() {
+    let pattern = sha256(b"dwcp-tink-vectors");
+    let mut met = 0;
+    for case in table::cases(include_str!("data/tink/streams.txt")) {
+        let name = case.text("file");
+        let sealed = std::fs::read(Path::new("tests/data/tink").join(name)).unwrap();
+        let parameters = match name.rsplitn(3, '-').last().unwrap() {
+            "AES128_GCM_HKDF_4KB" => StreamParameters::AES128_4K,
+            "AES256_GCM_HKDF_4KB" => StreamParameters::AES256_4K,
+            "AES256_GCM_HKDF_1MB" => StreamParameters::AES256_1M,
+            other => panic!("no parameters for {other}"),
+        };
+        let key = StreamKey::tink(parameters, Secret::from(case.bytes("key"))).unwrap();
+        let length: usize = case.text("length").parse().unwrap();
+        let aad = case.bytes("aad");
+        let mut stream =
+            StreamDecryptor::new([&key], StreamFormat::Tink, &aad, Cursor::new(&sealed)).unwrap();
+        let mut opened = Vec::new();
+        stream.read_to_end(&mut opened).unwrap();
+        let expected: Vec<u8> = pattern.iter().copied().cycle().take(length).collect();
+        assert_eq!(opened, expected, "{name}");
+        assert_eq!(stream.plaintext_len().unwrap(), length as u64);
+        let wrong = StreamDecryptor::new([&key], StreamFormat::Tink, b"other", &sealed[..])
+            .and_then(|mut stream| stream.read_to_end(&mut Vec::new()));
+        assert_eq!(refusal(&wrong.unwrap_err()), Some(CryptoError::NotAuthentic));
+        met += 1;
+    }
+    assert_eq!(met, 20);
+}
+
+/// <https://c2sp.org/chunked-encryption>, the cases for AES-256-GCM: through the reader, through a seek to the end, and from
+/// the end on.
+#[test]
+fn every_wycheproof_case_of_c2sp_chunked_encryption_has_its_verdict() {
+    let set: serde_json::Value =
+        serde_json::from_str(include_str!("data/c2sp_chunked_encryption_aes_256_gcm_test.json")).unwrap();
+    let mut valid = 0;
+    let mut invalid = 0;
+    for case in set["testGroups"].as_array().unwrap().iter().flat_map(|g| g["tests"].as_array().unwrap()) {
+        let id = &case["tcId"];
+        let flags: Vec<&str> = case["flags"].as_array().unwrap().iter().filter_map(|f| f.as_str()).collect();
+        let bytes = |name: &str| table::unhex(case[name].as_str().unwrap());
+        let sealed = miniz_oxide::inflate::decompress_to_vec_zlib(&bytes("ct")).unwrap();
+        let key = bytes("key");
+        // Anything but 32 bytes is no key for this AES: refused when it is given, or when the format is chosen.
+        let key = StreamKey::tink(StreamParameters::AES256_4K, Secret::from(key));
+        let Ok(key) = key else {
+            assert!(flags.contains(&"InvalidKeySize"), "{id}");
+            invalid += 1;
+            continue;
+        };
+        let context = bytes("ctx");
+        let open = || StreamDecryptor::new([&key], StreamFormat::C2sp, &context, Cursor::new(&sealed));
+        let mut opened = Vec::new();
+        let read = open().and_then(|mut stream| {
+            let read = stream.read_to_end(&mut opened);
+            if read.is_err() {
+                let again = stream.read(&mut [0; 1]).unwrap_err();
+                assert!(refusal(&again).is_some(), "{id}: the error stays");
+            }
+            read
+        });
+        let sought = open().and_then(|mut stream| {
+            stream.seek(SeekFrom::End(0))?;
+            stream.seek(SeekFrom::Start(0))?;
+            stream.read_to_end(&mut Vec::new())
+        });
+        let length = case["msgLength"].as_u64().unwrap_or(0);
+        if case["result"] == "valid" {
+            assert_eq!(read.unwrap() as u64, length, "{id}");
+            assert_eq!(sought.unwrap() as u64, length, "{id}");
+            assert_eq!(digest(&SHA512, &opened).as_ref(), bytes("msgSha512"), "{id}");
+            assert_eq!(open().unwrap().plaintext_len().unwrap(), length);
+            valid += 1;
+        } else {
+            assert!(refusal(&read.unwrap_err()).is_some(), "{id}");
+            assert!(refusal(&sought.unwrap_err()).is_some(), "{id}");
+            assert!(opened.len() as u64 <= length, "{id}: nothing beyond the valid prefix came out");
+            let end = open().and_then(|mut stream| stream.plaintext_len());
+            assert!(end.is_err() || flags.contains(&"ValidFinalChunk"), "{id}: the length was proven");
+            invalid += 1;
+        }
+    }
+    assert_eq!((valid, invalid), (valid_cases(&set), 35 - valid_cases(&set)));
+    assert!(valid >= 5 && invalid >= 20, "{valid} and {invalid}");
+}
+
+fn valid_cases(set: &serde_json::Value) -> usize {
+    set.to_string().matches(r#""result":"valid""#).count()
+}
