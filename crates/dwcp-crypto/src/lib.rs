@@ -27,7 +27,7 @@ pub use error::CryptoError;
 pub use kdf::{Kdf, KdfParams};
 pub use one_shot::{DataAlgorithm, DataKey};
 pub use opening::OpeningKey;
-pub use passphrase::{Passphrase, PassphraseError};
+pub use passphrase::{NewPassphrase, Passphrase, PassphraseError, Weakness};
 pub use sealing::{SealingKey, Sequence};
 pub use secret::{Secret, constant_time_eq};
 pub use signing::{KeyType, SigningKey};

@@ -1,7 +1,14 @@
 //! Passphrases: one text, one key, whatever keyboard it came from.
 
+mod error;
+mod new;
+#[cfg(feature = "strength")]
+mod strength;
+
+pub use error::{PassphraseError, Weakness};
+pub use new::NewPassphrase;
+
 use crate::Secret;
-use dwcp_base::{Blame, Coded};
 use std::fmt;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
@@ -55,31 +62,6 @@ impl Passphrase {
 impl fmt::Debug for Passphrase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Passphrase(..)")
-    }
-}
-
-/// Why a passphrase was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[non_exhaustive]
-pub enum PassphraseError {
-    /// There is no passphrase.
-    #[error("the passphrase is empty")]
-    Empty,
-    /// It is longer than [`Passphrase::MAX_LEN`].
-    #[error("the passphrase is longer than 64 KiB")]
-    TooLong,
-}
-
-impl Coded for PassphraseError {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Empty => "crypto.passphrase.empty",
-            Self::TooLong => "crypto.passphrase.oversized",
-        }
-    }
-
-    fn blame(&self) -> Blame {
-        Blame::Local
     }
 }
 
