@@ -3,10 +3,16 @@
 mod aead;
 pub mod agreement;
 mod algorithm;
+#[allow(dead_code, reason = "for files of keyrings")]
+mod base64;
 pub mod digest;
 mod error;
 pub mod hkdf;
 pub mod kdf;
+#[allow(dead_code, reason = "for files of keyrings")]
+mod keyring;
+#[allow(dead_code, reason = "for files of keyrings")]
+mod keyset;
 mod lattice;
 mod one_shot;
 mod opening;
@@ -15,6 +21,8 @@ pub mod random;
 mod sealing;
 mod secret;
 mod signing;
+#[allow(dead_code, reason = "for files of keyrings")]
+mod stamp;
 pub mod stream;
 #[cfg(test)]
 #[path = "../tests/support/table.rs"]
@@ -25,6 +33,8 @@ pub use agreement::{Group, KeyAgreement};
 pub use algorithm::Algorithm;
 pub use error::CryptoError;
 pub use kdf::{Kdf, KdfParams};
+pub use keyring::{KeyInfo, KeyStatus, Keyring, KeyringError};
+pub use keyset::{KeyProblem, KeyTemplate, KeysetError};
 pub use one_shot::{DataAlgorithm, DataKey};
 pub use opening::OpeningKey;
 pub use passphrase::{NewPassphrase, Passphrase, PassphraseError, Weakness};
