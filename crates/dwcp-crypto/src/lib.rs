@@ -3,17 +3,18 @@
 mod aead;
 pub mod agreement;
 mod algorithm;
-#[allow(dead_code, reason = "for files of keyrings")]
 mod base64;
+mod binding;
 pub mod digest;
+mod envelope;
 mod error;
 pub mod hkdf;
 pub mod kdf;
-#[allow(dead_code, reason = "for files of keyrings")]
+pub mod kek;
 mod keyring;
-#[allow(dead_code, reason = "for files of keyrings")]
 mod keyset;
 mod lattice;
+mod lock;
 mod one_shot;
 mod opening;
 mod passphrase;
@@ -21,7 +22,6 @@ pub mod random;
 mod sealing;
 mod secret;
 mod signing;
-#[allow(dead_code, reason = "for files of keyrings")]
 mod stamp;
 pub mod stream;
 #[cfg(test)]
@@ -31,9 +31,11 @@ mod table;
 pub use aead::{Aead, Side};
 pub use agreement::{Group, KeyAgreement};
 pub use algorithm::Algorithm;
+pub use envelope::{Envelope, EnvelopeError};
 pub use error::CryptoError;
 pub use kdf::{Kdf, KdfParams};
-pub use keyring::{KeyInfo, KeyStatus, Keyring, KeyringError};
+pub use kek::{KekError, KeyEncryptionKey};
+pub use keyring::{KeyInfo, KeyStatus, Keyring, KeyringError, KeyringFile, KeyringFileError};
 pub use keyset::{KeyProblem, KeyTemplate, KeysetError};
 pub use one_shot::{DataAlgorithm, DataKey};
 pub use opening::OpeningKey;

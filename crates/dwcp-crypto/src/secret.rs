@@ -24,11 +24,13 @@ impl Secret {
         Ok(Self(bytes))
     }
 
-    /// A copy of bytes that lie elsewhere, in memory of its own.
-    pub(crate) fn copy_of(bytes: &[u8]) -> Self {
-        let mut copy = Zeroizing::new(vec![0; bytes.len()]);
-        copy.copy_from_slice(bytes);
-        Self(copy)
+    /// `parts` one after the other, copied into memory of its own.
+    pub(crate) fn concat(parts: &[&[u8]]) -> Self {
+        let mut whole = Zeroizing::new(Vec::with_capacity(parts.iter().map(|part| part.len()).sum()));
+        for part in parts {
+            whole.extend_from_slice(part);
+        }
+        Self(whole)
     }
 
     /// The bytes themselves. Do not copy them into anything that is not wiped.

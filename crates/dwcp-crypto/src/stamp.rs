@@ -9,6 +9,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub(crate) struct Stamp(UnixTime);
 
 impl Stamp {
+    /// Reads the one text of a time, so that what authenticates the time authenticates its text.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        UnixTime::parse_rfc3339(text).filter(|time| time.to_string() == text).map(Self)
+    }
+
     pub(crate) fn time(self) -> UnixTime {
         self.0
     }
@@ -33,12 +38,8 @@ impl Serialize for Stamp {
 
 impl<'de> Deserialize<'de> for Stamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <&str>::deserialize(deserializer)?;
-        // One text a time: what authenticates the time authenticates its text.
-        match UnixTime::parse_rfc3339(text) {
-            Some(time) if time.to_string() == text => Ok(Self(time)),
-            _ => Err(D::Error::invalid_value(Unexpected::Other("text"), &"a time in UTC as RFC 3339")),
-        }
+        let expected = || D::Error::invalid_value(Unexpected::Other("text"), &"a time in UTC as RFC 3339");
+        Self::parse(<&str>::deserialize(deserializer)?).ok_or_else(expected)
     }
 }
 

@@ -1,18 +1,23 @@
 //! Keyrings: several keys of one purpose, one of them primary, and the life of each.
 
+mod any_key;
+mod document;
 mod error;
+mod file;
+mod file_error;
 mod info;
 mod record;
 mod sealing;
 mod tink;
 
 pub use error::KeyringError;
+pub use file::KeyringFile;
+pub use file_error::KeyringFileError;
 pub use info::{KeyInfo, KeyStatus};
 
 use crate::keyset::{MOST_KEYS, Prefix};
-use crate::one_shot::DataKey;
-use crate::stream::StreamKey;
-use crate::{CryptoError, KeyTemplate, Secret, random};
+use crate::{CryptoError, KeyTemplate, random};
+use any_key::AnyKey;
 use dwcp_base::UnixTime;
 use record::Tombstone;
 use std::fmt;
@@ -46,11 +51,6 @@ struct Held {
     key: AnyKey,
     created: Option<UnixTime>,
     changed: Option<UnixTime>,
-}
-
-enum AnyKey {
-    Data(Box<DataKey>),
-    Stream(StreamKey),
 }
 
 impl Keyring {
@@ -164,6 +164,17 @@ impl Keyring {
         self.template
     }
 
+    /// The same keyring once more.
+    fn duplicate(&self) -> Result<Self, KeyringError> {
+        let copy = |held: &Held| {
+            let key = held.key.copy(held.key.sealed_messages())?;
+            Ok(Held { key, ..*held })
+        };
+        let keys: Result<_, CryptoError> = self.keys.iter().map(copy).collect();
+        let keys = keys.map_err(|source| KeyringError::NotMade { source })?;
+        Ok(Self { primary: self.primary, template: self.template, keys, destroyed: self.destroyed.clone() })
+    }
+
     fn insert(&mut self, template: KeyTemplate, now: UnixTime) -> Result<u32, KeyringError> {
         if self.keys.len() >= MOST_KEYS {
             return Err(KeyringError::Full { limit: MOST_KEYS });
@@ -234,56 +245,5 @@ impl Keyring {
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Keyring").field(&self.keys()).finish()
-    }
-}
-
-impl AnyKey {
-    fn generate(template: KeyTemplate) -> Result<Self, CryptoError> {
-        match template {
-            KeyTemplate::Aead(algorithm) => DataKey::generate(algorithm).map(|key| Self::Data(Box::new(key))),
-            KeyTemplate::Stream(parameters) => StreamKey::generate(parameters).map(Self::Stream),
-        }
-    }
-
-    fn new(template: KeyTemplate, material: Secret) -> Result<Self, CryptoError> {
-        match template {
-            KeyTemplate::Aead(algorithm) => {
-                DataKey::new(algorithm, material).map(|key| Self::Data(Box::new(key)))
-            }
-            KeyTemplate::Stream(parameters) => StreamKey::tink(parameters, material).map(Self::Stream),
-        }
-    }
-
-    fn template(&self) -> KeyTemplate {
-        match self {
-            Self::Data(key) => KeyTemplate::Aead(key.algorithm()),
-            Self::Stream(key) => KeyTemplate::Stream(key.parameters()),
-        }
-    }
-
-    fn sealed_messages(&self) -> u64 {
-        match self {
-            Self::Data(key) => key.sealed_messages(),
-            Self::Stream(_) => 0,
-        }
-    }
-
-    /// The same key with a count that was stored; `None` when there is nothing to count.
-    fn counted(&self, sealed: u64) -> Option<Self> {
-        match self {
-            Self::Data(key) => {
-                let material = Secret::copy_of(key.material().expose());
-                let key = DataKey::with_count(key.algorithm(), material, sealed).ok()?;
-                Some(Self::Data(Box::new(key)))
-            }
-            Self::Stream(_) => None,
-        }
-    }
-
-    fn material(&self) -> &Secret {
-        match self {
-            Self::Data(key) => key.material(),
-            Self::Stream(key) => key.material(),
-        }
     }
 }

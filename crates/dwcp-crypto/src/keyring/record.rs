@@ -1,6 +1,7 @@
 //! What a keyring remembers of its keys beside their bytes: times, and which ones were destroyed.
 
-use super::{KeyInfo, KeyStatus, Keyring};
+use super::{AnyKey, KeyInfo, KeyStatus, Keyring};
+use crate::binding::Binding;
 use crate::stamp::Stamp;
 use dwcp_base::UnixTime;
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,15 @@ pub(crate) struct Record {
     pub(crate) sealed: u64,
 }
 
+impl Record {
+    /// Binds every part of it; a missing time is an empty text.
+    pub(super) fn bind(&self, binding: &mut Binding) {
+        let text = |stamp: Option<Stamp>| stamp.map(Stamp::text).unwrap_or_default();
+        binding.number(self.key_id).number(u32::from(self.destroyed));
+        binding.field(text(self.created).as_bytes()).field(text(self.changed).as_bytes()).long(self.sealed);
+    }
+}
+
 impl Keyring {
     /// The history for a file: a record for each key, in the order of [`keys`](Self::keys).
     pub(crate) fn history(&self) -> Vec<Record> {
@@ -69,8 +79,11 @@ impl Keyring {
             }
             held.created = record.created.map(Stamp::time);
             held.changed = record.changed.map(Stamp::time);
+            if matches!(held.key, AnyKey::Stream(_)) && record.sealed != 0 {
+                return None;
+            }
             if record.sealed != 0 {
-                held.key = held.key.counted(record.sealed)?;
+                held.key = held.key.copy(record.sealed).ok()?;
             }
         }
         for record in destroyed {

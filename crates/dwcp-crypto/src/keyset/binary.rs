@@ -82,7 +82,7 @@ fn draft_data(bytes: &[u8]) -> Result<DraftData<'_>, Malformed> {
     while let Some(field) = fields.next()? {
         match field {
             (1, Value::Bytes(bytes)) => once(&mut type_url, str::from_utf8(bytes).map_err(|_| Malformed)?)?,
-            (2, Value::Bytes(bytes)) => once(&mut value, Secret::copy_of(bytes))?,
+            (2, Value::Bytes(bytes)) => once(&mut value, Secret::concat(&[bytes]))?,
             (3, Value::Number(n)) => once(&mut material, n)?,
             _ => return Err(Malformed),
         }
@@ -90,7 +90,7 @@ fn draft_data(bytes: &[u8]) -> Result<DraftData<'_>, Malformed> {
     Ok(DraftData {
         type_url: type_url.unwrap_or_default(),
         symmetric: material == Some(SYMMETRIC),
-        value: Some(value.unwrap_or_else(|| Secret::copy_of(&[]))),
+        value: Some(value.unwrap_or_else(|| Secret::concat(&[]))),
     })
 }
 

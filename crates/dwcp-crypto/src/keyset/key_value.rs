@@ -57,7 +57,7 @@ pub(super) fn read(type_url: &str, value: &Secret) -> Result<(KeyTemplate, Secre
     if !template.takes(parts.key.len()) {
         return Err(KeyProblem::Length);
     }
-    Ok((template, Secret::copy_of(parts.key)))
+    Ok((template, Secret::concat(&[parts.key])))
 }
 
 /// The fields of any of the four messages.

@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Opens keyring files and envelopes, see keyring.md beside this file. Standard library and `cryptography` 44 or later.
+
+keyring_open.py FILE KEY    KEY holds the passphrase, or is the key file; writes Tink's binary keyset, or the secret
+keyring_open.py             checks the vectors of keyring.md
+"""
+import base64, hashlib, hmac, json, pathlib, re, struct, sys, unicodedata
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+def field(data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + data
+
+def expand_label(secret: bytes, label: bytes, context: bytes, length: int) -> bytes:
+    """HKDF-SHA-256 as in hkdf-label.md; one block is enough."""
+    label, prk = b"dwcp1 " + label, hmac.digest(bytes(32), secret, "sha256")
+    info = struct.pack(">HB", length, len(label)) + label + struct.pack(">H", len(context)) + context
+    return hmac.digest(prk, info + b"\x01", "sha256")[:length]
+
+def derive(phc: str, passphrase: bytes) -> bytes:
+    try:
+        text = "".join(" " if unicodedata.category(c) == "Zs" else c for c in passphrase.decode())
+        passphrase = unicodedata.normalize("NFC", text).encode()
+    except UnicodeDecodeError:
+        pass
+    salt = base64.b64decode(phc.rsplit("$", 1)[1] + "==")
+    if match := re.fullmatch(r"\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$[^$]+", phc):
+        memory, passes, lanes = map(int, match.groups())
+        assert memory <= 1 << 21 and passes <= 10 and lanes <= 16, "that is more than is ever computed"
+        kdf = Argon2id(salt=salt, length=32, iterations=passes, lanes=lanes, memory_cost=memory)
+        return kdf.derive(passphrase)
+    rounds = int(re.fullmatch(r"\$pbkdf2-sha256\$i=(\d+)\$[^$]+", phc)[1])
+    assert rounds <= 10_000_000, "that is more than is ever computed"
+    return hashlib.pbkdf2_hmac("sha256", passphrase, salt, rounds, 32)
+
+def unwrap(key: dict, purpose: str, given: bytes) -> bytes:
+    """The data key, from a passphrase or the text of a key file."""
+    if key["kind"] == "passphrase":
+        source = key["parameters"]["kdf"]
+        secret = derive(source, re.sub(rb"\r?\n\Z", b"", given))
+    else:
+        source = key["parameters"]["key"]
+        lines = [line.split() for line in given.decode().splitlines() if line.startswith("dwcp-kek-1 ")]
+        secret = next(base64.b64decode(line[3]) for line in lines if line[1] == source)
+    binding = field(source.encode()) + field(purpose.encode())
+    commitment = base64.b64decode(key["parameters"]["commitment"])
+    assert hmac.compare_digest(commitment, expand_label(secret, b"kek commit", binding, 32)), "wrong key"
+    wrapped = base64.b64decode(key["wrapped"])
+    return AESGCM(expand_label(secret, b"kek wrap", binding, 32)).decrypt(wrapped[:12], wrapped[12:], binding)
+
+def aad(document: dict) -> bytes:
+    made, key = document["wrapping"]["made"], document["wrapping"]["key"]
+    if "dwcpKeyring" in document:
+        out = field(b"dwcp keyring 1")
+    else:
+        out = field(b"dwcp envelope 1") + field(document["purpose"].encode())
+    out += field(made.encode()) + field(key["kind"].encode()) + struct.pack(">I", len(key["parameters"]))
+    for name, value in sorted(key["parameters"].items()):
+        out += field(name.encode()) + field(value.encode())
+    out += field(base64.b64decode(key["wrapped"]))
+    if "dwcpKeyring" in document:
+        out += struct.pack(">I", len(document["history"]))
+        for entry in document["history"]:
+            out += struct.pack(">II", entry["keyId"], entry["destroyed"])
+            out += field(entry.get("created", "").encode()) + field(entry.get("changed", "").encode())
+            out += struct.pack(">Q", entry.get("sealed", 0))
+    return out
+
+def open_document(text: str, given: bytes) -> bytes:
+    """The binary keyset of a keyring file, or the secret of an envelope."""
+    document = json.loads(text)
+    assert document.get("dwcpKeyring", document.get("dwcpEnvelope")) == 1, "another version"
+    data_key = unwrap(document["wrapping"]["key"], document.get("purpose", "keyring"), given)
+    sealed = base64.b64decode(document.get("encryptedKeyset", document.get("sealed")))
+    return AESGCM(data_key).decrypt(sealed[:12], sealed[12:], aad(document))
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3:
+        text, given = pathlib.Path(sys.argv[1]).read_text(), pathlib.Path(sys.argv[2]).read_bytes()
+        sys.stdout.buffer.write(open_document(text, given))
+    else:
+        page = pathlib.Path(__file__).with_name("keyring.md").read_text()
+        given = re.search(r"^passphrase +(.+)$", page, re.M)[1].encode()
+        opened = re.findall(r"^opened +([0-9a-f]+)$", page, re.M)
+        for text, expected in zip(re.findall(r"^```json\n(.*?)^```", page, re.M | re.S), opened, strict=True):
+            assert open_document(text, given).hex() == expected, "WRONG"
+            print("ok")
