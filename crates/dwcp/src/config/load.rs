@@ -110,11 +110,7 @@ fn explain(error: &serde_saphyr::Error, text: &str) -> ConfigProblem {
         other => {
             let what = other.to_string();
             let what = what.lines().next().unwrap_or("not valid YAML").to_owned();
-            ConfigProblem::new(
-                section_at(text, line),
-                what,
-                "correct that line; `dwcp config check FILE` reads it again",
-            )
+            ConfigProblem::new(section_at(text, line), what, "correct that line, then try again")
         }
     };
     ConfigProblem { line, ..problem }
