@@ -275,6 +275,36 @@ fn a_command_line_that_does_not_parse_says_what_to_write() {
 }
 
 #[test]
+fn a_tour_that_can_not_keep_its_files_does_not_begin() {
+    let dir = tempfile::tempdir().unwrap();
+    let (taken, file, locked) =
+        (dir.path().join("taken"), dir.path().join("file"), dir.path().join("locked"));
+    for made in [&taken, &locked] {
+        fs::create_dir(made).unwrap();
+    }
+    fs::write(taken.join("notes"), "mine").unwrap();
+    fs::write(&file, "mine").unwrap();
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o500)).unwrap();
+    let mut bad =
+        vec![(text(&taken), "not empty"), (text(&file), "directory"), (text(&file.join("x")), "directory")];
+    // Nothing is locked for the superuser.
+    if fs::write(locked.join("x"), "").is_err() {
+        bad.push((text(&locked), "denied"));
+    }
+    for (place, why) in bad {
+        let (code, said) = refused(&["demo", "--seconds", "2", "--keep", &place]);
+        assert_three_lines(&said);
+        assert_eq!(code, 1, "{said}");
+        assert!(
+            said.contains(&format!("can not be kept in {place}")) && said.to_lowercase().contains(why),
+            "{said}"
+        );
+        assert!(said.contains("is empty or does not exist yet"), "{said}");
+    }
+    assert_eq!(fs::read_dir(&taken).unwrap().count(), 1, "nothing was put beside what was there");
+}
+
+#[test]
 fn a_handshake_with_nobody_is_unavailable_and_with_the_wrong_one_is_refused() {
     let place = Place::new();
     let root = place.node("ca/ca.crt");
