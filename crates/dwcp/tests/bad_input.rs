@@ -310,7 +310,14 @@ fn a_handshake_with_nobody_is_unavailable_and_with_the_wrong_one_is_refused() {
     let root = place.node("ca/ca.crt");
     let nobody = format!("127.0.0.1:{}", support::free_port());
     assert_eq!(refused(&["tls", "handshake", &nobody, "--ca", &root]).0, 6);
-    assert_eq!(refused(&["tls", "handshake", "127.0.0.1", "--ca", &root]).0, 2);
+    for bad in
+        ["127.0.0.1", "localhost:notaport", "localhost:", ":443", "localhost:0", "localhost:65536", "[]:443"]
+    {
+        let (code, said) = refused(&["tls", "handshake", bad, "--ca", &root]);
+        assert_three_lines(&said);
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains(&format!("`{bad}` is not HOST:PORT")), "{said}");
+    }
     let _node = place.up();
     let admin = place.admin.to_string();
     assert!(ok(&["tls", "handshake", &admin, "--ca", &root]).contains("revocation: not checked"));
