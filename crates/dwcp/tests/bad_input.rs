@@ -241,6 +241,9 @@ fn what_does_not_exist_and_what_is_no_name() {
         assert_eq!(code, expected, "{arguments:?}: {said}");
         assert_three_lines(&said);
     }
+    let (code, said) = refused(&["audit", "verify", &place.config()]);
+    assert_three_lines(&said);
+    assert!(code == 1 && said.contains("fix: name the directory") && said.contains("not a file"), "{said}");
     let said = refused(&["cert", "revoke", "--ca", &ca, "--serial", "01", "--reason", "boredom"]).1;
     assert!(said.contains("keyCompromise"), "{said}");
     let output = support::dwcp(&["--json", "audit", "verify", "/nonexistent"]);
