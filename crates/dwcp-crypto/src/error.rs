@@ -34,6 +34,21 @@ pub enum CryptoError {
     /// A derivation was asked for more bytes than its hash can give, or for a label or context that is too long.
     #[error("the derivation is larger than its bounds")]
     DerivationTooLarge,
+    /// One message is longer than its algorithm bears under one nonce.
+    #[error("the message is longer than its algorithm bears")]
+    MessageTooLarge,
+    /// A text of derivation parameters is malformed, or of a kind that is not read (Argon2i, Argon2d, other versions).
+    #[error("the parameters are malformed or of an unsupported kind")]
+    InvalidParameters,
+    /// Derivation parameters ask for more memory or work than this crate ever spends.
+    #[error("the parameters ask for more memory or work than is ever spent")]
+    ExcessiveParameters,
+    /// Derivation parameters are too cheap to protect new data; what was made with them can still be opened.
+    #[error("the parameters are too weak for new data")]
+    WeakParameters,
+    /// The memory that a derivation needs is not there.
+    #[error("there is not enough memory for the derivation")]
+    OutOfMemory,
     /// A name of a key type is none that this crate knows.
     #[error("the name is none of p256, p384 and ed25519")]
     UnknownName,
@@ -50,6 +65,11 @@ impl Coded for CryptoError {
             Self::InvalidShare => "crypto.share.invalid",
             Self::NotHybrid => "crypto.group.mismatched",
             Self::DerivationTooLarge => "crypto.derivation.oversized",
+            Self::MessageTooLarge => "crypto.message.oversized",
+            Self::InvalidParameters => "crypto.parameters.invalid",
+            Self::ExcessiveParameters => "crypto.parameters.excessive",
+            Self::WeakParameters => "crypto.parameters.weak",
+            Self::OutOfMemory => "crypto.memory.unavailable",
             Self::UnknownName => "crypto.name.unknown",
         }
     }
@@ -62,6 +82,11 @@ impl Coded for CryptoError {
             | Self::KeyExhausted
             | Self::NotHybrid
             | Self::DerivationTooLarge
+            | Self::MessageTooLarge
+            | Self::InvalidParameters
+            | Self::ExcessiveParameters
+            | Self::WeakParameters
+            | Self::OutOfMemory
             | Self::UnknownName => Blame::Local,
         }
     }
