@@ -40,6 +40,21 @@ pub enum CryptoError {
     /// A caller's buffer does not hold whole slots of the stream, or the stream has already ended.
     #[error("the buffer does not hold whole segments")]
     InvalidLayout,
+    /// One message is longer than its algorithm bears under one nonce.
+    #[error("the message is longer than its algorithm bears")]
+    MessageTooLarge,
+    /// A text of derivation parameters is malformed, or of a kind that is not read (Argon2i, Argon2d, other versions).
+    #[error("the parameters are malformed or of an unsupported kind")]
+    InvalidParameters,
+    /// Derivation parameters ask for more memory or work than this crate ever spends.
+    #[error("the parameters ask for more memory or work than is ever spent")]
+    ExcessiveParameters,
+    /// Derivation parameters are too cheap to protect new data; what was made with them can still be opened.
+    #[error("the parameters are too weak for new data")]
+    WeakParameters,
+    /// The memory that a derivation needs is not there.
+    #[error("there is not enough memory for the derivation")]
+    OutOfMemory,
     /// A name of a key type is none that this crate knows.
     #[error("the name is none of p256, p384 and ed25519")]
     UnknownName,
@@ -58,6 +73,11 @@ impl Coded for CryptoError {
             Self::DerivationTooLarge => "crypto.derivation.oversized",
             Self::Truncated => "crypto.stream.truncated",
             Self::InvalidLayout => "crypto.layout.invalid",
+            Self::MessageTooLarge => "crypto.message.oversized",
+            Self::InvalidParameters => "crypto.parameters.invalid",
+            Self::ExcessiveParameters => "crypto.parameters.excessive",
+            Self::WeakParameters => "crypto.parameters.weak",
+            Self::OutOfMemory => "crypto.memory.unavailable",
             Self::UnknownName => "crypto.name.unknown",
         }
     }
@@ -71,6 +91,11 @@ impl Coded for CryptoError {
             | Self::NotHybrid
             | Self::DerivationTooLarge
             | Self::InvalidLayout
+            | Self::MessageTooLarge
+            | Self::InvalidParameters
+            | Self::ExcessiveParameters
+            | Self::WeakParameters
+            | Self::OutOfMemory
             | Self::UnknownName => Blame::Local,
         }
     }

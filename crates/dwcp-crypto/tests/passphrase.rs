@@ -1,0 +1,91 @@
+//! Passphrases as keyboards, files and attackers bring them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use dwcp_crypto::{Kdf, Passphrase, PassphraseError};
+use proptest::prelude::*;
+
+/// The cheapest derivation there is: what is compared here is the passphrase that goes into it.
+fn key(passphrase: &[u8]) -> Vec<u8> {
+    key_of(&Passphrase::new(passphrase).unwrap())
+}
+
+fn key_of(passphrase: &Passphrase) -> Vec<u8> {
+    let kdf = Kdf::from_phc("$pbkdf2-sha256$i=1$AAECAwQFBgcICQoLDA0ODw").unwrap();
+    kdf.derive(passphrase, 32).unwrap().expose().to_vec()
+}
+
+#[test]
+fn at_e9_composed_and_decomposed_text_give_one_key() {
+    for (composed, decomposed) in [
+        ("Zürich", "Zu\u{308}rich"),
+        ("\u{212b}ngström", "A\u{30a}ngstro\u{308}m"),
+        ("각", "\u{1100}\u{1161}\u{11a8}"),
+        ("ệ", "e\u{302}\u{323}"),
+        ("\u{1e69}", "s\u{307}\u{323}"),
+    ] {
+        assert_eq!(key(composed.as_bytes()), key(decomposed.as_bytes()), "{composed}");
+    }
+    // Compatibility forms are other texts (NFC, not NFKC), and case is kept.
+    assert_ne!(key("ﬁre".as_bytes()), key(b"fire"));
+    assert_ne!(key("Zürich".as_bytes()), key("zürich".as_bytes()));
+}
+
+#[test]
+fn at_e9_every_space_is_the_space_of_the_keyboard() {
+    for space in "\u{a0}\u{1680}\u{2000}\u{2003}\u{200a}\u{202f}\u{205f}\u{3000}".chars() {
+        assert_eq!(key(format!("a{space}b").as_bytes()), key(b"a b"), "{:x}", u32::from(space));
+    }
+    for other in ["a\tb", "a\u{200b}b", "a\u{2028}b", "ab"] {
+        assert_ne!(key(other.as_bytes()), key(b"a b"), "{other:?}");
+    }
+}
+
+#[test]
+fn at_e9_empty_and_huge_passphrases_are_refused() {
+    let refusal = |bytes: &[u8]| Passphrase::new(bytes).map(|_| ()).unwrap_err();
+    assert_eq!(refusal(b""), PassphraseError::Empty);
+    assert_eq!(refusal(&vec![b'a'; 1024 * 1024]), PassphraseError::TooLong);
+    assert_eq!(refusal(&vec![b'a'; Passphrase::MAX_LEN + 1]), PassphraseError::TooLong);
+    assert!(Passphrase::new(&vec![b'a'; Passphrase::MAX_LEN]).is_ok());
+    assert_eq!(Passphrase::from_file_bytes(b"\n").map(|_| ()), Err(PassphraseError::Empty));
+    assert_eq!(PassphraseError::TooLong.to_string(), "the passphrase is longer than 64 KiB");
+}
+
+#[test]
+fn one_newline_at_the_end_of_a_file_is_no_part_of_it() {
+    let from_file = |content: &[u8]| key_of(&Passphrase::from_file_bytes(content).unwrap());
+    for content in [b"open sesame".as_slice(), b"open sesame\n", b"open sesame\r\n"] {
+        assert_eq!(from_file(content), key(b"open sesame"), "{content:?}");
+    }
+    for (content, passphrase) in [
+        (b"open sesame\n\n".as_slice(), b"open sesame\n".as_slice()),
+        (b"open sesame\r", b"open sesame\r"),
+        (b" open sesame \n", b" open sesame "),
+        (b"\nopen sesame", b"\nopen sesame"),
+    ] {
+        assert_eq!(from_file(content), key(passphrase), "{content:?}");
+    }
+    assert_ne!(key(b"open sesame\n"), key(b"open sesame"), "what was typed is taken as it is");
+}
+
+#[test]
+fn bytes_that_are_no_text_are_taken_as_they_are() {
+    assert_ne!(key(b"\xff\x00\xfe"), key(b"\xff\x00\xfd"));
+    assert_ne!(key(b"\xff a"), key(b"\xff\xc2\xa0a"), "a space in what is no text is no space");
+}
+
+proptest! {
+    #[test]
+    fn the_form_of_a_text_never_matters(text in "\\PC{1,40}") {
+        use unicode_normalization::UnicodeNormalization;
+        let decomposed: String = text.nfd().collect();
+        let composed: String = text.nfc().collect();
+        prop_assert_eq!(key(decomposed.as_bytes()), key(composed.as_bytes()));
+    }
+
+    #[test]
+    fn two_ascii_passphrases_never_give_one_key(a in "[ -~]{1,20}", b in "[ -~]{1,20}") {
+        prop_assume!(a != b);
+        prop_assert_ne!(key(a.as_bytes()), key(b.as_bytes()));
+    }
+}
