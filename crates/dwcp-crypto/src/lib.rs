@@ -3,6 +3,7 @@
 mod aead;
 pub mod agreement;
 mod algorithm;
+mod data_encryptor;
 pub mod digest;
 mod error;
 pub mod hkdf;
@@ -22,6 +23,7 @@ mod table;
 pub use aead::{Aead, Side};
 pub use agreement::{Group, KeyAgreement};
 pub use algorithm::Algorithm;
+pub use data_encryptor::{DataEncryptor, EncryptionConfig};
 pub use error::CryptoError;
 pub use kdf::{Kdf, KdfParams};
 pub use one_shot::{DataAlgorithm, DataKey};
