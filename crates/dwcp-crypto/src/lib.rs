@@ -3,11 +3,17 @@
 mod aead;
 pub mod agreement;
 mod algorithm;
+#[allow(dead_code, reason = "for files of keyrings")]
+mod base64;
 mod data_encryptor;
 pub mod digest;
 mod error;
 pub mod hkdf;
 pub mod kdf;
+#[allow(dead_code, reason = "for files of keyrings")]
+mod keyring;
+#[allow(dead_code, reason = "for files of keyrings")]
+mod keyset;
 mod lattice;
 mod one_shot;
 mod opening;
@@ -16,6 +22,8 @@ pub mod random;
 mod sealing;
 mod secret;
 mod signing;
+#[allow(dead_code, reason = "for files of keyrings")]
+mod stamp;
 pub mod stream;
 #[cfg(test)]
 #[path = "../tests/support/table.rs"]
@@ -27,6 +35,8 @@ pub use algorithm::Algorithm;
 pub use data_encryptor::{DataEncryptor, EncryptionConfig};
 pub use error::CryptoError;
 pub use kdf::{Kdf, KdfParams};
+pub use keyring::{KeyInfo, KeyStatus, Keyring, KeyringError};
+pub use keyset::{KeyProblem, KeyTemplate, KeysetError};
 pub use one_shot::{DataAlgorithm, DataKey};
 pub use opening::OpeningKey;
 pub use passphrase::{NewPassphrase, Passphrase, PassphraseError, Weakness};

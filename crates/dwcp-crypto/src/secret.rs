@@ -24,6 +24,13 @@ impl Secret {
         Ok(Self(bytes))
     }
 
+    /// A copy of bytes that lie elsewhere, in memory of its own.
+    pub(crate) fn copy_of(bytes: &[u8]) -> Self {
+        let mut copy = Zeroizing::new(vec![0; bytes.len()]);
+        copy.copy_from_slice(bytes);
+        Self(copy)
+    }
+
     /// The bytes themselves. Do not copy them into anything that is not wiped.
     pub fn expose(&self) -> &[u8] {
         &self.0
