@@ -25,6 +25,7 @@ mod signing;
 #[allow(dead_code, reason = "for files of keyrings")]
 mod stamp;
 pub mod stream;
+mod stack;
 #[cfg(test)]
 #[path = "../tests/support/table.rs"]
 mod table;

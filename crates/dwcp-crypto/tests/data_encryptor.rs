@@ -61,7 +61,7 @@ fn the_default_is_aes_256_gcm_under_argon2id() {
 }
 
 #[test]
-fn a_wrong_passphrase_is_told_from_damaged_data() {
+fn at_c7_a_stored_text_commits_to_one_passphrase_so_that_a_wrong_one_is_told_from_damaged_data() {
     let (encryptor, passphrase) = shared();
     let (_, other) = generated();
     assert_eq!(refusal(DataEncryptor::open(&other, encryptor.stored())), CryptoError::WrongPassphrase);
