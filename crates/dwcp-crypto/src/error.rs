@@ -46,6 +46,15 @@ pub enum CryptoError {
     /// Derivation parameters are too cheap to protect new data; what was made with them can still be opened.
     #[error("the parameters are too weak for new data")]
     WeakParameters,
+    /// A passphrase leads to another key than the one that was stored with these parameters, or the parameters were altered.
+    #[error("the passphrase is wrong, or the stored parameters were altered")]
+    WrongPassphrase,
+    /// A key of old data was to seal: its derivation is below the floor of today, or its format is that of the original.
+    #[error("the key opens old data only: its derivation or its format is too weak for new data; rotate it")]
+    LegacyKey,
+    /// There are as many older keys as may be kept.
+    #[error("there are as many older keys as may be kept")]
+    TooManyKeys,
     /// The memory that a derivation needs is not there.
     #[error("there is not enough memory for the derivation")]
     OutOfMemory,
@@ -69,6 +78,9 @@ impl Coded for CryptoError {
             Self::InvalidParameters => "crypto.parameters.invalid",
             Self::ExcessiveParameters => "crypto.parameters.excessive",
             Self::WeakParameters => "crypto.parameters.weak",
+            Self::WrongPassphrase => "crypto.passphrase.wrong",
+            Self::LegacyKey => "crypto.key.legacy",
+            Self::TooManyKeys => "crypto.keys.exceeded",
             Self::OutOfMemory => "crypto.memory.unavailable",
             Self::UnknownName => "crypto.name.unknown",
         }
@@ -86,6 +98,9 @@ impl Coded for CryptoError {
             | Self::InvalidParameters
             | Self::ExcessiveParameters
             | Self::WeakParameters
+            | Self::WrongPassphrase
+            | Self::LegacyKey
+            | Self::TooManyKeys
             | Self::OutOfMemory
             | Self::UnknownName => Blame::Local,
         }

@@ -1,7 +1,8 @@
 //! Passphrases as keyboards, files and attackers bring them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use dwcp_crypto::{Kdf, Passphrase, PassphraseError};
+use dwcp_base::Coded;
+use dwcp_crypto::{Kdf, NewPassphrase, Passphrase, PassphraseError};
 use proptest::prelude::*;
 
 /// The cheapest derivation there is: what is compared here is the passphrase that goes into it.
@@ -69,9 +70,114 @@ fn one_newline_at_the_end_of_a_file_is_no_part_of_it() {
 }
 
 #[test]
+fn a_verbatim_passphrase_keeps_its_form() {
+    let verbatim = |bytes: &[u8]| key_of(&Passphrase::verbatim(bytes).unwrap());
+    assert_ne!(verbatim("Zu\u{308}rich".as_bytes()), verbatim("Zürich".as_bytes()));
+    assert_eq!(verbatim("Zürich".as_bytes()), key("Zürich".as_bytes()));
+    assert_eq!(Passphrase::verbatim(b"").map(|_| ()), Err(PassphraseError::Empty));
+    assert_eq!(Passphrase::verbatim(&[0; 65_537]).map(|_| ()), Err(PassphraseError::TooLong));
+}
+
+#[test]
 fn bytes_that_are_no_text_are_taken_as_they_are() {
     assert_ne!(key(b"\xff\x00\xfe"), key(b"\xff\x00\xfd"));
     assert_ne!(key(b"\xff a"), key(b"\xff\xc2\xa0a"), "a space in what is no text is no space");
+}
+
+#[cfg(feature = "strength")]
+mod chosen {
+    use super::*;
+    use dwcp_crypto::Weakness;
+
+    fn judged(text: &[u8]) -> Result<NewPassphrase, PassphraseError> {
+        NewPassphrase::chosen(Passphrase::new(text).unwrap())
+    }
+
+    #[test]
+    fn guessable_passphrases_are_refused_with_what_is_wrong_with_them() {
+        for (text, weakness) in [
+            ("password", Weakness::Common),
+            ("qwertyuiop", Weakness::Common),
+            ("p4ssw0rd", Weakness::NearlyCommon),
+            ("michael", Weakness::Name),
+            ("zxcvbnm,./", Weakness::Keyboard),
+            ("aaaaaaaaaaaa", Weakness::Repeats),
+            ("abcdefghij", Weakness::Sequence),
+            ("19991231", Weakness::Date),
+            ("x", Weakness::Short),
+            ("dwcp", Weakness::Short),
+        ] {
+            let refused = judged(text.as_bytes()).map(|_| ()).unwrap_err();
+            assert_eq!(refused, PassphraseError::Guessable(weakness), "{text}");
+        }
+        let error = PassphraseError::Guessable(Weakness::Keyboard);
+        assert_eq!(
+            error.to_string(),
+            "the passphrase is easy to guess: its keys lie side by side; take several words that have nothing to do \
+             with each other"
+        );
+        assert_eq!(error.code(), "crypto.passphrase.guessable");
+    }
+
+    #[test]
+    fn the_refusal_shows_nothing_of_the_passphrase() {
+        let refused = judged(b"michael").map(|_| ()).unwrap_err();
+        assert!(!format!("{refused} {refused:?}").contains("michael"));
+    }
+
+    #[test]
+    fn passphrases_that_are_hard_to_guess_are_taken_as_they_are() {
+        for text in [
+            "correct horse battery staple",
+            "q7 Zu\u{308}rich im Regen",
+            "\u{1f40e}\u{1f50b} und 17 Klammern",
+        ] {
+            let new = judged(text.as_bytes()).unwrap();
+            assert_eq!(key_of(new.passphrase()), key(text.as_bytes()), "{text}");
+            assert_eq!(format!("{new:?}"), "NewPassphrase(..)");
+        }
+    }
+
+    #[test]
+    fn random_bytes_of_a_key_file_are_hard_to_guess_and_a_few_are_not() {
+        let bytes: Vec<u8> = (0..32_u8).map(|at| at.wrapping_mul(151) ^ 0xc5).collect();
+        assert!(std::str::from_utf8(&bytes).is_err() && judged(&bytes).is_ok());
+        assert!(judged(&bytes[..3]).is_err());
+    }
+
+    #[test]
+    fn at_e9_a_long_passphrase_is_judged_by_its_first_hundred_characters() {
+        let long = [b"correct horse battery staple ".repeat(3).as_slice(), &[b'a'; 60_000]].concat();
+        assert!(judged(&long).is_ok());
+        let weak = [[b'a'; 100].as_slice(), b"correct horse battery staple"].concat();
+        assert!(judged(&weak).is_err());
+    }
+}
+
+#[test]
+fn generated_passphrases_differ_and_are_typed_as_they_are_shown() {
+    let (one, text) = NewPassphrase::generate().unwrap();
+    let (other, _) = NewPassphrase::generate().unwrap();
+    assert_ne!(key_of(one.passphrase()), key_of(other.passphrase()));
+    let typed = std::str::from_utf8(text.expose()).unwrap();
+    assert_eq!(key_of(one.passphrase()), key(typed.as_bytes()));
+    assert_eq!(format!("{one:?} {text:?}"), "NewPassphrase(..) Secret(35 bytes)");
+    let groups: Vec<_> = typed.split('-').collect();
+    assert_eq!(groups.len(), 6, "{typed}");
+    for group in groups {
+        assert!(
+            group.len() == 5 && group.bytes().all(|byte| b"abcdefghijkmnpqrstuvwxyz23456789".contains(&byte))
+        );
+    }
+    #[cfg(feature = "strength")]
+    assert!(NewPassphrase::chosen(Passphrase::new(text.expose()).unwrap()).is_ok());
+}
+
+#[test]
+fn refusals_have_codes_and_are_our_own_fault() {
+    assert_eq!(PassphraseError::Empty.code(), "crypto.passphrase.empty");
+    assert_eq!(PassphraseError::TooLong.code(), "crypto.passphrase.oversized");
+    assert_eq!(PassphraseError::Empty.blame(), dwcp_base::Blame::Local);
 }
 
 proptest! {

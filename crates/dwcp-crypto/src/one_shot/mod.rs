@@ -26,7 +26,6 @@ use zeroize::Zeroize;
 #[must_use]
 pub struct DataKey {
     algorithm: DataAlgorithm,
-    #[allow(dead_code, reason = "for the codec of keysets")]
     material: Secret,
     cipher: Cipher,
     sealed: AtomicU64,
@@ -136,7 +135,6 @@ impl DataKey {
         self.sealed.load(Ordering::Relaxed)
     }
 
-    #[allow(dead_code, reason = "for the codec of keysets")]
     pub(crate) fn material(&self) -> &Secret {
         &self.material
     }
