@@ -16,6 +16,7 @@ pub mod random;
 mod sealing;
 mod secret;
 mod signing;
+mod stack;
 #[cfg(test)]
 #[path = "../tests/support/table.rs"]
 mod table;

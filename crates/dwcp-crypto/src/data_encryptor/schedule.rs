@@ -2,6 +2,7 @@
 
 use super::Version;
 use crate::hkdf::{Hash, Prk};
+use crate::stack::leaving_no_trace;
 use crate::{CryptoError, DataAlgorithm, DataKey, Kdf, Passphrase, Secret};
 use std::fmt;
 
@@ -63,7 +64,7 @@ impl Schedule {
         let mut id = [0; 4];
         self.prk.expand_label(b"data key id", self.header.as_bytes(), &mut id)?;
         let material = match header.form {
-            Form::Tink => self.prk.secret(b"data key", self.header.as_bytes(), header.algorithm.key_len())?,
+            Form::Tink => self.secret(b"data key", header.algorithm.key_len())?,
             Form::Original => self.derived,
         };
         let may_seal = header.form == Form::Tink && header.kdf.is_current();
@@ -80,8 +81,12 @@ impl Schedule {
 
     /// The key that older keys are stored under. It seals once.
     pub(super) fn older_keys(&self) -> Result<DataKey, CryptoError> {
-        let key = self.prk.secret(b"data older keys", self.header.as_bytes(), DERIVED_LEN)?;
+        let key = self.secret(b"data older keys", DERIVED_LEN)?;
         DataKey::new(DataAlgorithm::Aes256Gcm, key)
+    }
+
+    fn secret(&self, label: &[u8], length: usize) -> Result<Secret, CryptoError> {
+        leaving_no_trace(|| self.prk.secret(label, self.header.as_bytes(), length))
     }
 
     /// What older keys are bound to.

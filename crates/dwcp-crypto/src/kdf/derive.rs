@@ -1,6 +1,7 @@
 //! The derivation itself: one at a time, in memory that is wiped.
 
 use super::params::Cost;
+use crate::stack::leaving_no_trace;
 use crate::{CryptoError, Secret};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use ring::pbkdf2;
@@ -32,7 +33,7 @@ impl Turn {
         if !(MIN_OUTPUT..=MAX_OUTPUT).contains(&length) {
             return Err(CryptoError::InvalidKey);
         }
-        match cost {
+        leaving_no_trace(|| match cost {
             Cost::Argon2id { memory_kib, passes, lanes } => {
                 let params = Params::new(memory_kib, passes, lanes, Some(length));
                 argon2id(params.map_err(invalid)?, salt, passphrase, length)
@@ -44,7 +45,7 @@ impl Turn {
                     Ok(())
                 })
             }
-        }
+        })
     }
 }
 

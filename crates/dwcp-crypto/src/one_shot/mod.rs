@@ -5,6 +5,7 @@ mod cipher;
 
 pub use algorithm::DataAlgorithm;
 
+use crate::stack::leaving_no_trace;
 use crate::{CryptoError, Secret, random};
 use cipher::Cipher;
 use std::fmt;
@@ -121,7 +122,7 @@ impl DataKey {
         let Parts { nonce, message, tag } = self.split(sealed)?;
         Secret::build(message.len(), |out| {
             out.copy_from_slice(message);
-            self.cipher.open(nonce, aad, out, tag)
+            leaving_no_trace(|| self.cipher.open(nonce, aad, out, tag))
         })
     }
 
