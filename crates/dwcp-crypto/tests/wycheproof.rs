@@ -110,30 +110,29 @@ fn data_at_rest_that_others_sealed_opens_and_what_they_damaged_is_refused() {
     assert_eq!(count, Count::of(246, 69, 0));
 }
 
-/// All of them are weaker than what new data gets, and open old data all the same. Left out are salts of four bytes, the empty
-/// passphrase, and one that is not in NFC; `src/kdf/derive.rs` asks about these too. No output is longer than 64 bytes here: of
-/// longer ones the beginning is the same (RFC 8018 §5.2).
+/// All of them are weaker than what new data gets, and open old data all the same. Left out are salts of four bytes and the empty
+/// passphrase; `src/kdf/derive.rs` asks about these too. No output is longer than 64 bytes here: of longer ones the beginning is
+/// the same (RFC 8018 §5.2).
 #[test]
 fn pbkdf2_derives_the_keys_of_old_data_from_stored_parameters() {
     let mut count = Count::default();
     let groups = pbkdf2::TestSet::load(pbkdf2::TestName::Pbkdf2HmacSha256).unwrap().test_groups;
     for test in groups.into_iter().flat_map(|group| group.tests) {
         let case = format!("pbkdf2 {} {}", test.tc_id, test.comment);
-        let text = std::str::from_utf8(&test.password).unwrap_or_default();
-        if test.salt.len() < 8 || test.password.is_empty() || !unicode_normalization::is_nfc(text) {
+        if test.salt.len() < 8 || test.password.is_empty() {
             count.left_out += 1;
             continue;
         }
         let salt = Base64Unpadded::encode_string(&test.salt);
         let kdf = Kdf::from_phc(&format!("$pbkdf2-sha256$i={}${salt}", test.iteration_count)).unwrap();
         assert!(!kdf.is_current(), "{case}");
-        let passphrase = Passphrase::new(&test.password).unwrap();
+        let passphrase = Passphrase::verbatim(&test.password).unwrap();
         let length = test.dk_len.min(64);
         let key = kdf.derive(&passphrase, length);
         assert_eq!(key.as_ref().unwrap().expose(), &test.dk[..length], "{case}");
         count.judge(key, Ok(()), &case);
     }
-    assert_eq!(count, Count::of(56, 0, 4));
+    assert_eq!(count, Count::of(57, 0, 3));
 }
 
 #[test]
@@ -225,14 +224,16 @@ fn at_c6_small_order_points_invalid_curves_and_zero_secrets_are_refused() {
 
 #[test]
 fn at_c6_and_at_t16_a_worthless_x25519_share_is_refused_as_half_of_the_hybrid_too() {
+    let offered = KeyAgreement::start(Group::X25519MlKem768).unwrap().share()[..1184].to_vec();
+    // Made for another key: nobody sees that (FIPS 203 §6.3), and the other half decides.
+    let answered = respond(Group::X25519MlKem768, &[offered.as_slice(), &[9; 32]].concat()).unwrap().0;
     let mut count = Count::default();
     for share in x25519_shares() {
-        let initiator = KeyAgreement::start(Group::X25519MlKem768).unwrap();
-        let (answer, _) = respond(Group::X25519MlKem768, initiator.share()).unwrap();
-        let offered = [&initiator.share()[..1184], &share.public].concat();
-        count.judge(respond(Group::X25519MlKem768, &offered), verdict(share.accept), &share.case);
-        let answered = [&answer[..1088], &share.public].concat();
-        assert_eq!(initiator.complete(&answered).map(|_| ()), verdict(share.accept), "{}", share.case);
+        let offer = [offered.as_slice(), &share.public].concat();
+        count.judge(respond(Group::X25519MlKem768, &offer), verdict(share.accept), &share.case);
+        let answer = [&answered[..1088], &share.public].concat();
+        let completed = KeyAgreement::start(Group::X25519MlKem768).unwrap().complete(&answer);
+        assert_eq!(completed.map(|_| ()), verdict(share.accept), "{}", share.case);
     }
     assert_eq!(count, Count::of(487, 31, 0));
 }
