@@ -6,6 +6,7 @@ use dwcp_audit::{
     AuditSettings, OpenError, SecurityAuditor, Tampered, VerifyError, Violation, read, verify, verify_against,
 };
 use dwcp_base::{Coded, LocalDisk, ManualClock, SystemClock, UnixTime};
+use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,6 +34,25 @@ fn write_lines(dir: &Path, lines: &[String]) {
 fn refuses_to_open(dir: &Path) -> OpenError {
     let clock = Arc::new(SystemClock::new());
     SecurityAuditor::open(Arc::new(LocalDisk), dir, AuditSettings::default(), clock).unwrap_err()
+}
+
+/// `line` with `from` in it replaced by `to`, and its own hash made right again by the formula of the format's page.
+fn forged(line: &str, from: &str, to: &str) -> String {
+    let (body, _) = line.rsplit_once(",\"hash\":").unwrap();
+    let body = body.replace(from, to);
+    assert!(!line.starts_with(&body), "nothing was changed: {line}");
+    let value: serde_json::Value = serde_json::from_str(&format!("{body}}}")).unwrap();
+    let previous = value["prev"].as_str().unwrap();
+    let previous: Vec<u8> =
+        (0..64).step_by(2).map(|i| u8::from_str_radix(&previous[i..i + 2], 16).unwrap()).collect();
+    let sequence = value["seq"].as_u64().unwrap().to_be_bytes();
+    let mut state = Sha256::new();
+    for part in [b"dwcp-audit entry v1", &sequence[..], &previous, body.as_bytes()] {
+        state.update((part.len() as u64).to_be_bytes());
+        state.update(part);
+    }
+    let hash: String = state.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{body},\"hash\":\"{hash}\"}}\n")
 }
 
 /// A log of several segments.
@@ -90,6 +110,38 @@ fn the_first_place_that_does_not_hold_is_named() {
     assert!(results[..3].iter().all(Result::is_ok));
     assert!(matches!(&results[3], Err(VerifyError::Tampered(t)) if *t == found));
     assert!(matches!(refuses_to_open(dir.path()), OpenError::Broken(VerifyError::Tampered(t)) if t == found));
+}
+
+#[test]
+fn at_a5_a_forged_line_whose_own_hash_is_right_is_found_at_the_line_after_it_or_by_the_checkpoint() {
+    let dir = tempfile::tempdir().unwrap();
+    small_log(dir.path(), 5);
+    let intact = lines(dir.path());
+    for at in 0..intact.len() {
+        let last = at == intact.len() - 1;
+        let mut all = intact.clone();
+        all[at] = forged(&intact[at], "\"severity\":\"info\"", "\"severity\":\"error\"");
+        write_lines(dir.path(), &all);
+        let found = tampered(dir.path());
+        let expected = if last {
+            (at, Violation::CheckpointMismatch)
+        } else {
+            // The forged line holds by itself: only what follows it knows better.
+            (at + 1, Violation::WrongPrevious)
+        };
+        assert_eq!((found.line - 1, found.what), (expected.0 as u64, expected.1), "line {}", at + 1);
+        assert!(
+            matches!(refuses_to_open(dir.path()), OpenError::Broken(VerifyError::Tampered(t)) if t == found)
+        );
+    }
+    // A forged `prev` is no better than forged content.
+    let mut all = intact.clone();
+    let zeros = "0".repeat(64);
+    let previous = serde_json::from_str::<serde_json::Value>(&intact[3]).unwrap();
+    all[3] = forged(&intact[3], previous["prev"].as_str().unwrap(), &zeros);
+    write_lines(dir.path(), &all);
+    let found = tampered(dir.path());
+    assert_eq!((found.line, found.what), (4, Violation::WrongPrevious));
 }
 
 #[test]

@@ -34,6 +34,12 @@ pub enum CryptoError {
     /// A derivation was asked for more bytes than its hash can give, or for a label or context that is too long.
     #[error("the derivation is larger than its bounds")]
     DerivationTooLarge,
+    /// A stream ends where no whole stream can end: its tail is missing.
+    #[error("the stream is cut short")]
+    Truncated,
+    /// A caller's buffer does not hold whole slots of the stream, or the stream has already ended.
+    #[error("the buffer does not hold whole segments")]
+    InvalidLayout,
     /// One message is longer than its algorithm bears under one nonce.
     #[error("the message is longer than its algorithm bears")]
     MessageTooLarge,
@@ -46,15 +52,18 @@ pub enum CryptoError {
     /// Derivation parameters are too cheap to protect new data; what was made with them can still be opened.
     #[error("the parameters are too weak for new data")]
     WeakParameters,
+    /// A passphrase leads to another key than the one that was stored with these parameters, or the parameters were altered.
+    #[error("the passphrase is wrong, or the stored parameters were altered")]
+    WrongPassphrase,
+    /// A key of old data was to seal: its derivation is below the floor of today, or its format is that of the original.
+    #[error("the key opens old data only: its derivation or its format is too weak for new data; rotate it")]
+    LegacyKey,
+    /// There are as many older keys as may be kept.
+    #[error("there are as many older keys as may be kept")]
+    TooManyKeys,
     /// The memory that a derivation needs is not there.
     #[error("there is not enough memory for the derivation")]
     OutOfMemory,
-    /// A stream ends where no whole stream can end: its tail is missing.
-    #[error("the stream is cut short")]
-    Truncated,
-    /// A caller's buffer does not hold whole slots of the stream, or the stream has already ended.
-    #[error("the buffer does not hold whole segments")]
-    InvalidLayout,
     /// A name of a key type is none that this crate knows.
     #[error("the name is none of p256, p384 and ed25519")]
     UnknownName,
@@ -71,13 +80,16 @@ impl Coded for CryptoError {
             Self::InvalidShare => "crypto.share.invalid",
             Self::NotHybrid => "crypto.group.mismatched",
             Self::DerivationTooLarge => "crypto.derivation.oversized",
+            Self::Truncated => "crypto.stream.truncated",
+            Self::InvalidLayout => "crypto.layout.invalid",
             Self::MessageTooLarge => "crypto.message.oversized",
             Self::InvalidParameters => "crypto.parameters.invalid",
             Self::ExcessiveParameters => "crypto.parameters.excessive",
             Self::WeakParameters => "crypto.parameters.weak",
+            Self::WrongPassphrase => "crypto.passphrase.wrong",
+            Self::LegacyKey => "crypto.key.legacy",
+            Self::TooManyKeys => "crypto.keys.exceeded",
             Self::OutOfMemory => "crypto.memory.unavailable",
-            Self::Truncated => "crypto.stream.truncated",
-            Self::InvalidLayout => "crypto.layout.invalid",
             Self::UnknownName => "crypto.name.unknown",
         }
     }
@@ -90,12 +102,15 @@ impl Coded for CryptoError {
             | Self::KeyExhausted
             | Self::NotHybrid
             | Self::DerivationTooLarge
+            | Self::InvalidLayout
             | Self::MessageTooLarge
             | Self::InvalidParameters
             | Self::ExcessiveParameters
             | Self::WeakParameters
+            | Self::WrongPassphrase
+            | Self::LegacyKey
+            | Self::TooManyKeys
             | Self::OutOfMemory
-            | Self::InvalidLayout
             | Self::UnknownName => Blame::Local,
         }
     }

@@ -5,6 +5,9 @@ use ml_kem::ml_kem_768::{DecapsulationKey, EncapsulationKey};
 use ml_kem::{Decapsulate, KeyExport, Seed};
 use zeroize::{Zeroize, Zeroizing};
 
+#[cfg(test)]
+mod known_answers;
+
 /// Bytes of an encapsulation key, of a ciphertext and of a shared secret (FIPS 203 §8, table 3).
 pub(crate) const ENCAPSULATION_KEY: usize = 1184;
 pub(crate) const CIPHERTEXT: usize = 1088;
@@ -63,58 +66,4 @@ fn encapsulate_message(
     out.copy_from_slice(&shared);
     shared.as_mut_slice().zeroize();
     Ok(ciphertext.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::table::cases;
-
-    #[test]
-    fn wycheproof_decapsulation() {
-        let (mut valid, mut refused) = (0, 0);
-        for case in known_answers("decapsulate") {
-            let key = Decapsulator::from_seed(&case.bytes("seed").try_into().unwrap());
-            let mut shared = [0; SHARED];
-            let result = key.decapsulate(&case.bytes("c"), &mut shared);
-            if case.text("result") == "valid" {
-                assert_eq!((result, shared.to_vec()), (Ok(()), case.bytes("K")), "{}", case.text("case"));
-                let expected = case.bytes("ek");
-                assert!(
-                    expected.is_empty() || key.encapsulation_key() == expected[..],
-                    "{}",
-                    case.text("case")
-                );
-                valid += 1;
-            } else {
-                assert_eq!(result, Err(CryptoError::InvalidShare), "{}", case.text("case"));
-                refused += 1;
-            }
-        }
-        assert!(valid >= 4 && refused >= 2, "{valid} valid, {refused} refused");
-    }
-
-    #[test]
-    fn at_t16_wycheproof_encapsulation_and_modulus_check() {
-        let (mut valid, mut refused) = (0, 0);
-        for case in known_answers("encapsulate") {
-            let mut shared = [0; SHARED];
-            let message = case.bytes("m").try_into().unwrap();
-            let result = encapsulate_message(&case.bytes("ek"), &message, &mut shared);
-            if case.text("result") == "valid" {
-                assert_eq!(result.map(Vec::from), Ok(case.bytes("c")), "{}", case.text("case"));
-                assert_eq!(shared.to_vec(), case.bytes("K"), "{}", case.text("case"));
-                valid += 1;
-            } else {
-                assert_eq!(result, Err(CryptoError::InvalidShare), "{}", case.text("case"));
-                refused += 1;
-            }
-        }
-        assert!(valid >= 3 && refused >= 5, "{valid} valid, {refused} refused");
-    }
-
-    fn known_answers(kind: &str) -> Vec<crate::table::Case> {
-        let all = cases(include_str!("../tests/data/mlkem768.txt"));
-        all.into_iter().filter(|case| case.text("kind") == kind).collect()
-    }
 }

@@ -133,12 +133,77 @@ fn at_c6_and_at_t16_a_small_order_half_spoils_the_whole_hybrid() {
     }
 }
 
+/// FIPS 203 §7.2, and at every place: 12 bits each, two to three bytes, the lower ones first.
 #[test]
-fn at_t16_an_encapsulation_key_with_unreduced_coefficients_is_refused() {
-    let mut share = KeyAgreement::start(Group::X25519MlKem768).unwrap().share().to_vec();
-    share[..3].fill(0xff); // two 12-bit coefficients of 4095, and q is 3329
-    let responded = respond(Group::X25519MlKem768, &share).map(|(_, secret)| secret);
-    assert_eq!(refusal(responded), CryptoError::InvalidShare);
+fn at_t16_an_encapsulation_key_with_one_unreduced_coefficient_is_refused() {
+    let share = KeyAgreement::start(Group::X25519MlKem768).unwrap().share().to_vec();
+    let with = |at: usize, coefficient: u16| {
+        let mut share = share.clone();
+        let pair = &mut share[at / 2 * 3..at / 2 * 3 + 3];
+        let [low, high] = coefficient.to_le_bytes();
+        if at.is_multiple_of(2) {
+            (pair[0], pair[1]) = (low, pair[1] & 0xf0 | high);
+        } else {
+            (pair[1], pair[2]) = (pair[1] & 0x0f | low << 4, high << 4 | low >> 4);
+        }
+        respond(Group::X25519MlKem768, &share).map(|_| ())
+    };
+    for at in 0..768 {
+        assert_eq!(with(at, 3328), Ok(()), "coefficient {at}");
+        for unreduced in [3329, 4095] {
+            assert_eq!(with(at, unreduced), Err(CryptoError::InvalidShare), "coefficient {at}");
+        }
+    }
+}
+
+/// Points with small coordinates, so that the unreduced one still fits.
+#[test]
+fn at_c6_points_are_taken_in_their_one_spelling_alone() {
+    let bytes = |hex: &str| -> Vec<u8> {
+        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+    };
+    for (group, x, x_plus_p, y) in [
+        (
+            Group::P256,
+            bytes(&format!("{:064x}", 5)),
+            bytes("ffffffff00000001000000000000000000000001000000000000000000000004"),
+            bytes("459243b9aa581806fe913bce99817ade11ca503c64d9a3c533415c083248fbcc"),
+        ),
+        (
+            Group::P384,
+            bytes(&format!("{:096x}", 2)),
+            bytes(
+                "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffffff000000000000000100000001",
+            ),
+            bytes(
+                "8cdeadbbd04911a3c1931e26df3fa6439dca9c7eb286fbd46fc319f0e2bb780232baf57825fc0c1912ada2fefe84024c",
+            ),
+        ),
+    ] {
+        let point = |form: u8, x: &[u8], y: &[u8]| [&[form], x, y].concat();
+        let judged = |share: &[u8]| {
+            let responded = respond(group, share).map(|_| ());
+            let completed = KeyAgreement::start(group).unwrap().complete(share).map(|_| ());
+            assert_eq!(responded, completed, "both sides judge alike");
+            responded
+        };
+        assert_eq!(judged(&point(4, &x, &y)), Ok(()), "{group:?}");
+        let zero = vec![0; x.len()];
+        for (what, share) in [
+            ("infinity", vec![0]),
+            ("infinity at full length", point(0, &zero, &zero)),
+            ("the origin", point(4, &zero, &zero)),
+            ("compressed", point(2, &x, &[])),
+            ("the other compressed", point(3, &x, &[])),
+            ("hybrid", point(6, &x, &y)),
+            ("the other hybrid", point(7, &x, &y)),
+            ("unreduced", point(4, &x_plus_p, &y)),
+            ("coordinates exchanged", point(4, &y, &x)),
+            ("no form", [x.as_slice(), &y].concat()),
+        ] {
+            assert_eq!(judged(&share), Err(CryptoError::InvalidShare), "{group:?} {what}");
+        }
+    }
 }
 
 #[test]

@@ -70,6 +70,15 @@ fn one_newline_at_the_end_of_a_file_is_no_part_of_it() {
 }
 
 #[test]
+fn a_verbatim_passphrase_keeps_its_form() {
+    let verbatim = |bytes: &[u8]| key_of(&Passphrase::verbatim(bytes).unwrap());
+    assert_ne!(verbatim("Zu\u{308}rich".as_bytes()), verbatim("Zürich".as_bytes()));
+    assert_eq!(verbatim("Zürich".as_bytes()), key("Zürich".as_bytes()));
+    assert_eq!(Passphrase::verbatim(b"").map(|_| ()), Err(PassphraseError::Empty));
+    assert_eq!(Passphrase::verbatim(&[0; 65_537]).map(|_| ()), Err(PassphraseError::TooLong));
+}
+
+#[test]
 fn bytes_that_are_no_text_are_taken_as_they_are() {
     assert_ne!(key(b"\xff\x00\xfe"), key(b"\xff\x00\xfd"));
     assert_ne!(key(b"\xff a"), key(b"\xff\xc2\xa0a"), "a space in what is no text is no space");

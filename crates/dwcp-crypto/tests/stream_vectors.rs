@@ -102,3 +102,22 @@ fn every_wycheproof_case_of_c2sp_chunked_encryption_has_its_verdict() {
 fn valid_cases(set: &serde_json::Value) -> usize {
     set.to_string().matches(r#""result":"valid""#).count()
 }
+
+/// The vectors of `docs/formats/streams.md`.
+#[test]
+fn the_documented_vectors_open() {
+    for (format, sealed) in [(StreamFormat::Tink, TINK_VECTOR), (StreamFormat::C2sp, C2SP_VECTOR)] {
+        let material = Secret::from((0..32).collect::<Vec<u8>>());
+        let key = StreamKey::tink(StreamParameters::AES256_4K, material).unwrap();
+        let sealed = table::unhex(sealed);
+        let mut opened = String::new();
+        let mut stream = StreamDecryptor::new([&key], format, b"dwcp/ctx", sealed.as_slice()).unwrap();
+        stream.read_to_string(&mut opened).unwrap();
+        assert_eq!(opened, "hello, stream");
+    }
+}
+
+const TINK_VECTOR: &str = "28648b65430a5ddc2aa9af91ba3c14eeffb4b448df6e1213a854742798cd938ce5f0685ac0339a1964c9346abe\
+     954844011f00fdf02b988546f3b05ae4ced85a0df6b99a5d";
+const C2SP_VECTOR: &str = "d2f43415f4a54560f498c5a944d303cd9856f98e3eafec0adcc3cec7cf73798cb3a692aeffaeadbab00f2756a8\
+     c643adab592a05686500c3794f8b0e6db0fa3181a2694d0c65a6a9f43441fd00fdf96174bc2d169d";

@@ -241,6 +241,9 @@ fn what_does_not_exist_and_what_is_no_name() {
         assert_eq!(code, expected, "{arguments:?}: {said}");
         assert_three_lines(&said);
     }
+    let (code, said) = refused(&["audit", "verify", &place.config()]);
+    assert_three_lines(&said);
+    assert!(code == 1 && said.contains("fix: name the directory") && said.contains("not a file"), "{said}");
     let said = refused(&["cert", "revoke", "--ca", &ca, "--serial", "01", "--reason", "boredom"]).1;
     assert!(said.contains("keyCompromise"), "{said}");
     let output = support::dwcp(&["--json", "audit", "verify", "/nonexistent"]);
@@ -275,12 +278,49 @@ fn a_command_line_that_does_not_parse_says_what_to_write() {
 }
 
 #[test]
+fn a_tour_that_can_not_keep_its_files_does_not_begin() {
+    let dir = tempfile::tempdir().unwrap();
+    let (taken, file, locked) =
+        (dir.path().join("taken"), dir.path().join("file"), dir.path().join("locked"));
+    for made in [&taken, &locked] {
+        fs::create_dir(made).unwrap();
+    }
+    fs::write(taken.join("notes"), "mine").unwrap();
+    fs::write(&file, "mine").unwrap();
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o500)).unwrap();
+    let mut bad =
+        vec![(text(&taken), "not empty"), (text(&file), "directory"), (text(&file.join("x")), "directory")];
+    // Nothing is locked for the superuser.
+    if fs::write(locked.join("x"), "").is_err() {
+        bad.push((text(&locked), "denied"));
+    }
+    for (place, why) in bad {
+        let (code, said) = refused(&["demo", "--seconds", "2", "--keep", &place]);
+        assert_three_lines(&said);
+        assert_eq!(code, 1, "{said}");
+        assert!(
+            said.contains(&format!("can not be kept in {place}")) && said.to_lowercase().contains(why),
+            "{said}"
+        );
+        assert!(said.contains("is empty or does not exist yet"), "{said}");
+    }
+    assert_eq!(fs::read_dir(&taken).unwrap().count(), 1, "nothing was put beside what was there");
+}
+
+#[test]
 fn a_handshake_with_nobody_is_unavailable_and_with_the_wrong_one_is_refused() {
     let place = Place::new();
     let root = place.node("ca/ca.crt");
     let nobody = format!("127.0.0.1:{}", support::free_port());
     assert_eq!(refused(&["tls", "handshake", &nobody, "--ca", &root]).0, 6);
-    assert_eq!(refused(&["tls", "handshake", "127.0.0.1", "--ca", &root]).0, 2);
+    for bad in
+        ["127.0.0.1", "localhost:notaport", "localhost:", ":443", "localhost:0", "localhost:65536", "[]:443"]
+    {
+        let (code, said) = refused(&["tls", "handshake", bad, "--ca", &root]);
+        assert_three_lines(&said);
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains(&format!("`{bad}` is not HOST:PORT")), "{said}");
+    }
     let _node = place.up();
     let admin = place.admin.to_string();
     assert!(ok(&["tls", "handshake", &admin, "--ca", &root]).contains("revocation: not checked"));

@@ -44,6 +44,10 @@ const KNOWN: &[(u32, &str)] = &[
     (7748, "Elliptic Curves for Security"),
     (8018, "PKCS #5: Password-Based Cryptography Specification 2.1"),
     (8032, "Edwards-Curve Digital Signature Algorithm (EdDSA)"),
+    (
+        8265,
+        "Preparation, Enforcement, and Comparison of Internationalized Strings Representing Usernames and Passwords",
+    ),
     (8410, "Algorithm Identifiers for Ed25519, Ed448, X25519, and X448 in X.509"),
     (8439, "ChaCha20 and Poly1305 for IETF Protocols"),
     (8446, "The TLS Protocol Version 1.3 (obsoleted by 9846)"),

@@ -62,8 +62,9 @@ impl Kdf {
 
     /// Derives `length` bytes, 16 to 64, from `passphrase`. The same of all three gives the same bytes.
     ///
-    /// It blocks for as long as it computes (a good second with costly parameters) and before that for as long as other
-    /// threads of the process derive: keep it off event loops. Argon2's lanes are computed one after the other.
+    /// It blocks for as long as it computes (a fraction of a second by default, more than a minute at the ceilings) and before
+    /// that for as long as other threads of the process derive: keep it off event loops. Argon2's lanes are computed one after
+    /// the other.
     ///
     /// # Errors
     /// [`CryptoError::InvalidKey`] for another `length`, [`CryptoError::OutOfMemory`] when the memory that the parameters

@@ -1,6 +1,7 @@
 //! The two libraries underneath behind one call each to seal and to open, with keys that are wiped as far as they let us.
 
 use super::{DataAlgorithm, TAG_LEN};
+use crate::stack::leaving_no_trace;
 use crate::{CryptoError, Secret};
 use chacha20poly1305::aead::inout::InOutBuf;
 use chacha20poly1305::{AeadInOut, Key, KeyInit, XChaCha20Poly1305, XNonce};
@@ -17,6 +18,10 @@ pub(super) enum Cipher {
 
 impl Cipher {
     pub(super) fn new(algorithm: DataAlgorithm, key: &Secret) -> Result<Self, CryptoError> {
+        leaving_no_trace(|| Self::expand(algorithm, key))
+    }
+
+    fn expand(algorithm: DataAlgorithm, key: &Secret) -> Result<Self, CryptoError> {
         let ring = match algorithm {
             DataAlgorithm::Aes256Gcm => &AES_256_GCM,
             DataAlgorithm::Aes128Gcm => &AES_128_GCM,
@@ -80,16 +85,15 @@ impl Cipher {
 pub(super) struct RingKey(LessSafeKey);
 
 impl Drop for RingKey {
-    /// Puts a key of zeros in the place of the true one.
+    /// Puts a key of zeros in the place of the true one. An AES-256-GCM key has the largest form: it leaves no byte of any other.
     fn drop(&mut self) {
-        let algorithm = self.0.algorithm();
-        if let Some(Ok(zeros)) =
-            ZEROS.get(..algorithm.key_len()).map(|zeros| UnboundKey::new(algorithm, zeros))
-        {
-            self.0 = LessSafeKey::new(zeros);
-            // Nobody reads the new key, so the compiler might think that nobody needs it to be written.
-            black_box(&mut self.0);
-        }
+        leaving_no_trace(|| {
+            if let Ok(zeros) = UnboundKey::new(&AES_256_GCM, &[0; 32]) {
+                self.0 = LessSafeKey::new(zeros);
+                // Nobody reads the new key, so the compiler might think that nobody needs it to be written.
+                black_box(&mut self.0);
+            }
+        });
     }
 }
 
@@ -101,5 +105,4 @@ fn forged<E>(_: E) -> CryptoError {
     CryptoError::NotAuthentic
 }
 
-const ZEROS: [u8; 32] = [0; 32];
 const _: () = assert!(NONCE_LEN == 12 && TAG_LEN == 16, "ring's sizes are those of DataAlgorithm");

@@ -5,6 +5,7 @@ mod cipher;
 
 pub use algorithm::DataAlgorithm;
 
+use crate::stack::leaving_no_trace;
 use crate::{CryptoError, Secret, random};
 use cipher::Cipher;
 use std::fmt;
@@ -26,7 +27,6 @@ use zeroize::Zeroize;
 #[must_use]
 pub struct DataKey {
     algorithm: DataAlgorithm,
-    #[allow(dead_code, reason = "for the codec of keysets")]
     material: Secret,
     cipher: Cipher,
     sealed: AtomicU64,
@@ -122,7 +122,7 @@ impl DataKey {
         let Parts { nonce, message, tag } = self.split(sealed)?;
         Secret::build(message.len(), |out| {
             out.copy_from_slice(message);
-            self.cipher.open(nonce, aad, out, tag)
+            leaving_no_trace(|| self.cipher.open(nonce, aad, out, tag))
         })
     }
 
@@ -136,7 +136,6 @@ impl DataKey {
         self.sealed.load(Ordering::Relaxed)
     }
 
-    #[allow(dead_code, reason = "for the codec of keysets")]
     pub(crate) fn material(&self) -> &Secret {
         &self.material
     }

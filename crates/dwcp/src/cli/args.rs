@@ -53,7 +53,7 @@ pub struct Demo {
     /// How long the traffic lasts
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u64).range(2..=60))]
     pub seconds: u64,
-    /// Keep the nodes' files here instead of in a temporary directory
+    /// Keep the nodes' files here, in an empty or new directory, instead of in a temporary one
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
 }

@@ -5,6 +5,7 @@ use super::exit::{Exit, Failure};
 use super::output::Report;
 use dwcp_audit::VerifyError;
 use serde_json::json;
+use std::io::ErrorKind;
 
 /// Runs one of the audit verbs.
 pub(super) fn run(verb: &Audit) -> Result<Report, Failure> {
@@ -39,6 +40,10 @@ pub(super) fn run(verb: &Audit) -> Result<Report, Failure> {
                 VerifyError::Missing { .. } => {
                     (Exit::Failure, "name the directory that holds the log's segments, usually STATE/audit")
                 }
+                VerifyError::Unreadable { source, .. } if source.kind() == ErrorKind::NotADirectory => (
+                    Exit::Failure,
+                    "name the directory that holds the log's segments, usually STATE/audit, not a file",
+                ),
                 _ => (Exit::Failure, "make the directory readable for this user"),
             };
             Err(Failure::new(exit, what, &error, fix).coded(&error))

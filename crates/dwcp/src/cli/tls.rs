@@ -4,6 +4,7 @@ use super::args::{Handshake, Tls};
 use super::exit::{Exit, Failure};
 use super::node_failure;
 use super::output::Report;
+use crate::config;
 use crate::node::Outside;
 use dwcp_base::{Blame, Coded};
 use dwcp_channel::{DialError, RejectionKind};
@@ -99,16 +100,14 @@ fn handshake(args: &Handshake) -> Result<Report, Failure> {
 
 /// The name the server must prove: what was given, else the host that is dialed.
 fn expected(args: &Handshake) -> Result<ExpectedServer, Failure> {
-    let host =
-        args.remote.rsplit_once(':').map(|(host, _)| host.trim_start_matches('[').trim_end_matches(']'));
-    let Some(host) = host.filter(|host| !host.is_empty()) else {
-        return Err(Failure::plain(
+    let host = config::host_of(&args.remote).ok_or_else(|| {
+        Failure::plain(
             Exit::Usage,
             format!("`{}` is not HOST:PORT", args.remote),
-            "the port is missing",
+            "it takes a name or an address, a colon and a port from 1 to 65535",
             "write for example db.example.org:7443",
-        ));
-    };
+        )
+    })?;
     let name = args.server_name.as_deref().unwrap_or(host);
     let refused = |why: String| {
         Failure::plain(

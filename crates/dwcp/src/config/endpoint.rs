@@ -143,17 +143,18 @@ fn only_tls(key: &str, transport: Option<&str>) -> Checked<()> {
     }
 }
 
-/// The host of `host:port`, brackets of an IPv6 address removed.
-fn host_and_port<'a>(key: &str, text: &'a str) -> Checked<&'a str> {
-    let refused =
-        || ConfigProblem::new(key, format!("`{text}` is not host:port"), "write for example 10.0.0.7:5432");
-    let (host, port) = text.rsplit_once(':').ok_or_else(refused)?;
-    let port: u16 = port.parse().map_err(|_| refused())?;
+/// The host of `host:port`, brackets of an IPv6 address removed; `None` where that is not what `text` is.
+pub(crate) fn host_of(text: &str) -> Option<&str> {
+    let (host, port) = text.rsplit_once(':')?;
+    let port: u16 = port.parse().ok()?;
     let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
-    if host.is_empty() || port == 0 || host.len() > 255 {
-        return Err(refused());
-    }
-    Ok(host)
+    (!host.is_empty() && port != 0 && host.len() <= 255).then_some(host)
+}
+
+fn host_and_port<'a>(key: &str, text: &'a str) -> Checked<&'a str> {
+    host_of(text).ok_or_else(|| {
+        ConfigProblem::new(key, format!("`{text}` is not host:port"), "write for example 10.0.0.7:5432")
+    })
 }
 
 fn patterns(key: &str, written: &[String]) -> Checked<Vec<IdentityPattern>> {
@@ -167,4 +168,22 @@ fn patterns(key: &str, written: &[String]) -> Checked<Vec<IdentityPattern>> {
         })
     };
     written.iter().map(parse).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_of_an_endpoint_is_what_stands_before_its_port() {
+        let longest = "a".repeat(255);
+        for host in ["localhost", "10.0.0.7", &longest] {
+            assert_eq!(host_of(&format!("{host}:5432")), Some(host));
+        }
+        assert_eq!(host_of("[::1]:65535"), Some("::1"));
+        for bad in ["", ":", "a", "a:", ":1", "[]:1", "a:0", "a:65536", "a:-1", "a:b", "a:1 ", "http://a"] {
+            assert_eq!(host_of(bad), None, "{bad}");
+        }
+        assert_eq!(host_of(&format!("{longest}a:1")), None);
+    }
 }

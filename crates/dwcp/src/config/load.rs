@@ -110,11 +110,7 @@ fn explain(error: &serde_saphyr::Error, text: &str) -> ConfigProblem {
         other => {
             let what = other.to_string();
             let what = what.lines().next().unwrap_or("not valid YAML").to_owned();
-            ConfigProblem::new(
-                section_at(text, line),
-                what,
-                "correct that line; `dwcp config check FILE` reads it again",
-            )
+            ConfigProblem::new(section_at(text, line), what, "correct that line, then try again")
         }
     };
     ConfigProblem { line, ..problem }
@@ -123,24 +119,33 @@ fn explain(error: &serde_saphyr::Error, text: &str) -> ConfigProblem {
 /// The dotted section a line stands in, read off the indentation: a hint for humans, nothing depends on it.
 fn section_at(text: &str, line: Option<u64>) -> String {
     let Some(line) = line.and_then(|l| usize::try_from(l).ok()) else { return String::new() };
+    let Some(own) = text.lines().nth(line.saturating_sub(1)) else { return String::new() };
+    let (mut limit, ..) = key_at(own);
     let mut path: Vec<&str> = Vec::new();
-    let indent_of = |l: &str| l.len() - l.trim_start().len();
-    let mut limit = match text.lines().nth(line.saturating_sub(1)) {
-        Some(l) => indent_of(l),
-        None => return String::new(),
-    };
     for candidate in text.lines().take(line.saturating_sub(1)).collect::<Vec<_>>().into_iter().rev() {
-        let trimmed = candidate.trim_start();
-        if trimmed.is_empty() || trimmed.starts_with('#') || indent_of(candidate) >= limit {
+        let (above, column, key) = key_at(candidate);
+        if key.is_empty() || key.starts_with('#') || above >= limit {
             continue;
         }
-        if let Some((key, _)) = trimmed.trim_start_matches("- ").split_once(':') {
-            path.push(key);
-            limit = indent_of(candidate);
+        match key.split_once(':') {
+            Some((key, _)) if column < limit => path.push(key),
+            // The first key of an item stands beside what is looked for, not above it.
+            _ if above < column => {}
+            _ => continue,
         }
+        limit = above;
     }
     path.reverse();
     path.join(".")
+}
+
+/// The column that a key above `line` must stand left of, the column of the line's own key, and the line from there on.
+fn key_at(line: &str) -> (usize, usize, &str) {
+    let item = line.trim_start();
+    let key = item.trim_start_matches("- ").trim_start();
+    let (indent, column) = (line.len() - item.len(), line.len() - key.len());
+    // The key above a list may stand as far to the right as the list's dashes.
+    (if indent < column { indent + 1 } else { indent }, column, key)
 }
 
 /// `DWCP_SECURITY__TLS__CERT_FILE` → `security.tls.cert_file`; `None` for variables that are no override.
@@ -180,6 +185,29 @@ mod tests {
         assert_eq!(problem.key, "security.tls");
         assert_eq!(problem.fix, "did you mean `cert_file`?");
         assert!(parse("sercurity: {}\n", &[]).map(|_| ()).unwrap_err().fix.contains("security"));
+    }
+
+    #[test]
+    fn what_is_wrong_in_an_item_of_a_list_stands_in_the_list_and_not_in_its_first_key() {
+        let section = |text: &str| {
+            let problem = parse(text, &[]).map(|_| ()).unwrap_err();
+            (problem.line.unwrap(), problem.key)
+        };
+        let indented = "node:\n  listeners:\n    - name: x\n      listen: bad\n";
+        let flush = "node:\n  listeners:\n  - name: w\n    listen: '1.1.1.1:1'\n    target: a:1\n  - name: x\n    listen: bad\n";
+        let first = "node:\n  dialers: []\n  # ours\n  listeners:\n  - listen: bad\n    name: x\n";
+        let first_indented =
+            "node:\n  listeners:\n    - {name: w, listen: '1.1.1.1:1', target: a}\n    - listen: bad\n";
+        assert_eq!(section(indented), (4, "node.listeners".to_owned()));
+        assert_eq!(section(flush), (7, "node.listeners".to_owned()));
+        assert_eq!(section(first), (5, "node.listeners".to_owned()));
+        assert_eq!(section(first_indented), (4, "node.listeners".to_owned()));
+        // After a list, and below a key that itself is an item's first.
+        let after = "node:\n  dialers:\n  - name: x\n  admin:\n    listen: bad\n";
+        assert_eq!(section_at(after, Some(5)), "node.admin");
+        assert_eq!(section_at("a:\n- tls:\n    cert: 1\n", Some(3)), "a.tls");
+        assert_eq!(section_at("a:\n  - - b: 1\n      c: 1\n", Some(3)), "a");
+        assert_eq!(section_at("a:\n  -\n    b: 1\n", Some(3)), "a");
     }
 
     #[test]

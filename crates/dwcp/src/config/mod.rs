@@ -13,6 +13,7 @@ mod tls;
 
 pub use check::check;
 pub use duration::GoDuration;
+pub(crate) use endpoint::host_of;
 pub use load::{Loaded, load, parse};
 pub use plan::{DialerPlan, IdentityFiles, ListenerPlan, LoggingPlan, NodePlan, ProviderPlan};
 pub use problem::ConfigProblem;

@@ -1,6 +1,6 @@
 //! The tour's stage: an authority in a directory, two nodes, a plain service behind each.
 
-use super::{Plan, Sabotage, TourError, service};
+use super::{KeptDir, Plan, Sabotage, TourError, service};
 use crate::config::{NodePlan, check, load};
 use crate::node::Node;
 use dwcp_base::{Clock, Disk, LocalDisk, SystemClock};
@@ -33,7 +33,7 @@ impl Mesh {
     /// Makes everything from nothing.
     pub(super) async fn build(plan: &Plan) -> Result<Self, TourError> {
         // Made first and held from here on, so that nothing is left behind when a later step fails.
-        let dir = Scratch::new(plan.keep.as_deref())?;
+        let dir = Scratch::new(plan.keep.as_ref())?;
         let ca_dir = dir.path.join("ca");
         let params = AuthorityParams::new("Demo mesh authority");
         CertificateAuthority::create(Arc::new(LocalDisk), &ca_dir, &params, SystemClock::new().unix())?;
@@ -83,17 +83,15 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    fn new(keep: Option<&Path>) -> Result<Self, TourError> {
-        let scratch = match keep {
-            Some(path) => Self { path: path.to_owned(), remove: false },
-            None => {
-                // Nobody can have put something of theirs under a name that nobody can guess.
-                let name: String = random::array::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect();
-                Self { path: std::env::temp_dir().join(format!("dwcp-demo-{name}")), remove: true }
-            }
-        };
-        LocalDisk.make_dir(&scratch.path)?;
-        Ok(scratch)
+    fn new(keep: Option<&KeptDir>) -> Result<Self, TourError> {
+        if let Some(kept) = keep {
+            return Ok(Self { path: kept.path().to_owned(), remove: false });
+        }
+        // Nobody can have put something of theirs under a name that nobody can guess.
+        let name: String = random::array::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect();
+        let path = std::env::temp_dir().join(format!("dwcp-demo-{name}"));
+        LocalDisk.make_dir(&path)?;
+        Ok(Self { path, remove: true })
     }
 }
 

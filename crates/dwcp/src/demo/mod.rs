@@ -5,6 +5,7 @@
 
 mod evidence;
 mod figures;
+mod kept;
 mod mesh;
 mod scrape;
 mod service;
@@ -12,9 +13,9 @@ mod tour;
 mod traffic;
 
 pub use figures::Figures;
+pub use kept::KeptDir;
 pub use tour::tour;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// How the tour is run.
@@ -24,7 +25,7 @@ pub struct Plan {
     /// How long the traffic lasts before the peers misbehave. Default 6 s.
     pub load: Duration,
     /// Where the nodes' files stay; by default a temporary directory that is removed.
-    pub keep: Option<PathBuf>,
+    pub keep: Option<KeptDir>,
     /// What goes wrong on purpose; by default nothing.
     pub sabotage: Sabotage,
 }

@@ -1,0 +1,221 @@
+//! What is dropped is gone: the memory of this process is searched for it. A binary of its own, with one test, so that nobody else writes.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use dwcp_crypto::hkdf::{Hash, Prk};
+use dwcp_crypto::{
+    DataAlgorithm, DataEncryptor, DataKey, EncryptionConfig, Kdf, KdfParams, NewPassphrase, Passphrase,
+    Secret,
+};
+use std::fs::{self, File};
+use std::hint::black_box;
+use std::io::BufRead;
+use std::os::unix::fs::FileExt;
+
+/// Bytes to search for, kept inverted so that the pattern does not find itself.
+struct Pattern(Vec<u8>);
+
+impl Pattern {
+    fn of(bytes: &[u8]) -> Self {
+        assert!(bytes.len() >= 16, "a shorter one is found by chance");
+        Self(bytes.iter().map(|byte| !byte).collect())
+    }
+
+    /// How often it lies in memory that this process may write.
+    fn sightings(&self) -> usize {
+        let memory = File::open("/proc/self/mem").unwrap();
+        let mut buffer = vec![0; CHUNK];
+        let mut found = 0;
+        for line in fs::read_to_string("/proc/self/maps").unwrap().lines() {
+            let (range, rest) = line.split_once(' ').unwrap();
+            let (start, end) = range.split_once('-').unwrap();
+            let (start, end) =
+                (u64::from_str_radix(start, 16).unwrap(), u64::from_str_radix(end, 16).unwrap());
+            if !rest.starts_with("rw") {
+                continue;
+            }
+            // Chunks overlap by a pattern, so that none hides on a border.
+            for at in (start..end).step_by(CHUNK - self.0.len()) {
+                buffer.fill(0);
+                let length = usize::try_from(end - at).unwrap().min(CHUNK);
+                if memory.read_exact_at(&mut buffer[..length], at).is_ok() {
+                    found += self.count(&buffer[..length]);
+                }
+            }
+        }
+        buffer.fill(0);
+        black_box(&mut buffer);
+        found
+    }
+
+    fn count(&self, bytes: &[u8]) -> usize {
+        let (mut rest, mut found) = (bytes, 0);
+        // The standard library's search for a byte is a fast one, also where this test is not optimized.
+        while rest.skip_until(!self.0[0]).unwrap() > 0 {
+            found += usize::from(self.is_at(&bytes[bytes.len() - rest.len() - 1..]));
+        }
+        found
+    }
+
+    fn is_at(&self, bytes: &[u8]) -> bool {
+        bytes.len() >= self.0.len() && self.0.iter().zip(bytes).all(|(inverted, byte)| !inverted == *byte)
+    }
+}
+
+/// `length` letters that nobody else has in memory, written straight into what is wiped.
+fn letters(seed: u32, length: usize) -> Secret {
+    Secret::build(length, |out| {
+        let mut state = black_box(seed);
+        for byte in out {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            *byte = b'a' + u8::try_from((state >> 16) % 26).unwrap();
+        }
+        Ok::<(), ()>(())
+    })
+    .unwrap()
+}
+
+/// Found while `value` lives, and nowhere afterwards.
+fn assert_wiped<T>(what: &str, value: T, patterns: &[Pattern]) {
+    for (number, pattern) in patterns.iter().enumerate() {
+        assert!(pattern.sightings() > 0, "{what}: pattern {number} is not there in the first place");
+    }
+    drop(value);
+    assert_gone(what, patterns);
+}
+
+fn assert_gone(what: &str, patterns: &[Pattern]) {
+    for (number, pattern) in patterns.iter().enumerate() {
+        assert_eq!(pattern.sightings(), 0, "{what}: pattern {number} is left behind");
+    }
+}
+
+#[test]
+fn what_is_dropped_is_nowhere_in_memory() {
+    // The control: what is not wiped is found, also after it was freed.
+    let careless = letters(1, 64).expose().to_vec();
+    let pattern = Pattern::of(&careless[32..]);
+    assert!(pattern.sightings() > 0);
+    drop(careless);
+    assert!(pattern.sightings() > 0, "the search does not see freed memory");
+
+    secrets();
+    passphrases();
+    derivations();
+    data_keys();
+    encryptors();
+}
+
+fn secrets() {
+    let secret = letters(2, 4096);
+    let pattern = Pattern::of(&secret.expose()[1000..1032]);
+    assert_wiped("Secret", secret, &[pattern]);
+}
+
+fn passphrases() {
+    let typed = letters(3, 40);
+    let pattern = Pattern::of(typed.expose());
+    let passphrase = Passphrase::new(typed.expose()).unwrap();
+    assert_wiped("Passphrase", (typed, passphrase), &[pattern]);
+
+    // Letters with marks, first apart and then in one: both forms pass through memory.
+    let base = letters(4, 20);
+    let apart = Secret::build(60, |out| {
+        for (place, letter) in out.chunks_mut(3).zip(base.expose()) {
+            place.copy_from_slice(&[*letter, 0xcc, 0x88]);
+        }
+        Ok::<(), ()>(())
+    })
+    .unwrap();
+    let pattern = Pattern::of(apart.expose());
+    let passphrase = Passphrase::new(apart.expose()).unwrap();
+    assert_wiped("Passphrase with marks", (base, apart, passphrase), &[pattern]);
+
+    let (new, text) = NewPassphrase::generate().unwrap();
+    let pattern = Pattern::of(text.expose());
+    assert_wiped("NewPassphrase", (new, text), &[pattern]);
+}
+
+fn derivations() {
+    let typed = letters(5, 40);
+    let passphrase = Passphrase::new(typed.expose()).unwrap();
+    let mut patterns = vec![Pattern::of(typed.expose())];
+    let kdf = Kdf::fresh(KdfParams::argon2id(19_456, 2, 1).unwrap()).unwrap();
+    patterns.push(block(&kdf, typed.expose()));
+    assert_gone("Argon2id before it began", &patterns[1..]);
+    let key = kdf.derive(&passphrase, 32).unwrap();
+    patterns.push(Pattern::of(key.expose()));
+    assert_gone("Argon2id's memory", &patterns[1..2]);
+    let pbkdf2 = Kdf::fresh(KdfParams::pbkdf2(600_000).unwrap()).unwrap();
+    let other = pbkdf2.derive(&passphrase, 32).unwrap();
+    patterns.push(Pattern::of(other.expose()));
+    patterns.remove(1);
+    assert_wiped("Kdf", (typed, passphrase, key, other), &patterns);
+}
+
+/// A part of what Argon2id writes into its memory for this derivation, found out by doing the same by hand.
+fn block(kdf: &Kdf, passphrase: &[u8]) -> Pattern {
+    use argon2::{Algorithm, Argon2, Block, Params, Version};
+    use base64ct::{Base64Unpadded, Encoding};
+    use zeroize::Zeroizing;
+
+    let phc = kdf.phc();
+    let salt = Base64Unpadded::decode_vec(phc.rsplit_once('$').unwrap().1).unwrap();
+    let argon2 =
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(19_456, 2, 1, Some(32)).unwrap());
+    let mut memory = Zeroizing::new(vec![Block::new(); 19_456]);
+    let mut out = Zeroizing::new([0; 32]);
+    argon2.hash_password_into_with_memory(passphrase, &salt, &mut *out, memory.as_mut_slice()).unwrap();
+    let bytes: Zeroizing<Vec<u8>> =
+        Zeroizing::new(memory[9_000].as_ref()[..8].iter().flat_map(|word| word.to_le_bytes()).collect());
+    let pattern = Pattern::of(&bytes);
+    assert!(pattern.sightings() > 0, "Argon2id's memory is not there in the first place");
+    pattern
+}
+
+fn data_keys() {
+    for (seed, algorithm) in (6..).zip(DataAlgorithm::ALL) {
+        let material = letters(seed, algorithm.key_len());
+        let mut patterns = vec![Pattern::of(material.expose())];
+        let key = DataKey::new(algorithm, material).unwrap();
+        let message = letters(seed + 10, 64);
+        patterns.push(Pattern::of(message.expose()));
+        let sealed = key.seal(b"aad", message.expose()).unwrap();
+        let opened = key.open_secret(b"aad", &sealed).unwrap();
+        assert_wiped(algorithm.name(), (key, message, opened), &patterns);
+        drop(sealed);
+    }
+}
+
+fn encryptors() {
+    let config = EncryptionConfig {
+        algorithm: DataAlgorithm::Aes256Gcm,
+        kdf: KdfParams::argon2id(19_456, 2, 1).unwrap(),
+    };
+    let (first, first_text) = NewPassphrase::generate().unwrap();
+    let (second, second_text) = NewPassphrase::generate().unwrap();
+    let mut patterns = vec![Pattern::of(first_text.expose()), Pattern::of(second_text.expose())];
+    let mut encryptor = DataEncryptor::create(&first, config).unwrap();
+    patterns.extend(keys(&first, encryptor.stored()));
+    encryptor.rotate(&second, config).unwrap();
+    patterns.extend(keys(&second, encryptor.stored()));
+    let again = DataEncryptor::open(second.passphrase(), encryptor.stored()).unwrap();
+    let sealed = encryptor.encrypt(b"message", b"").unwrap();
+    assert_eq!(again.decrypt(&sealed, b"").unwrap(), b"message");
+    for (number, pattern) in patterns[2..].iter().enumerate() {
+        assert!(pattern.sightings() > 0, "DataEncryptor: key {number} is not there in the first place");
+    }
+    encryptor.erase();
+    assert_wiped("DataEncryptor", (again, first, first_text, second, second_text), &patterns);
+}
+
+/// The data key that an encryptor derives, by the public way (`docs/formats/data-encryptor.md`).
+fn keys(passphrase: &NewPassphrase, stored: &str) -> Vec<Pattern> {
+    let words: Vec<_> = stored.split(' ').collect();
+    let derived = Kdf::from_phc(words[3]).unwrap().derive(passphrase.passphrase(), 32).unwrap();
+    let prk = Prk::extract(Hash::Sha256, b"", &derived);
+    let key = prk.secret(b"data key", words[..4].join(" ").as_bytes(), 32).unwrap();
+    vec![Pattern::of(key.expose())]
+}
+
+const CHUNK: usize = 1 << 20;
