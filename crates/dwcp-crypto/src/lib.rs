@@ -20,6 +20,7 @@ mod one_shot;
 mod opening;
 mod passphrase;
 pub mod random;
+mod ring_key;
 mod sealing;
 mod secret;
 mod signing;

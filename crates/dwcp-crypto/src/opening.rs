@@ -1,9 +1,10 @@
 //! The key that opens: plaintext only after the tag, and an end to guessing.
 
 use crate::algorithm::NONCE_PREFIX;
+use crate::ring_key::RingKey;
 use crate::sealing::{nonce, split};
 use crate::{Algorithm, CryptoError, Secret, Sequence};
-use ring::aead::{Aad, LessSafeKey};
+use ring::aead::Aad;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use zeroize::Zeroize;
@@ -14,7 +15,7 @@ use zeroize::Zeroize;
 /// the caller to judge, after the message has opened and never before.
 #[must_use]
 pub struct OpeningKey {
-    key: LessSafeKey,
+    key: RingKey,
     prefix: [u8; NONCE_PREFIX],
     forgeries: AtomicU64,
     forgery_limit: u64,

@@ -1,8 +1,9 @@
 //! The key that seals: it owns its nonces and stops before its limits.
 
 use crate::algorithm::NONCE_PREFIX;
+use crate::ring_key::RingKey;
 use crate::{Algorithm, CryptoError, Secret};
-use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey};
+use ring::aead::{Aad, Nonce};
 use std::fmt;
 
 /// Where a message stands among those of its key: the counter half of its nonce. It is public and travels with the message.
@@ -39,7 +40,7 @@ impl fmt::Display for Sequence {
 /// fresh agreement. For the same reason the type is not `Clone`.
 #[must_use]
 pub struct SealingKey {
-    key: LessSafeKey,
+    key: RingKey,
     prefix: [u8; NONCE_PREFIX],
     next: u64,
     covered_bytes: u64,
@@ -117,12 +118,11 @@ pub(crate) struct Limits {
 pub(crate) fn split(
     algorithm: Algorithm,
     material: &Secret,
-) -> Result<(LessSafeKey, [u8; NONCE_PREFIX]), CryptoError> {
+) -> Result<(RingKey, [u8; NONCE_PREFIX]), CryptoError> {
     let (key, prefix) =
         material.expose().split_at_checked(algorithm.key_len()).ok_or(CryptoError::InvalidKey)?;
     let prefix = prefix.try_into().map_err(|_| CryptoError::InvalidKey)?;
-    let key = UnboundKey::new(algorithm.ring(), key).map_err(|_| CryptoError::InvalidKey)?;
-    Ok((LessSafeKey::new(key), prefix))
+    Ok((RingKey::new(algorithm.ring(), key)?, prefix))
 }
 
 pub(crate) fn nonce(prefix: [u8; NONCE_PREFIX], sequence: Sequence) -> Nonce {

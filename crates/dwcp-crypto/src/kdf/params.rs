@@ -50,6 +50,16 @@ impl Default for KdfParams {
 }
 
 /// As in a parameter string: `argon2id m=65536,t=3,p=4`.
+impl KdfParams {
+    /// Memory in KiB, passes and lanes of Argon2id; `None` for PBKDF2.
+    pub fn argon2id_cost(&self) -> Option<(u32, u32, u32)> {
+        match self.0 {
+            Cost::Argon2id { memory_kib, passes, lanes } => Some((memory_kib, passes, lanes)),
+            Cost::Pbkdf2Sha256 { .. } => None,
+        }
+    }
+}
+
 impl fmt::Display for KdfParams {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {

@@ -1,18 +1,16 @@
 //! The two libraries underneath behind one call each to seal and to open, with keys that are wiped as far as they let us.
 
 use super::{DataAlgorithm, TAG_LEN};
+use crate::ring_key::RingKey;
 use crate::stack::leaving_no_trace;
 use crate::{CryptoError, Secret};
 use chacha20poly1305::aead::inout::InOutBuf;
 use chacha20poly1305::{AeadInOut, Key, KeyInit, XChaCha20Poly1305, XNonce};
-use ring::aead::{
-    AES_128_GCM, AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, Tag, UnboundKey,
-};
-use std::hint::black_box;
+use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, CHACHA20_POLY1305, NONCE_LEN, Nonce, Tag};
 
 /// A key that is ready for use. Boxed: it must not leave copies where it was moved from.
 pub(super) enum Cipher {
-    Ring(Box<RingKey>),
+    Ring(RingKey),
     XChaCha(Box<XChaCha20Poly1305>),
 }
 
@@ -31,8 +29,7 @@ impl Cipher {
                 return Ok(Self::XChaCha(Box::new(XChaCha20Poly1305::new(key))));
             }
         };
-        let key = UnboundKey::new(ring, key.expose()).map_err(|_| CryptoError::InvalidKey)?;
-        Ok(Self::Ring(Box::new(RingKey(LessSafeKey::new(key)))))
+        RingKey::new(ring, key.expose()).map(Self::Ring)
     }
 
     /// Encrypts `message` where it lies and returns its tag.
@@ -47,7 +44,7 @@ impl Cipher {
             Self::Ring(key) => {
                 let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(too_large)?;
                 let tag =
-                    key.0.seal_in_place_separate_tag(nonce, Aad::from(aad), message).map_err(too_large)?;
+                    key.seal_in_place_separate_tag(nonce, Aad::from(aad), message).map_err(too_large)?;
                 tag.as_ref().try_into().map_err(too_large)
             }
             Self::XChaCha(key) => {
@@ -70,7 +67,7 @@ impl Cipher {
             Self::Ring(key) => {
                 let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(forged)?;
                 let opened =
-                    key.0.open_in_place_separate_tag(nonce, Aad::from(aad), Tag::from(tag), message, 0..);
+                    key.open_in_place_separate_tag(nonce, Aad::from(aad), Tag::from(tag), message, 0..);
                 opened.map(|_| ()).map_err(forged)
             }
             Self::XChaCha(key) => {
@@ -78,22 +75,6 @@ impl Cipher {
                 key.decrypt_inout_detached(nonce, aad, InOutBuf::from(message), &tag.into()).map_err(forged)
             }
         }
-    }
-}
-
-/// A key of ring, which does not wipe its keys itself.
-pub(super) struct RingKey(LessSafeKey);
-
-impl Drop for RingKey {
-    /// Puts a key of zeros in the place of the true one. An AES-256-GCM key has the largest form: it leaves no byte of any other.
-    fn drop(&mut self) {
-        leaving_no_trace(|| {
-            if let Ok(zeros) = UnboundKey::new(&AES_256_GCM, &[0; 32]) {
-                self.0 = LessSafeKey::new(zeros);
-                // Nobody reads the new key, so the compiler might think that nobody needs it to be written.
-                black_box(&mut self.0);
-            }
-        });
     }
 }
 

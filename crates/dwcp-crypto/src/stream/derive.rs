@@ -3,15 +3,17 @@
 use super::layout::TAG;
 use super::{LARGEST_ASSOCIATED_DATA, StreamFormat, StreamKey, StreamLayout};
 use crate::hkdf::{Hash, Prk};
+use crate::ring_key::RingKey;
+use crate::stack::leaving_no_trace;
 use crate::{CryptoError, Secret, constant_time_eq, random};
-use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, Nonce};
 use zeroize::Zeroize;
 
 /// The cipher of one stream: any segment by its index.
 ///
 /// It is for the engine alone, which sees to it that no index is sealed twice.
 pub(super) struct Segments {
-    key: LessSafeKey,
+    key: RingKey,
     nonces: Nonces,
     layout: StreamLayout,
     limit: u64,
@@ -40,7 +42,7 @@ impl Segments {
             }
             StreamFormat::C2sp => random::fill(&mut header[..C2SP_SALT])?,
         }
-        let (segments, commitment) = Self::derive(key, format, aad, &header)?;
+        let (segments, commitment) = leaving_no_trace(|| Self::derive(key, format, aad, &header))?;
         if let Some(commitment) = commitment {
             header[C2SP_SALT..].copy_from_slice(&commitment);
         }
@@ -61,7 +63,7 @@ impl Segments {
         if format == StreamFormat::Tink && header[0] != header_byte(&layout)? {
             return Err(CryptoError::NotAuthentic);
         }
-        let (segments, commitment) = Self::derive(key, format, aad, header)?;
+        let (segments, commitment) = leaving_no_trace(|| Self::derive(key, format, aad, header))?;
         match commitment {
             // "When decrypting, implementations MUST check the commitment": before anything is opened.
             Some(expected) if !constant_time_eq(&expected, &header[C2SP_SALT..]) => {
@@ -105,13 +107,8 @@ impl Segments {
                 let (nonce, commitment) = rest.split_at(12);
                 let nonce = nonce.try_into().map_err(|_| CryptoError::InvalidKey)?;
                 let commitment = commitment.try_into().map_err(|_| CryptoError::InvalidKey)?;
-                let unbound = UnboundKey::new(&AES_256_GCM, secret).map_err(|_| CryptoError::InvalidKey)?;
-                let segments = Self {
-                    key: LessSafeKey::new(unbound),
-                    nonces: Nonces::C2sp(nonce),
-                    layout,
-                    limit: SEGMENT_LIMIT,
-                };
+                let key = RingKey::new(&AES_256_GCM, secret)?;
+                let segments = Self { key, nonces: Nonces::C2sp(nonce), layout, limit: SEGMENT_LIMIT };
                 Ok((segments, Some(commitment)))
             }
         }
@@ -174,9 +171,9 @@ impl Segments {
     }
 }
 
-fn aes(key: &Secret) -> Result<LessSafeKey, CryptoError> {
+fn aes(key: &Secret) -> Result<RingKey, CryptoError> {
     let algorithm = if key.len() == 16 { &AES_128_GCM } else { &AES_256_GCM };
-    UnboundKey::new(algorithm, key.expose()).map(LessSafeKey::new).map_err(|_| CryptoError::InvalidKey)
+    RingKey::new(algorithm, key.expose())
 }
 
 /// Tink's first byte: the length of the header, itself included.

@@ -25,6 +25,7 @@ mod read;
 mod refusal;
 mod seal_core;
 mod seek;
+mod work;
 mod write;
 
 #[cfg(feature = "tokio")]

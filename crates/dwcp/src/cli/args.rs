@@ -1,5 +1,6 @@
 //! The command line, as the parser sees it.
 
+use super::args_at_rest::{Decrypt, Encrypt, Keyring};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -39,6 +40,15 @@ pub enum Command {
     /// TLS from the outside
     #[command(subcommand)]
     Tls(Tls),
+    /// Encrypt files, directories and messages
+    #[command(subcommand)]
+    Encrypt(Encrypt),
+    /// Decrypt them
+    #[command(subcommand)]
+    Decrypt(Decrypt),
+    /// The keys that data at rest is encrypted under
+    #[command(subcommand)]
+    Keyring(Keyring),
     /// The audit log
     #[command(subcommand)]
     Audit(Audit),

@@ -1,9 +1,12 @@
 //! The command line: one file a noun, three-line errors, documented exit codes.
 
 mod args;
+mod args_at_rest;
+mod at_rest;
 mod audit;
 mod cert;
 mod config;
+mod core_dumps;
 mod demo;
 mod exit;
 mod init;
@@ -42,6 +45,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             return Output::new(json, false).finish(Err(usage::refused(&error, &arguments)));
         }
     };
+    core_dumps::forbid();
     let output = Output::new(cli.json, cli.quiet);
     let named = cli.config.as_deref();
     let result = match &cli.command {
@@ -50,6 +54,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Up(args) => up::run(args, named, cli.verbose),
         Command::Cert(verb) => cert::run(verb),
         Command::Tls(verb) => tls::run(verb),
+        Command::Encrypt(verb) => at_rest::encrypt(verb, output),
+        Command::Decrypt(verb) => at_rest::decrypt(verb, output),
+        Command::Keyring(verb) => at_rest::keyring(verb, output, named),
         Command::Audit(verb) => audit::run(verb),
         Command::Config(verb) => config::run(verb, named),
     };

@@ -28,6 +28,7 @@ pub struct Report {
 enum Wanted {
     AskedFor,
     Message,
+    Nothing,
 }
 
 impl Report {
@@ -39,6 +40,11 @@ impl Report {
     /// A document that was asked for with `--out -`: `-q` does not hold it back.
     pub fn document(text: impl Into<String>, json: Value) -> Self {
         Self { output: Wanted::AskedFor, ..Self::new(text, json) }
+    }
+
+    /// Nothing to say: what was asked for is on standard output already.
+    pub fn silent() -> Self {
+        Self { output: Wanted::Nothing, ..Self::new("", Value::Null) }
     }
 
     /// The same report with another exit code.
@@ -60,6 +66,11 @@ impl Output {
         self.json
     }
 
+    /// Whether progress may be shown to people.
+    pub fn is_chatty(self) -> bool {
+        !self.json && !self.quiet
+    }
+
     /// Prints progress for people; silent with `--json` and `-q`.
     pub fn say(self, text: &str) {
         if !self.json && !self.quiet {
@@ -73,6 +84,7 @@ impl Output {
         match result {
             Ok(report) => {
                 let printed = match report.output {
+                    Wanted::Nothing => Exit::Success,
                     _ if self.json => print(&report.json.to_string()),
                     Wanted::AskedFor => print(&report.text),
                     Wanted::Message if self.quiet || report.text.is_empty() => Exit::Success,

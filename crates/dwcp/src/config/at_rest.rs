@@ -1,7 +1,36 @@
 //! `security.encryption`: the parameters of encryption at rest, refused where they are weak.
 
+use super::load::Loaded;
 use super::model::Encryption;
 use super::problem::ConfigProblem;
+use dwcp_crypto::{CryptoError, KdfParams};
+
+/// How keys are derived from passphrases for new data: what the section says, raised and completed by the defaults.
+///
+/// # Errors
+/// [`ConfigProblem`] for values that are weak or absurd.
+pub fn key_derivation(loaded: &Loaded) -> Result<KdfParams, ConfigProblem> {
+    let section = &loaded.config.security.encryption;
+    check(section, &mut Vec::new())?;
+    let refused = |key: &str, fix: &'static str| {
+        let key = format!("security.encryption.{key}");
+        move |error: CryptoError| ConfigProblem::new(key, error.to_string(), fix)
+    };
+    let wants_pbkdf2 =
+        section.key_derivation.as_deref().is_some_and(|name| name.eq_ignore_ascii_case("pbkdf2"));
+    if wants_pbkdf2 {
+        let iterations = section.pbkdf2.as_ref().and_then(|pbkdf2| pbkdf2.iterations);
+        let iterations = iterations.filter(|count| *count != 100_000).unwrap_or(1_000_000);
+        return KdfParams::pbkdf2(iterations).map_err(refused("pbkdf2", "write 1000000"));
+    }
+    let argon2 = section.argon2.as_ref();
+    let memory = argon2.and_then(|argon2| argon2.memory).unwrap_or(64 * 1_024);
+    let passes = argon2.and_then(|argon2| argon2.time).filter(|passes| *passes > 1).unwrap_or(3);
+    let lanes = argon2.and_then(|argon2| argon2.threads).unwrap_or(4);
+    let memory = u32::try_from(memory).unwrap_or(u32::MAX);
+    KdfParams::argon2id(memory, passes, lanes)
+        .map_err(refused("argon2", "write memory: 65536, time: 3 and threads: 4"))
+}
 
 /// Judges the section. The two weak values that the first DWCP documents print are raised with a warning; others are errors.
 pub(super) fn check(section: &Encryption, warnings: &mut Vec<String>) -> Result<(), ConfigProblem> {

@@ -11,6 +11,7 @@ mod plan;
 mod problem;
 mod tls;
 
+pub use at_rest::key_derivation;
 pub use check::check;
 pub use duration::GoDuration;
 pub(crate) use endpoint::host_of;

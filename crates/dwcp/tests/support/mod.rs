@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 #![allow(clippy::disallowed_methods, reason = "a deadline of a test is wall time")]
 
+#[cfg(unix)]
+pub(crate) mod at_rest;
 mod line;
 
 pub(crate) use line::{Line, PATIENCE};

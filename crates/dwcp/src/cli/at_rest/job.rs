@@ -1,0 +1,176 @@
+//! What sealing and opening have in common: the keys, the format, and how an error reads.
+
+use crate::cli::args_at_rest::{FileJob, Format};
+use crate::cli::exit::{Exit, Failure};
+use dwcp_crypto::Keyring;
+use dwcp_crypto::stream::{StreamLayout, refusal};
+use dwcp_crypto::{CryptoError, StreamFormat, StreamKey};
+use std::fs::Metadata;
+use std::io;
+use std::path::Path;
+
+/// Which way bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    Encrypt,
+    Decrypt,
+}
+
+/// A job on one file or many.
+pub(super) struct Job<'a> {
+    pub(super) way: Way,
+    pub(super) args: &'a FileJob,
+    pub(super) keys: Vec<(u32, &'a StreamKey)>,
+    retired: Vec<(u32, &'a StreamKey)>,
+}
+
+impl<'a> Job<'a> {
+    pub(super) fn new(way: Way, args: &'a FileJob, keyring: &'a Keyring) -> Result<Self, Failure> {
+        let keys: Vec<_> = keyring.stream_keys().collect();
+        if keys.is_empty() {
+            return Err(Failure::plain(
+                Exit::Configuration,
+                format!("{} is no keyring for files", args.keyring.display()),
+                "its keys seal short messages (type aead)",
+                "use `dwcp encrypt data` with it, or make one with `dwcp keyring create FILE --type stream`",
+            ));
+        }
+        let job = Self { way, args, keys, retired: keyring.retired_keys().collect() };
+        let primary = job.keys.first().map(|(_, key)| key.parameters());
+        if way == Way::Encrypt
+            && args.format == Format::C2sp
+            && primary.is_some_and(|primary| primary.derived_key_size() != 32)
+        {
+            return Err(Failure::plain(
+                Exit::Configuration,
+                "this keyring's primary key does not fit the format c2sp",
+                "it is a key for AES-128, and the format takes AES-256",
+                "leave --format out, or make a keyring of 256-bit keys with `dwcp keyring create`",
+            ));
+        }
+        Ok(job)
+    }
+
+    pub(super) fn format(&self) -> StreamFormat {
+        match self.args.format {
+            Format::Tink => StreamFormat::Tink,
+            Format::C2sp => StreamFormat::C2sp,
+        }
+    }
+
+    pub(super) fn aad(&self) -> &[u8] {
+        self.args.aad.as_bytes()
+    }
+
+    /// The keys without their ids, in the same order.
+    pub(super) fn candidates(&self) -> Vec<&'a StreamKey> {
+        self.keys.iter().map(|(_, key)| *key).collect()
+    }
+
+    /// Whether `output` holds what this job would make of `input`: as long as it must be, and not older.
+    pub(super) fn is_done(&self, input: &Metadata, output: &Metadata) -> bool {
+        let newer = match (input.modified(), output.modified()) {
+            (Ok(input), Ok(output)) => output >= input,
+            _ => false,
+        };
+        let fits = |key: &StreamKey| {
+            let layout = StreamLayout::new(self.format(), key.parameters());
+            match self.way {
+                Way::Encrypt => layout.ciphertext_len(input.len()) == output.len(),
+                Way::Decrypt => layout.plaintext_len(input.len()) == Some(output.len()),
+            }
+        };
+        let keys = if self.way == Way::Encrypt { &self.keys[..1] } else { &self.keys[..] };
+        output.is_file() && newer && keys.iter().any(|(_, key)| fits(key))
+    }
+
+    /// What to tell of an error between `input` and `output`.
+    pub(super) fn failure(&self, input: &Path, output: &Path, error: &io::Error) -> Failure {
+        let what = match self.way {
+            Way::Encrypt => format!("{} was not encrypted", input.display()),
+            Way::Decrypt => format!("{} was not decrypted", input.display()),
+        };
+        match refusal(error) {
+            Some(error) => self.refused(what, input, error),
+            None if error.get_ref().is_some_and(|cause| cause.is::<super::progress::Stopped>()) => {
+                Failure::new(Exit::Failure, what, error, "run it again; nothing was left behind")
+            }
+            None => {
+                let fix = match error.kind() {
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                        format!("make room where {} is to be", output.display())
+                    }
+                    io::ErrorKind::InvalidInput => {
+                        format!("remove {}, or name another output", output.display())
+                    }
+                    io::ErrorKind::IsADirectory => {
+                        format!("name a file instead of {}", input.display())
+                    }
+                    _ => format!(
+                        "check that this user can read {} and write beside {}",
+                        input.display(),
+                        output.display()
+                    ),
+                };
+                Failure::new(Exit::Failure, what, error, fix)
+            }
+        }
+    }
+
+    fn refused(&self, what: String, input: &Path, error: CryptoError) -> Failure {
+        if let Some(id) = self.sealed_under_retired(input) {
+            let id = super::keyring::id_text(id);
+            return Failure::plain(
+                Exit::Verification,
+                what,
+                format!("it was encrypted under key {id}, which is retired"),
+                format!(
+                    "`dwcp keyring restore {} {id}` puts the key back into use",
+                    self.args.keyring.display()
+                ),
+            )
+            .coded(&error);
+        }
+        let (why, fix) = match error {
+            CryptoError::Truncated => {
+                ("it ends before its end: the tail is missing", "copy it again from where it was whole")
+            }
+            CryptoError::NotAuthentic => (
+                "no key of this keyring opens it: another keyring, --aad or --format, or it was altered",
+                "check --keyring, --aad and --format; if they are right, take the file from a backup",
+            ),
+            CryptoError::InvalidKey => {
+                ("the keys of this keyring do not fit the format", "check --format and --keyring")
+            }
+            CryptoError::DerivationTooLarge => {
+                let why = "--aad is longer than 64 KiB";
+                return Failure::plain(Exit::Usage, what, why, "give a shorter --aad").coded(&error);
+            }
+            CryptoError::Randomness => {
+                let fix = "check the system's random source";
+                return Failure::new(Exit::Failure, what, &error, fix).coded(&error);
+            }
+            _ => ("it is not a stream of this format", "check --format"),
+        };
+        Failure::plain(Exit::Verification, what, why, fix).coded(&error)
+    }
+
+    /// Which retired key would open the beginning of `input`, so that the operator is told what to do.
+    fn sealed_under_retired(&self, input: &Path) -> Option<u32> {
+        if self.way == Way::Encrypt || self.retired.is_empty() || !input.is_file() {
+            return None;
+        }
+        self.retired.iter().find_map(|(id, key)| {
+            let mut from = std::fs::File::open(input).ok()?;
+            let mut stream = dwcp_crypto::StreamDecryptor::with_threads(
+                [*key],
+                self.format(),
+                self.aad(),
+                &mut from,
+                std::num::NonZeroUsize::MIN,
+            )
+            .ok()?;
+            io::Read::read(&mut stream, &mut [0]).ok().map(|_| *id)
+        })
+    }
+}

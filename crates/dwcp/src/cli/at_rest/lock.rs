@@ -1,0 +1,81 @@
+//! What a keyring is wrapped with from now on: a passphrase that was judged or made up, or a key file.
+
+use super::{passphrase, unlock};
+use crate::cli::args_at_rest::Unlock;
+use crate::cli::exit::Failure;
+use crate::config;
+use dwcp_base::{Clock, LocalDisk, SystemClock};
+use dwcp_crypto::kek::{FileKek, KeyEncryptionKey, PassphraseKek};
+use dwcp_crypto::{KdfParams, KeyringFile, Secret};
+use std::path::Path;
+
+/// What the command line says of it.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) file: Option<&'a Path>,
+    pub(super) descriptor: Option<u32>,
+    pub(super) key_file: Option<&'a Path>,
+    pub(super) generate: bool,
+}
+
+impl<'a> Wanted<'a> {
+    pub(super) fn of(lock: &'a Unlock, generate: bool) -> Self {
+        Self {
+            file: lock.passphrase_file.as_deref(),
+            descriptor: lock.passphrase_fd,
+            key_file: lock.key_file.as_deref(),
+            generate,
+        }
+    }
+
+    pub(super) fn is_nothing(&self) -> bool {
+        self.file.is_none() && self.descriptor.is_none() && self.key_file.is_none() && !self.generate
+    }
+}
+
+/// A key-encryption key for new data.
+pub(super) struct Lock {
+    pub(super) kek: Box<dyn KeyEncryptionKey>,
+    /// A passphrase that was made up and has to be shown.
+    pub(super) shown: Option<Secret>,
+}
+
+/// Takes or makes what is wanted. `named` is the configuration that `--config` names.
+pub(super) fn new(wanted: &Wanted<'_>, named: Option<&Path>) -> Result<Lock, Failure> {
+    if let Some(path) = wanted.key_file {
+        let kek = if path.exists() {
+            unlock::key_file(path)?
+        } else {
+            FileKek::create(path, &LocalDisk, SystemClock::new().unix())
+                .map_err(|error| unlock::key_file_failure(path, &error))?
+        };
+        return Ok(Lock { kek: Box::new(kek), shown: None });
+    }
+    let params = params(named)?;
+    let (passphrase, shown) = passphrase::new(wanted.file, wanted.descriptor, wanted.generate)?;
+    Ok(Lock { kek: Box::new(PassphraseKek::new(passphrase, params)), shown })
+}
+
+/// Opens the keyring in `path` and wraps it with the same secret again: a fresh salt and today's parameters.
+pub(super) fn again(
+    path: &Path,
+    unlock: &Unlock,
+    named: Option<&Path>,
+) -> Result<(KeyringFile, Lock), Failure> {
+    let kek: Box<dyn KeyEncryptionKey> = match &unlock.key_file {
+        Some(path) => Box::new(unlock::key_file(path)?),
+        // It can be read once, and serves twice: to open, and judged to wrap.
+        None => {
+            Box::new(PassphraseKek::new(passphrase::judged(passphrase::existing(unlock)?)?, params(named)?))
+        }
+    };
+    let file = unlock::edit_with(path, &*kek)?;
+    Ok((file, Lock { kek, shown: None }))
+}
+
+/// The cost of a derivation: the configuration's when one is named, else the default.
+fn params(named: Option<&Path>) -> Result<KdfParams, Failure> {
+    let Some(path) = named else { return Ok(KdfParams::default()) };
+    let loaded = config::load(path, &crate::cli::config::environment())?;
+    Ok(config::key_derivation(&loaded)?)
+}

@@ -1,0 +1,143 @@
+//! Where a passphrase comes from: a file, a descriptor, the terminal, or made up. Never an argument, never the environment.
+
+use crate::cli::args_at_rest::Unlock;
+use crate::cli::exit::{Exit, Failure};
+use dwcp_base::{Disk, LocalDisk};
+use dwcp_crypto::{NewPassphrase, Passphrase, PassphraseError, Secret};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// The passphrase that opens a keyring.
+pub(super) fn existing(unlock: &Unlock) -> Result<Passphrase, Failure> {
+    match source(unlock.passphrase_file.as_deref(), unlock.passphrase_fd) {
+        Some(path) => from_file(&path),
+        None => asked("Passphrase: "),
+    }
+}
+
+/// A passphrase for a keyring that is to be made, judged before anything is. The text is returned where it was made up and
+/// has no file to go to.
+pub(super) fn new(
+    file: Option<&Path>,
+    descriptor: Option<u32>,
+    generate: bool,
+) -> Result<(NewPassphrase, Option<Secret>), Failure> {
+    if generate {
+        return generated(file);
+    }
+    let chosen = match source(file, descriptor) {
+        Some(path) => from_file(&path)?,
+        None => twice()?,
+    };
+    judged(chosen).map(|new| (new, None))
+}
+
+/// Refuses a passphrase that is guessable.
+pub(super) fn judged(chosen: Passphrase) -> Result<NewPassphrase, Failure> {
+    NewPassphrase::chosen(chosen).map_err(|error| {
+        Failure::new(
+            Exit::Configuration,
+            "the passphrase is not fit for new data",
+            &error,
+            "choose a longer one, several unrelated words for example, or let --generate make one up",
+        )
+        .coded(&error)
+    })
+}
+
+fn generated(file: Option<&Path>) -> Result<(NewPassphrase, Option<Secret>), Failure> {
+    let (new, text) = NewPassphrase::generate().map_err(|error| {
+        Failure::new(Exit::Failure, "no passphrase was made", &error, "check the system's random source")
+    })?;
+    let Some(path) = file else { return Ok((new, Some(text))) };
+    if path.exists() {
+        return Err(Failure::plain(
+            Exit::Failure,
+            "no passphrase was made",
+            format!("{} exists already", path.display()),
+            "name a file that does not exist yet, or leave --generate out to use what is in it",
+        ));
+    }
+    let line = Zeroizing::new([text.expose(), b"\n"].concat());
+    LocalDisk.replace(path, &line, true).map_err(|error| {
+        let what = format!("the passphrase was not written to {}", path.display());
+        Failure::new(Exit::Failure, what, &error, "name a file in a directory that this user can write to")
+    })?;
+    Ok((new, None))
+}
+
+fn source(file: Option<&Path>, descriptor: Option<u32>) -> Option<PathBuf> {
+    file.map(Path::to_owned).or_else(|| descriptor.map(|number| PathBuf::from(format!("/dev/fd/{number}"))))
+}
+
+/// Reads files and pipes alike, up to one byte more than a passphrase may have.
+fn from_file(path: &Path) -> Result<Passphrase, Failure> {
+    let refused = |error: &dyn std::error::Error, fix: &str| {
+        let what = format!("no passphrase could be read from {}", path.display());
+        Failure::new(Exit::Failure, what, error, fix)
+    };
+    let unreadable = |error: io::Error| refused(&error, "name a file or descriptor that this user can read");
+    let mut file = File::open(path).map_err(unreadable)?;
+    warn_if_open_to_others(path, &file);
+    // At its full size from the start: growing would leave copies behind.
+    let limit = Passphrase::MAX_LEN + 3;
+    let mut content = Zeroizing::new(Vec::with_capacity(limit));
+    (&mut file).take(limit as u64).read_to_end(&mut content).map_err(unreadable)?;
+    Passphrase::from_file_bytes(&content).map_err(|error| {
+        let fix = match error {
+            PassphraseError::Empty => "write the passphrase into it",
+            _ => "check that it is the file you meant",
+        };
+        refused(&error, fix).coded(&error)
+    })
+}
+
+/// Mounted secrets are often readable for all in their container and can not be changed, so it is said and not refused.
+#[cfg(unix)]
+fn warn_if_open_to_others(path: &Path, file: &File) {
+    use std::os::unix::fs::MetadataExt;
+    let open = file.metadata().is_ok_and(|there| there.is_file() && there.mode() & 0o077 != 0);
+    if open {
+        eprintln!("warning: {} can be read by others; chmod 600 keeps it private", path.display());
+    }
+}
+
+#[cfg(not(unix))]
+fn warn_if_open_to_others(_path: &Path, _file: &File) {}
+
+fn asked(prompt: &str) -> Result<Passphrase, Failure> {
+    typed(&prompted(prompt)?)
+}
+
+/// Typed twice, since what is mistyped once locks everybody out.
+fn twice() -> Result<Passphrase, Failure> {
+    let (first, again) = (prompted("New passphrase: ")?, prompted("The same again: ")?);
+    if *first != *again {
+        return Err(Failure::plain(
+            Exit::Usage,
+            "no passphrase was set",
+            "the two that were typed differ",
+            "try again",
+        ));
+    }
+    typed(&first)
+}
+
+fn prompted(prompt: &str) -> Result<Zeroizing<String>, Failure> {
+    rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|error| {
+        Failure::new(
+            Exit::Usage,
+            "no passphrase was given, and there is no terminal to ask on",
+            &error,
+            "add --passphrase-file, --passphrase-fd or --key-file",
+        )
+    })
+}
+
+fn typed(text: &str) -> Result<Passphrase, Failure> {
+    Passphrase::new(text.as_bytes()).map_err(|error| {
+        Failure::new(Exit::Usage, "that is no passphrase", &error, "try again").coded(&error)
+    })
+}

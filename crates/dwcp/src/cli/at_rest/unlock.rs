@@ -1,0 +1,136 @@
+//! Opening a keyring with what the command line names, and how its errors read.
+
+use super::passphrase;
+use crate::cli::args_at_rest::Unlock;
+use crate::cli::exit::{Exit, Failure};
+use dwcp_base::{LocalDisk, SecretFileError};
+use dwcp_crypto::kek::{self, FileKek, KekFileError, KeyEncryptionKey, PassphraseKek};
+use dwcp_crypto::{KekError, Keyring, KeyringFile, KeyringFileError};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What opens a keyring.
+fn existing(unlock: &Unlock) -> Result<Box<dyn KeyEncryptionKey>, Failure> {
+    match &unlock.key_file {
+        Some(path) => Ok(Box::new(key_file(path)?)),
+        None => Ok(Box::new(PassphraseKek::opening(passphrase::existing(unlock)?))),
+    }
+}
+
+/// The keyring in `path`, to be used.
+pub(super) fn keyring(path: &Path, unlock: &Unlock) -> Result<Opened, Failure> {
+    look(path, unlock).map(Opened)
+}
+
+/// A keyring that was loaded to be used.
+pub(super) struct Opened(KeyringFile);
+
+impl std::ops::Deref for Opened {
+    type Target = Keyring;
+
+    fn deref(&self) -> &Keyring {
+        self.0.keyring()
+    }
+}
+
+/// The keyring file in `path`, to be looked at.
+pub(super) fn look(path: &Path, unlock: &Unlock) -> Result<KeyringFile, Failure> {
+    readable(path)?;
+    let kek = existing(unlock)?;
+    kek::at_once(KeyringFile::load(path, Arc::new(LocalDisk), &*kek, AT_ONCE))
+        .map_err(|error| failure(format!("the keyring {} was not opened", path.display()), path, &error))
+}
+
+/// The keyring file in `path`, to be changed.
+pub(super) fn edit(path: &Path, unlock: &Unlock) -> Result<KeyringFile, Failure> {
+    readable(path)?;
+    edit_with(path, &*existing(unlock)?)
+}
+
+/// The same with a key-encryption key that is at hand.
+pub(super) fn edit_with(path: &Path, kek: &dyn KeyEncryptionKey) -> Result<KeyringFile, Failure> {
+    kek::at_once(KeyringFile::edit(path, Arc::new(LocalDisk), kek, AT_ONCE))
+        .map_err(|error| failure(format!("the keyring {} was not opened", path.display()), path, &error))
+}
+
+/// Before a passphrase is asked for: a keyring that is not there needs none.
+fn readable(path: &Path) -> Result<(), Failure> {
+    std::fs::File::open(path).map(|_| ()).map_err(|error| {
+        let what = format!("the keyring {} was not opened", path.display());
+        let fix = format!("check the path, or make one with `dwcp keyring create {}`", path.display());
+        Failure::new(Exit::Failure, what, &error, fix)
+    })
+}
+
+pub(super) fn key_file(path: &Path) -> Result<FileKek, Failure> {
+    FileKek::open(path).map_err(|error| key_file_failure(path, &error))
+}
+
+pub(super) fn key_file_failure(path: &Path, error: &KekFileError) -> Failure {
+    let what = format!("the key file {} was not used", path.display());
+    match error {
+        KekFileError::Read { source } => Failure::file(what, source),
+        _ => {
+            let fix = "name a key file that `dwcp keyring create --key-file` made";
+            Failure::new(Exit::Configuration, what, error, fix).coded(error)
+        }
+    }
+}
+
+/// What to tell of an error of a keyring file.
+pub(super) fn failure(what: String, path: &Path, error: &KeyringFileError) -> Failure {
+    let (exit, fix) = match error {
+        KeyringFileError::Read { source: source @ SecretFileError::TooLarge { .. } } => {
+            (Exit::Verification, source.fix())
+        }
+        KeyringFileError::Read { source } => return Failure::file(what, source),
+        KeyringFileError::Kek { source } => match source {
+            KekError::WrongKey => (
+                Exit::Verification,
+                "check the passphrase or the key file; if it is right, take the keyring from a backup"
+                    .to_owned(),
+            ),
+            KekError::OtherKind { found, .. } if found == "passphrase" => {
+                (Exit::Verification, "give its passphrase instead of --key-file".to_owned())
+            }
+            KekError::OtherKind { .. } => {
+                (Exit::Verification, "give --key-file instead of a passphrase".to_owned())
+            }
+            KekError::Damaged | KekError::Parameters { .. } => {
+                (Exit::Verification, "take the keyring from a backup".to_owned())
+            }
+            KekError::Refused(_) => (Exit::Denied, "ask whoever holds the key-encryption key".to_owned()),
+            KekError::Unavailable(_) | KekError::TimedOut { .. } => {
+                (Exit::Unavailable, "try again when the holder of the key-encryption key answers".to_owned())
+            }
+            _ => (Exit::Failure, "check the memory and the random source of this system".to_owned()),
+        },
+        KeyringFileError::Malformed { .. } | KeyringFileError::Damaged => {
+            (Exit::Verification, "take the keyring from a backup; nothing was changed".to_owned())
+        }
+        KeyringFileError::Version { .. } => (
+            Exit::Verification,
+            "use the version of dwcp that wrote it; if that is this one, take the keyring from a backup"
+                .to_owned(),
+        ),
+        KeyringFileError::Keyring { source } => return super::keyring::keyring_failure(&what, path, source),
+        KeyringFileError::Weak => {
+            (Exit::Configuration, format!("`dwcp keyring rewrap {}` brings it up to date", path.display()))
+        }
+        KeyringFileError::AlreadyExists { .. } => {
+            (Exit::Failure, "name a file that does not exist yet".to_owned())
+        }
+        KeyringFileError::Busy { .. } | KeyringFileError::Changed { .. } => {
+            (Exit::Failure, "try again when nobody else changes it".to_owned())
+        }
+        _ => (
+            Exit::Failure,
+            format!("check that this user can write beside {}, and that the disk has room", path.display()),
+        ),
+    };
+    Failure::new(exit, what, error, fix).coded(error)
+}
+
+/// Passphrases and key files never wait for anybody.
+pub(super) const AT_ONCE: Duration = Duration::from_secs(60);
