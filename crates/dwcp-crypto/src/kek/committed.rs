@@ -9,6 +9,7 @@ use super::{KekError, WrappedKey};
 use crate::binding::Binding;
 use crate::hkdf::{Hash, Prk};
 use crate::one_shot::{DataAlgorithm, DataKey};
+use crate::stack::leaving_no_trace;
 use crate::{CryptoError, Secret, base64, constant_time_eq};
 
 /// What wraps one key: derived from a secret for one purpose and one set of parameters.
@@ -26,9 +27,11 @@ impl Committed {
         }
         let mut binding = Binding::default();
         binding.field(parameters.as_bytes()).field(context);
-        let prk = Prk::extract(Hash::Sha256, b"", secret);
-        let key = prk.secret(b"kek wrap", binding.bytes(), DataAlgorithm::Aes256Gcm.key_len())?;
-        let commitment = prk.secret(b"kek commit", binding.bytes(), COMMITMENT)?;
+        let (key, commitment) = leaving_no_trace(|| {
+            let prk = Prk::extract(Hash::Sha256, b"", secret);
+            let key = prk.secret(b"kek wrap", binding.bytes(), DataAlgorithm::Aes256Gcm.key_len())?;
+            Ok::<_, CryptoError>((key, prk.secret(b"kek commit", binding.bytes(), COMMITMENT)?))
+        })?;
         Ok(Self { key: DataKey::new(DataAlgorithm::Aes256Gcm, key)?, commitment, binding })
     }
 
