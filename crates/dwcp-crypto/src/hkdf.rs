@@ -1,5 +1,6 @@
 //! HKDF (RFC 5869) with SHA-256, SHA-384 and SHA-512, and labels that can not be confused.
 
+use crate::stack::leaving_no_trace;
 use crate::{CryptoError, Secret};
 use ring::hkdf;
 use std::fmt;
@@ -99,8 +100,11 @@ impl Prk {
     }
 
     fn expand_parts(&self, info: &[&[u8]], out: &mut [u8]) -> Result<(), CryptoError> {
-        let okm = self.prk.expand(info, OutputLength(out.len())).map_err(too_large)?;
-        okm.fill(out).map_err(too_large)
+        // What is expanded is a key as a rule, and ring computes it on the stack.
+        leaving_no_trace(|| {
+            let okm = self.prk.expand(info, OutputLength(out.len())).map_err(too_large)?;
+            okm.fill(out).map_err(too_large)
+        })
     }
 }
 
