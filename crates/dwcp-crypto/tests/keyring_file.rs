@@ -1,69 +1,21 @@
-//! Keyrings in files: whole or refused, old or new, one writer at a time.
+//! Keyrings in files: whole or refused, and what is told of them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/keyring_lab.rs"]
+#[allow(dead_code, reason = "part of it is for other tests")]
+mod lab;
 #[path = "support/passphrase.rs"]
 mod support;
 
-use dwcp_base::{Clock, Coded, Disk, FaultyDisk, LocalDisk, SystemClock, Tick, UnixTime};
-use dwcp_crypto::kek::{FileKek, KekError, KeyEncryptionKey, at_once};
-use dwcp_crypto::{
-    DataAlgorithm, KeyStatus, KeyTemplate, Keyring, KeyringError, KeyringFile, KeyringFileError,
-};
+use dwcp_base::{Clock, Coded, Disk, LocalDisk, SystemClock, Tick};
+use dwcp_crypto::kek::{KekError, at_once};
+use dwcp_crypto::{KeyStatus, Keyring, KeyringError, KeyringFile, KeyringFileError};
+use lab::{AES, DEADLINE, LATER, Lab, NOW};
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use support::{judged, opening, text};
-
-const AES: KeyTemplate = KeyTemplate::Aead(DataAlgorithm::Aes256Gcm);
-const NOW: UnixTime = UnixTime::from_secs(1_790_000_000);
-const LATER: UnixTime = UnixTime::from_secs(1_790_000_060);
-const DEADLINE: Duration = Duration::from_secs(10);
-
-struct Lab {
-    directory: tempfile::TempDir,
-    path: PathBuf,
-    kek: FileKek,
-}
-
-impl Lab {
-    fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let kek = FileKek::create(&directory.path().join("kek"), &LocalDisk, NOW).unwrap();
-        let lab = Self { path: directory.path().join("keyring"), directory, kek };
-        lab.create(Arc::new(LocalDisk)).unwrap();
-        lab
-    }
-
-    fn create(&self, disk: Arc<dyn Disk>) -> Result<KeyringFile, KeyringFileError> {
-        let keyring = Keyring::create(AES, NOW).unwrap();
-        at_once(KeyringFile::create(&self.path, disk, keyring, &self.kek, NOW, DEADLINE))
-    }
-
-    fn load_with(
-        &self,
-        disk: Arc<dyn Disk>,
-        kek: &dyn KeyEncryptionKey,
-    ) -> Result<KeyringFile, KeyringFileError> {
-        at_once(KeyringFile::load(&self.path, disk, kek, DEADLINE))
-    }
-
-    fn load(&self) -> KeyringFile {
-        self.load_with(Arc::new(LocalDisk), &self.kek).unwrap()
-    }
-
-    fn text(&self) -> Vec<u8> {
-        fs::read(&self.path).unwrap()
-    }
-
-    /// The files of the directory that are neither keyring, key file nor their locks.
-    fn left_over(&self) -> Vec<String> {
-        let names = fs::read_dir(self.directory.path()).unwrap().map(|entry| entry.unwrap().file_name());
-        let known = ["kek", "keyring", ".kek.lock", ".keyring.lock"];
-        names.map(|name| name.into_string().unwrap()).filter(|name| !known.contains(&name.as_str())).collect()
-    }
-}
 
 #[test]
 fn a_keyring_makes_the_round_trip_with_its_history() {
@@ -221,156 +173,6 @@ fn at_e4_the_file_is_its_owners_alone_and_a_link_to_it_stays_a_link() {
     let new = file.change(|keyring| keyring.rotate(LATER)).unwrap();
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(lab.load().keyring().primary(), new);
-}
-
-#[test]
-fn two_writers_do_not_undo_each_other() {
-    let lab = Lab::new();
-    let (mut one, mut other) = (lab.load(), lab.load());
-    let new = one.change(|keyring| keyring.rotate(LATER)).unwrap();
-    let refused = other.change(|keyring| keyring.rotate(LATER)).unwrap_err();
-    assert!(matches!(refused, KeyringFileError::Changed { .. }));
-    let rewrap = at_once(other.rewrap(&lab.kek, LATER, DEADLINE));
-    assert!(matches!(rewrap, Err(KeyringFileError::Changed { .. })));
-    assert_eq!(lab.load().keyring().primary(), new);
-    assert_eq!(
-        one.change(|keyring| keyring.rotate(LATER)).map(|_| ()).ok(),
-        Some(()),
-        "one's own change is known"
-    );
-}
-
-#[test]
-fn writers_that_edit_wait_for_each_other() {
-    let lab = Lab::new();
-    let edit = || at_once(KeyringFile::edit(&lab.path, Arc::new(LocalDisk), &lab.kek, DEADLINE)).unwrap();
-    let mut held = edit();
-    std::thread::scope(|scope| {
-        let waiting: Vec<_> =
-            (0..4).map(|_| scope.spawn(|| edit().change(|keyring| keyring.rotate(LATER)).unwrap())).collect();
-        std::thread::sleep(Duration::from_millis(50));
-        held.change(|keyring| keyring.rotate(LATER)).unwrap();
-        drop(held);
-        for thread in waiting {
-            thread.join().unwrap();
-        }
-    });
-    assert_eq!(lab.load().keyring().keys().len(), 6);
-}
-
-#[test]
-fn a_path_to_nothing_gets_no_lock() {
-    let lab = Lab::new();
-    let nowhere = lab.directory.path().join("nowhere");
-    for kind in [
-        at_once(KeyringFile::edit(&nowhere, Arc::new(LocalDisk), &lab.kek, DEADLINE)),
-        at_once(KeyringFile::load(&nowhere, Arc::new(LocalDisk), &lab.kek, DEADLINE)),
-    ] {
-        assert_eq!(kind.unwrap_err().code(), "base.file.unreadable");
-    }
-    assert!(lab.left_over().is_empty());
-}
-
-#[test]
-fn a_refused_change_changes_nothing() {
-    let lab = Lab::new();
-    let (mut file, before) = (lab.load(), lab.text());
-    let primary = file.keyring().primary();
-    let refused = file.change(|keyring| {
-        keyring.rotate(LATER)?;
-        keyring.retire(7, LATER)
-    });
-    assert!(matches!(refused, Err(KeyringFileError::Keyring { source: KeyringError::UnknownKey { id: 7 } })));
-    assert_eq!((file.keyring().primary(), file.keyring().keys().len()), (primary, 1));
-    assert_eq!(lab.text(), before);
-}
-
-/// A disk that replaces the file and then says that it did not: its directory could not be synced.
-struct Unsynced;
-
-impl Disk for Unsynced {
-    fn replace(&self, path: &Path, bytes: &[u8], secret: bool) -> io::Result<()> {
-        LocalDisk.replace(path, bytes, secret)?;
-        Err(io::Error::other("injected after the rename"))
-    }
-
-    fn stage(&self, path: &Path, secret: bool) -> io::Result<Box<dyn dwcp_base::StagedFile>> {
-        LocalDisk.stage(path, secret)
-    }
-
-    fn append(&self, path: &Path) -> io::Result<Box<dyn dwcp_base::SyncedFile>> {
-        LocalDisk.append(path)
-    }
-
-    fn make_dir(&self, path: &Path) -> io::Result<()> {
-        LocalDisk.make_dir(path)
-    }
-}
-
-type Scenario = fn(&mut KeyringFile) -> Result<(), KeyringFileError>;
-
-/// What can be done to a file, each by a name.
-const SCENARIOS: [(&str, Scenario); 3] = [
-    ("rotate", |file| file.change(|keyring| keyring.rotate(LATER)).map(|_| ())),
-    ("destroy", |file| {
-        let old = file.keyring().keys()[0].id;
-        file.change(|keyring| keyring.destroy(old, LATER))
-    }),
-    ("rewrap", |file| at_once(file.rewrap(judged(), LATER, DEADLINE))),
-];
-
-/// Every operation on the disk fails once, and from it on for ever: the file is the old one, whole, and so is the keyring in
-/// memory; what was sealed opens.
-#[test]
-fn at_e7_a_change_that_is_interrupted_leaves_the_old_file() {
-    for (name, scenario) in SCENARIOS {
-        for n in 0.. {
-            let mut reached = false;
-            for disk in [
-                FaultyDisk::failing_once(n, io::ErrorKind::StorageFull),
-                FaultyDisk::failing_from(n, io::ErrorKind::Other),
-            ] {
-                let lab = Lab::new();
-                lab.load().change(|keyring| keyring.rotate(NOW)).unwrap();
-                let before = lab.text();
-                let mut file = lab.load_with(Arc::new(disk.clone()), &lab.kek).unwrap();
-                let (told, sealed) = (file.keyring().keys(), file.keyring().seal(b"", b"m").unwrap());
-                let result = scenario(&mut file);
-                if disk.operations() <= n {
-                    result.unwrap();
-                    continue;
-                }
-                reached = true;
-                assert!(matches!(result, Err(KeyringFileError::Storage { action: "write", .. })), "{name}");
-                assert_eq!(lab.text(), before, "{name} {n}");
-                assert_eq!(lab.load().keyring().keys(), told, "{name} {n}");
-                assert_eq!(file.keyring().primary(), lab.load().keyring().primary());
-                assert_eq!(lab.load().keyring().open(b"", &sealed).unwrap(), b"m");
-                assert!(lab.left_over().is_empty(), "{:?}", lab.left_over());
-            }
-            if !reached {
-                assert!(n > 0, "{name} never met the disk");
-                break;
-            }
-        }
-    }
-}
-
-/// The file is the new one and nobody knows whether it lasts: nothing is lost, and the value that did not see it writes nothing.
-#[test]
-fn at_e7_a_change_whose_directory_was_not_synced_leaves_the_new_file() {
-    for (name, scenario) in SCENARIOS {
-        let lab = Lab::new();
-        lab.load().change(|keyring| keyring.rotate(NOW)).unwrap();
-        let mut file = lab.load_with(Arc::new(Unsynced), &lab.kek).unwrap();
-        let (before, sealed) = (file.keyring().keys(), file.keyring().seal(b"", b"m").unwrap());
-        assert!(matches!(scenario(&mut file), Err(KeyringFileError::Storage { .. })), "{name}");
-        assert_eq!(file.keyring().primary(), before[1].id);
-        assert!(matches!(scenario(&mut file), Err(KeyringFileError::Changed { .. })), "{name}");
-        let kek: &dyn KeyEncryptionKey = if name == "rewrap" { judged() } else { &lab.kek };
-        let reloaded = lab.load_with(Arc::new(LocalDisk), kek).unwrap();
-        assert_eq!(reloaded.keyring().open(b"", &sealed).unwrap(), b"m", "{name}");
-    }
 }
 
 #[test]

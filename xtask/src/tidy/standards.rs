@@ -44,6 +44,7 @@ const KNOWN: &[(u32, &str)] = &[
     (7748, "Elliptic Curves for Security"),
     (8018, "PKCS #5: Password-Based Cryptography Specification 2.1"),
     (8032, "Edwards-Curve Digital Signature Algorithm (EdDSA)"),
+    (8259, "The JavaScript Object Notation (JSON) Data Interchange Format"),
     (
         8265,
         "Preparation, Enforcement, and Comparison of Internationalized Strings Representing Usernames and Passwords",
