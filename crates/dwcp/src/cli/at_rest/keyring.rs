@@ -170,7 +170,7 @@ fn export(args: &Export, output: Output) -> Result<Report, Failure> {
     }
     let keyset = keyring.to_tink_json();
     let mut out = io::stdout().lock();
-    match out.write_all(keyset.expose()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()) {
+    match out.write_all(keyset.expose()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             let fix = "make room where standard output leads";
             Err(Failure::new(Exit::Failure, "the keyset was not written", &error, fix))

@@ -94,10 +94,14 @@ fn from_file(path: &Path) -> Result<Passphrase, Failure> {
     })
 }
 
-/// Mounted secrets are often readable for all in their container and can not be changed, so it is said and not refused.
+/// Mounted secrets are often readable for all in their container and can not be changed, so it is said, to people, and not
+/// refused.
 #[cfg(unix)]
 fn warn_if_open_to_others(path: &Path, file: &File) {
     use std::os::unix::fs::MetadataExt;
+    if !io::IsTerminal::is_terminal(&io::stderr()) {
+        return;
+    }
     let open = file.metadata().is_ok_and(|there| there.is_file() && there.mode() & 0o077 != 0);
     if open {
         eprintln!("warning: {} can be read by others; chmod 600 keeps it private", path.display());
