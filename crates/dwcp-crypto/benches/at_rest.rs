@@ -4,11 +4,12 @@
 //! whose speed drifts does not favour either. Above 1 is faster than the yardstick.
 #![allow(clippy::unwrap_used, reason = "a bench ends where it can not go on")]
 
+use allocation_counter::measure;
 use dwcp_base::{Clock, SystemClock};
 use dwcp_crypto::stream::{End, StreamOpener, StreamSealer, open_all, seal_all};
 use dwcp_crypto::{
-    Algorithm, Group, KeyAgreement, OpeningKey, SealingKey, Secret, StreamEncryptor, StreamFormat, StreamKey,
-    StreamParameters, agreement,
+    Algorithm, DataAlgorithm, DataKey, Group, KeyAgreement, OpeningKey, SealingKey, Secret, StreamEncryptor,
+    StreamFormat, StreamKey, StreamParameters, agreement,
 };
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use std::fs::File;
@@ -25,6 +26,7 @@ fn main() {
     adapters(&bench);
     files(&bench);
     agreements(&bench);
+    allocations();
 }
 
 struct Bench {
@@ -297,4 +299,36 @@ fn agreements(bench: &Bench) {
             }
         },
     );
+}
+
+/// How often one operation on a message of 16 KiB asks for memory.
+fn allocations() {
+    let mut key = SealingKey::new(Algorithm::Aes256Gcm, Secret::from(vec![7; 36])).unwrap();
+    let opening = OpeningKey::new(Algorithm::Aes256Gcm, Secret::from(vec![7; 36])).unwrap();
+    let mut message = Vec::with_capacity((16 << 10) + 16);
+    message.resize(16 << 10, 1);
+    let mut sequence = None;
+    let sealing = measure(|| sequence = Some(key.seal_in_place(b"", &mut message).unwrap()));
+    let opened = measure(|| {
+        opening.open_in_place(sequence.unwrap(), b"", &mut message).unwrap();
+    });
+    let data = DataKey::generate(DataAlgorithm::Aes256Gcm).unwrap();
+    let mut sealed = Vec::new();
+    let one_shot = measure(|| sealed = data.seal(b"", &message).unwrap());
+    let one_shot_opened = measure(|| {
+        data.open_in_place(b"", &mut sealed).unwrap();
+    });
+    let stream_key = StreamKey::generate(StreamParameters::AES256_1M).unwrap();
+    let mut sealer = StreamSealer::new(&stream_key, StreamFormat::Tink, b"").unwrap();
+    let mut slot = vec![1; sealer.layout().slot_of(0)];
+    let segment = measure(|| sealer.seal(&mut slot, End::More).unwrap());
+    for (name, info) in [
+        ("SealingKey::seal_in_place", sealing),
+        ("OpeningKey::open_in_place", opened),
+        ("DataKey::seal", one_shot),
+        ("DataKey::open_in_place", one_shot_opened),
+        ("StreamSealer::seal, one thread", segment),
+    ] {
+        println!("{name:<44} {} allocations", info.count_total);
+    }
 }
