@@ -1,5 +1,7 @@
 //! The real programs that tests talk to: installed in CI, named loudly where they are missing elsewhere.
 
+mod python;
+
 use crate::report::{Failed, failed};
 use crate::run;
 use std::ffi::OsString;
@@ -38,7 +40,8 @@ pub(crate) fn search_path() -> OsString {
 
 /// Which peers do not answer here.
 pub(crate) fn missing() -> Vec<&'static str> {
-    PEERS.iter().map(|(program, ..)| *program).filter(|program| !run::on_path(program)).collect()
+    let programs = PEERS.iter().map(|(program, ..)| *program).filter(|program| !run::on_path(program));
+    programs.chain((!python::is_ready()).then_some(python::PROGRAM)).collect()
 }
 
 /// `install`, `start` or `stop`.
@@ -51,16 +54,24 @@ pub(crate) fn run(verb: &str) -> Result<(), Failed> {
     }
 }
 
-/// Installs what is missing when this is CI and we are root; else says what is missing and changes nothing.
+/// Installs what is missing: packages when this is CI and we are root, else it says what is missing and changes nothing but
+/// the cache.
 pub(crate) fn install() -> Result<(), Failed> {
-    let missing = missing();
-    if missing.is_empty() {
-        println!("peers: all {} are here", PEERS.len());
+    if missing().is_empty() {
+        println!("peers: all {} are here", PEERS.len() + 1);
         return Ok(());
     }
-    if !(run::in_ci() && root()) {
-        println!("peers: MISSING: {}. Tests that need them will say that they skip.", missing.join(", "));
-        println!("peers: as root with CI=true, `cargo xtask peers install` installs them");
+    if !may_install_packages() {
+        if let Err(error) = python::install() {
+            println!("peers: {}: {error}", python::PROGRAM);
+        }
+        match missing() {
+            missing if missing.is_empty() => println!("peers: all {} are here", PEERS.len() + 1),
+            missing => {
+                println!("peers: MISSING: {}. Tests that need them say that they skip.", missing.join(", "));
+                println!("peers: as root with CI=true, `cargo xtask peers install` installs them");
+            }
+        }
         return Ok(());
     }
     let wanted = |way| {
@@ -69,18 +80,26 @@ pub(crate) fn install() -> Result<(), Failed> {
         };
         PEERS.iter().filter_map(package).collect::<Vec<&str>>()
     };
-    run::succeed(apt(&["update", "-qq"]))?;
-    let packages = wanted(Way::Install);
-    if !packages.is_empty() {
-        let mut arguments = vec!["install", "-qq", "-y", "--no-install-recommends"];
-        arguments.extend(packages);
-        run::succeed(apt(&arguments))?;
+    let installed = wanted(Way::Install);
+    if !installed.is_empty() {
+        packages(&installed)?;
     }
     for package in wanted(Way::Unpack) {
         unpack(package)?;
     }
-    let still = self::missing();
+    python::install()?;
+    let still = missing();
     if still.is_empty() { Ok(()) } else { Err(failed(format!("peers still missing: {}", still.join(", ")))) }
+}
+
+/// The system is changed in CI alone.
+fn may_install_packages() -> bool {
+    run::in_ci() && root()
+}
+
+fn packages(names: &[&str]) -> Result<(), Failed> {
+    run::succeed(apt(&["update", "-qq"]))?;
+    run::succeed(apt(&[&["install", "-qq", "-y", "--no-install-recommends"], names].concat()))
 }
 
 fn missing_program(program: &str) -> bool {
@@ -92,6 +111,7 @@ fn unpack(package: &str) -> Result<(), Failed> {
     let io = |e: std::io::Error| failed(format!("peer cache {}: {e}", place.display()));
     fs::create_dir_all(cache().join("bin")).map_err(io)?;
     fs::create_dir_all(&place).map_err(io)?;
+    run::succeed(apt(&["update", "-qq"]))?;
     let mut download = apt(&["download", package]);
     download.current_dir(&place);
     run::succeed(download)?;
