@@ -114,7 +114,8 @@ def schedule(passphrase, header):
     magic, form, algorithm, phc = header.split(" ")
     empty, kdf, iterations, salt = phc.split("$")
     assert (magic, form, algorithm, kdf) == ("dwcp-data-1", "tink", "aes-256-gcm", "pbkdf2-sha256")
-    text = unicodedata.normalize("NFC", passphrase).encode()
+    spaces = (" " if unicodedata.category(char) == "Zs" else char for char in passphrase)
+    text = unicodedata.normalize("NFC", "".join(spaces)).encode()
     derived = hashlib.pbkdf2_hmac("sha256", text, unb64(salt), int(iterations[2:]), 32)
     prk = extract("sha256", b"", derived)
 

@@ -9,7 +9,7 @@ fuzz_target!(|data: &[u8]| {
     let Some((&choice, data)) = data.split_first() else { return };
     let format = if choice & 1 == 0 { StreamFormat::Tink } else { StreamFormat::C2sp };
     let parameters = StreamParameters::new(32, dwcp_crypto::hkdf::Hash::Sha256, 64 + usize::from(choice)).unwrap();
-    let key = StreamKey::tink(parameters, Secret::from(vec![7; 32])).unwrap();
+    let key = StreamKey::from_material(parameters, Secret::from(vec![7; 32])).unwrap();
     // As a sealed stream: nobody but the holder of the key can make one that opens.
     if let Ok(mut stream) = StreamDecryptor::new([&key], format, b"", Cursor::new(data)) {
         let sought = stream.seek(SeekFrom::End(-1));

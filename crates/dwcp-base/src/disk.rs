@@ -35,7 +35,8 @@ pub trait Disk: Send + Sync {
     fn make_dir(&self, path: &Path) -> io::Result<()>;
 }
 
-/// A file that is being written and is not there yet. Dropped before its commit it is removed.
+/// A file that is being written and is not there yet. Dropped before its commit it is removed; after a failed write it can not be
+/// committed.
 pub trait StagedFile: Write + Send {
     /// Puts the file in its place: fsync, rename, fsync of the directory.
     ///

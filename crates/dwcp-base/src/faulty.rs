@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A [`LocalDisk`] whose `n`-th operation (and, if asked, every later one) fails with an error of the caller's choice.
 ///
-/// Operations are counted from zero: each `replace`, `stage`, `append`, `make_dir`, `write`, `commit`, `sync` and
-/// `truncate` is one. Running a scenario
+/// Operations are counted from zero: each `replace`, `stage`, `append`, `make_dir`, `write`, `commit` (two: before it, and after its
+/// rename), `sync` and `truncate` is one. Running a scenario
 /// with `n` = 0, 1, 2, … until a run is clean tries every failure it can meet.
 #[derive(Clone, Debug)]
 pub struct FaultyDisk {
@@ -84,8 +84,12 @@ struct FaultyStaged {
 }
 
 impl Write for FaultyStaged {
+    /// As for a file that grows: half of the bytes are taken first.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.state.step()?;
+        if let Err(error) = self.state.step() {
+            self.inner.write_all(&bytes[..bytes.len() / 2])?;
+            return Err(error);
+        }
         self.inner.write(bytes)
     }
 
@@ -97,7 +101,9 @@ impl Write for FaultyStaged {
 impl StagedFile for FaultyStaged {
     fn commit(self: Box<Self>) -> io::Result<()> {
         self.state.step()?;
-        self.inner.commit()
+        self.inner.commit()?;
+        // The rename was made and its directory was not synced.
+        self.state.step()
     }
 }
 

@@ -86,6 +86,7 @@ struct Staged {
     path: PathBuf,
     secret: bool,
     placed: bool,
+    failed: bool,
 }
 
 impl Staged {
@@ -95,13 +96,17 @@ impl Staged {
         owner_only(&mut options, if secret { 0o600 } else { 0o644 });
         // A name that is taken belongs to another writer, and so does its file.
         let file = options.open(&temporary)?;
-        Ok(Self { file, temporary, path: path.to_owned(), secret, placed: false })
+        // So that nobody takes it for a left-over; where there are no locks, its age has to do.
+        let _ = file.try_lock();
+        Ok(Self { file, temporary, path: path.to_owned(), secret, placed: false, failed: false })
     }
 }
 
 impl Write for Staged {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        let written = self.file.write(bytes);
+        self.failed |= written.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted);
+        written
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -111,6 +116,9 @@ impl Write for Staged {
 
 impl StagedFile for Staged {
     fn commit(mut self: Box<Self>) -> io::Result<()> {
+        if self.failed {
+            return Err(io::Error::other("a write to the file failed before"));
+        }
         self.file.sync_all()?;
         let at = self.file.metadata().and_then(|m| m.modified());
         fs::rename(&self.temporary, &self.path)?;
@@ -144,8 +152,13 @@ fn beside(path: &Path) -> io::Result<PathBuf> {
 
 /// What the temporary files of `path` begin with.
 fn prefix(path: &Path) -> Option<OsString> {
+    let name = path.file_name()?;
     let mut prefix = OsString::from(".");
-    prefix.push(path.file_name()?);
+    match name.to_str().filter(|name| name.len() > LONGEST_STEM) {
+        // The whole would be longer than a name may be.
+        Some(long) => prefix.push(long.chars().take(LONGEST_STEM / 4).collect::<String>()),
+        None => prefix.push(name),
+    }
     prefix.push(".");
     Some(prefix)
 }
@@ -160,12 +173,22 @@ fn remove_leftovers(path: &Path, now: SystemTime) {
             .as_encoded_bytes()
             .strip_prefix(prefix.as_encoded_bytes())
             .and_then(|rest| rest.strip_suffix(SUFFIX.as_bytes()));
-        let ours = number.is_some_and(|n| n.iter().all(|b| b.is_ascii_hexdigit() || *b == b'.'));
+        let ours = number.is_some_and(is_number);
         let old = || file.metadata().is_ok_and(|m| m.is_file() && m.modified().is_ok_and(|t| is_old(t, now)));
-        if ours && old() {
+        let left = || File::open(file.path()).is_ok_and(|file| file.try_lock().is_ok());
+        if ours && old() && left() {
             let _ = fs::remove_file(file.path());
         }
     }
+}
+
+/// Process, count and, since there is one, a random part: as [`beside`] makes them, of this file and not of `name.7`.
+fn is_number(number: &[u8]) -> bool {
+    let mut parts = number.split(|byte| *byte == b'.');
+    let mut decimal =
+        || parts.next().is_some_and(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit));
+    let two = decimal() && decimal();
+    two && parts.next().is_none_or(|last| last.len() == 16) && parts.next().is_none()
 }
 
 fn is_old(written: SystemTime, now: SystemTime) -> bool {
@@ -193,6 +216,8 @@ fn parent(path: &Path) -> &Path {
 }
 
 const SUFFIX: &str = ".tmp";
+/// Names have 255 bytes at most on usual file systems; this leaves room for the number.
+const LONGEST_STEM: usize = 200;
 /// Longer than any write takes that will still be finished.
 const LEFT_OVER: Duration = Duration::from_secs(3_600);
 

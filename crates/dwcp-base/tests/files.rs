@@ -95,6 +95,20 @@ fn at_e4_a_staged_file_is_private_and_appears_whole_or_not_at_all() {
         assert!(written.is_err());
         assert_eq!(fs::read(&path).unwrap(), b"old", "failure {failing}");
     }
+    let disk = FaultyDisk::failing_once(3, ErrorKind::StorageFull);
+    let mut staged = disk.stage(&path, true).unwrap();
+    staged.write_all(b"not synced").unwrap();
+    assert!(staged.commit().is_err());
+    assert_eq!(fs::read(&path).unwrap(), b"not synced", "the rename was made before the directory failed");
+    let disk = FaultyDisk::failing_once(1, ErrorKind::StorageFull);
+    let mut staged = disk.stage(&path, true).unwrap();
+    assert!(staged.write_all(b"lost ").is_err());
+    fs::write(&path, b"old").unwrap();
+    drop(staged);
+    assert_eq!(fs::read(&path).unwrap(), b"old");
+    let long = dir.0.join("\u{732b}".repeat(85));
+    LocalDisk.replace(&long, b"a name of 255 bytes", true).unwrap();
+    fs::remove_file(long).unwrap();
     assert_eq!(fs::read_dir(&dir.0).unwrap().count(), 1, "no temporary file stays");
     let mut staged = LocalDisk.stage(&path, true).unwrap();
     staged.write_all(b"new").unwrap();
@@ -130,6 +144,7 @@ fn at_p10_keys_that_a_crash_left_in_temporary_files_go_with_the_next_replacement
         (".other.key.1.0.tmp", true),
         (".node.key.backup.tmp", true),
         (".node.key.1.1.tmp", false),
+        (".node.key.7.1.0.00ff00ff00ff00ff.tmp", true),
     ];
     for (name, old) in names {
         let file = fs::File::create(dir.0.join(name)).unwrap();
@@ -141,7 +156,7 @@ fn at_p10_keys_that_a_crash_left_in_temporary_files_go_with_the_next_replacement
     assert!(dir.0.join(names[0].0).exists(), "public files are not worth a look at the directory");
     LocalDisk.replace(&path, b"secret", true).unwrap();
     let there: Vec<bool> = names.iter().map(|(name, _)| dir.0.join(name).exists()).collect();
-    assert_eq!(there, [false, false, true, true, true], "of this name, of this shape, and old");
+    assert_eq!(there, [false, false, true, true, true, true], "of this name, of this shape, and old");
     assert_eq!(fs::read(&path).unwrap(), b"secret");
 }
 

@@ -173,7 +173,7 @@ fn an_error_stays_an_error() {
 
 #[test]
 fn debug_texts_hold_no_key_and_no_plaintext() {
-    let key = StreamKey::tink(StreamParameters::AES256_4K, vec![0xAB; 32].into()).unwrap();
+    let key = StreamKey::from_material(StreamParameters::AES256_4K, vec![0xAB; 32].into()).unwrap();
     let mut stream = StreamEncryptor::new(&key, StreamFormat::Tink, b"", Vec::new()).unwrap();
     stream.write_all(b"open sesame").unwrap();
     for text in [format!("{key:?}"), format!("{stream:?}")] {

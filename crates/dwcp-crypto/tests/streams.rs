@@ -228,6 +228,85 @@ fn errors_of_the_reader_and_the_writer_below_come_through_and_lose_nothing() {
     assert_eq!((opened == plaintext, failures), (true, 5));
 }
 
+#[test]
+fn refusals_do_not_depend_on_how_many_keys_were_given() {
+    let (short, other_short) = (key(StreamParameters::AES128_4K), key(StreamParameters::AES128_4K));
+    let (long, sealing) = (key(StreamParameters::AES256_4K), key(StreamParameters::AES256_4K));
+    let open = |keys: &[&StreamKey], format, aad: &[u8], sealed: &[u8]| {
+        let refused = StreamDecryptor::new(keys.iter().copied(), format, aad, sealed).unwrap_err();
+        refusal(&refused).unwrap()
+    };
+    let sealed = seal(&sealing, StreamFormat::Tink, b"", b"hello", 1);
+    // Of two keys one does not even fit the header: the other is tried all the same.
+    assert_eq!(open(&[&short, &long], StreamFormat::Tink, b"", &sealed), CryptoError::NotAuthentic);
+    let huge = vec![0; super_long()];
+    for keys in [&[&long][..], &[&long, &sealing]] {
+        assert_eq!(open(keys, StreamFormat::Tink, &huge, &sealed), CryptoError::DerivationTooLarge);
+    }
+    for keys in [&[&short][..], &[&short, &other_short]] {
+        assert_eq!(open(keys, StreamFormat::C2sp, b"", &[0; 100]), CryptoError::InvalidKey);
+    }
+    assert_eq!(open(&[&short, &long], StreamFormat::C2sp, b"", &[0; 100]), CryptoError::NotAuthentic);
+}
+
+#[test]
+fn readers_and_writers_that_are_interrupted_or_take_nothing_end_in_no_false_success() {
+    struct Interrupted<T>(T, bool);
+    impl<T: Read> Read for Interrupted<T> {
+        fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+            self.1 = !self.1;
+            if self.1 { Err(std::io::ErrorKind::Interrupted.into()) } else { self.0.read(out) }
+        }
+    }
+    struct Full;
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Ok(0)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let key = key(StreamParameters::AES256_4K);
+    let plaintext = text(3_000_000);
+    let (mut sealed, mut opened) = (Vec::new(), Vec::new());
+    let done = &mut |_| Ok(());
+    seal_all(&key, StreamFormat::Tink, b"", &mut Interrupted(plaintext.as_slice(), false), &mut sealed, done)
+        .unwrap();
+    open_all([&key], StreamFormat::Tink, b"", &mut Interrupted(sealed.as_slice(), false), &mut opened, done)
+        .unwrap();
+    assert_eq!(opened, plaintext);
+    let mut stream = StreamEncryptor::new(&key, StreamFormat::Tink, b"", Full).unwrap();
+    stream.write_all(b"hello").unwrap();
+    assert_eq!(stream.finish().map(|_| ()).unwrap_err().kind(), std::io::ErrorKind::WriteZero);
+    // What is cut is no end that `read_exact` tells of whole streams too.
+    let mut cut = StreamDecryptor::new([&key], StreamFormat::Tink, b"", &sealed[..8_192]).unwrap();
+    let refused = cut.read(&mut [0; 10]).unwrap_err();
+    assert_eq!(
+        (refused.kind(), refusal(&refused)),
+        (std::io::ErrorKind::InvalidData, Some(CryptoError::Truncated))
+    );
+}
+
+#[test]
+fn a_refusal_in_the_middle_of_a_long_stream_stays() {
+    let key = key(StreamParameters::AES256_4K);
+    let mut sealed = seal(&key, StreamFormat::Tink, b"", &text(6_000_000), 1);
+    sealed[3_000_000] ^= 1;
+    let one = NonZeroUsize::MIN;
+    let mut stream =
+        StreamDecryptor::with_threads([&key], StreamFormat::Tink, b"", sealed.as_slice(), one).unwrap();
+    let mut opened = Vec::new();
+    assert!(stream.read_to_end(&mut opened).is_err());
+    assert!(opened.len() < 3_000_000 && text(6_000_000).starts_with(&opened));
+    for _ in 0..3 {
+        assert_eq!(refusal(&stream.read(&mut [0; 10]).unwrap_err()), Some(CryptoError::NotAuthentic));
+    }
+    let many = NonZeroUsize::MAX;
+    let sealed = StreamEncryptor::with_threads(&key, StreamFormat::Tink, b"", Vec::new(), many).unwrap();
+    sealed.finish().unwrap();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 

@@ -33,7 +33,7 @@ fn what_is_dropped_is_nowhere_in_memory() {
 fn material(seed: u32) -> (StreamKey, Pattern, Secret, Vec<Pattern>) {
     let material = letters(seed, 32);
     let pattern = Pattern::of(material.expose());
-    let key = StreamKey::tink(StreamParameters::AES256_4K, material).unwrap();
+    let key = StreamKey::from_material(StreamParameters::AES256_4K, material).unwrap();
     let text = letters(seed + 1, 50_000);
     // In the first segment, in one in the middle, in the last.
     let patterns = [100, 20_000, 49_900].map(|at| Pattern::of(&text.expose()[at..at + 32]));

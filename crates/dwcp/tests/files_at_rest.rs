@@ -229,3 +229,97 @@ fn a_signal_ends_the_work_and_leaves_nothing_behind() {
     assert!(!sealed.exists());
     assert_eq!(place.names(), ["pass", "ring"]);
 }
+
+#[test]
+fn what_opens_the_data_is_not_replaced_by_it() {
+    let place = Place::new();
+    place.write("in", b"hello");
+    let (ring, pass) = (place.read("ring"), place.read("pass"));
+    for precious in ["ring", "pass"] {
+        let text = ended(&place.job("encrypt", "in", precious, &[]), 2);
+        assert!(text.contains("would be replaced"), "{text}");
+    }
+    fs::create_dir(place.path("tree")).unwrap();
+    place.write("tree/ring", b"a file of that name");
+    let here = place.path("tree/..").to_str().unwrap().to_owned();
+    let output = command()
+        .args(["encrypt", "file", &place.text("tree"), &here, "--keyring", &place.text("ring")])
+        .args(["--passphrase-file", &place.text("pass")])
+        .output()
+        .unwrap();
+    ended(&output, 2);
+    assert_eq!((place.read("ring"), place.read("pass")), (ring, pass));
+}
+
+#[test]
+fn a_directory_that_was_made_under_another_key_or_for_another_purpose_is_made_again() {
+    let place = Place::new();
+    fs::create_dir(place.path("tree")).unwrap();
+    place.write("tree/a", b"hello");
+    let run = |flags: &[&str]| -> serde_json::Value {
+        let output = place.job("encrypt", "tree", "sealed", &[&["--json"], flags].concat());
+        succeeded(&output);
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    assert_eq!(run(&[])["files"], 1);
+    assert_eq!(run(&[])["skipped"], 1);
+    assert_eq!(run(&["--aad", "other"])["files"], 1);
+    assert_eq!(run(&["--aad", "other"])["skipped"], 1);
+    succeeded(&place.keyring("rotate", &[]));
+    assert_eq!(run(&["--aad", "other"])["files"], 1);
+    // What a killed run left behind is nobody's file.
+    place.write("sealed/.a.77.0.00ff00ff00ff00ff.tmp", b"half");
+    let output = place.job("decrypt", "sealed", "back", &["--aad", "other", "--json"]);
+    succeeded(&output);
+    let back: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&back["files"], &back["left_out"]), (&1.into(), &1.into()));
+}
+
+#[test]
+fn whoever_reads_no_further_learns_nothing_about_the_rest() {
+    let place = Place::new();
+    place.write("in", &[7; 8 << 20]);
+    succeeded(&place.job("encrypt", "in", "sealed", &[]));
+    let mut child = place
+        .command("decrypt", "sealed", "-")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(
+        (output.status.code(), output.stderr.as_slice()),
+        (Some(1), b"".as_slice()),
+        "quietly, and not as a success"
+    );
+    // An error is not written among the data.
+    let whole = place.read("sealed");
+    place.write("bad", &whole[..whole.len() - 1]);
+    let output = place.job("decrypt", "bad", "-", &["--json"]);
+    assert_eq!(output.status.code(), Some(7));
+    assert!(output.stdout.iter().all(|byte| *byte == 7));
+    let told: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert!(told["error"]["message"].as_str().unwrap().contains("altered"), "{told}");
+}
+
+#[test]
+fn a_signal_is_heard_while_input_is_waited_for() {
+    let place = Place::new();
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        let mut child = place
+            .command("encrypt", "-", "sealed")
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(&[1; 3 << 20]).unwrap();
+        let id = child.id().to_string();
+        assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());
+        let text = ended(&child.wait_with_output().unwrap(), 1);
+        assert!(text.contains("signal"), "{text}");
+        drop(stdin);
+        assert_eq!(place.names(), ["pass", "ring"]);
+    }
+}

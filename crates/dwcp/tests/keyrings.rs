@@ -190,3 +190,27 @@ fn at_d9_no_core_is_dumped_and_no_passphrase_is_seen_from_outside() {
     let help = String::from_utf8(help.stdout).unwrap();
     assert!(help.contains("--passphrase-file") && !help.contains("--passphrase "), "{help}");
 }
+
+#[test]
+fn a_made_up_passphrase_that_nobody_saw_protects_nothing() {
+    let place = Place::new();
+    let before = place.read("ring");
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = command()
+        .args([
+            "keyring",
+            "rewrap",
+            &place.text("ring"),
+            "--generate",
+            "--passphrase-file",
+            &place.text("pass"),
+        ])
+        .stdout(full)
+        .output()
+        .unwrap();
+    ended(&output, 1);
+    assert_eq!(place.read("ring"), before);
+    // Names that others chose do not write to the terminal.
+    let (code, text) = refused(&["keyring", "list", "a\u{1b}[31m\nerror: fake"]);
+    assert!(code == 1 && text.lines().count() == 3 && !text.contains('\u{1b}'), "{text}");
+}

@@ -116,6 +116,10 @@ impl DataEncryptor {
     /// Seals with a new key from `passphrase` from now on; what was sealed before still opens. [`stored`](Self::stored) changes and
     /// must be stored anew: it holds the keys so far, sealed under the new one, so that the old passphrase is not needed again.
     ///
+    /// # Security
+    /// Whoever knows an older passphrase and its stored text can still make messages that this encryptor opens. When one leaked, create a
+    /// new encryptor and seal anew what is there.
+    ///
     /// # Errors
     /// [`CryptoError::TooManyKeys`] after 16 rotations: create a new encryptor and seal anew what is there. Else as
     /// [`create`](Self::create). After an error all is as it was.

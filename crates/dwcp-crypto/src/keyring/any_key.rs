@@ -22,7 +22,9 @@ impl AnyKey {
             KeyTemplate::Aead(algorithm) => {
                 DataKey::new(algorithm, material).map(|key| Self::Data(Box::new(key)))
             }
-            KeyTemplate::Stream(parameters) => StreamKey::tink(parameters, material).map(Self::Stream),
+            KeyTemplate::Stream(parameters) => {
+                StreamKey::from_material(parameters, material).map(Self::Stream)
+            }
         }
     }
 
@@ -47,7 +49,7 @@ impl AnyKey {
             Self::Data(key) => {
                 DataKey::with_count(key.algorithm(), material, sealed).map(|key| Self::Data(Box::new(key)))
             }
-            Self::Stream(key) => StreamKey::tink(key.parameters(), material).map(Self::Stream),
+            Self::Stream(key) => StreamKey::from_material(key.parameters(), material).map(Self::Stream),
         }
     }
 

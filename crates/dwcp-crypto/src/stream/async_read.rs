@@ -37,7 +37,7 @@ impl<R: AsyncRead + Unpin> AsyncStreamDecryptor<R> {
         Ok(Self { core, inner, key_index })
     }
 
-    /// Which of the keys opened the stream, counted from 0.
+    /// Which of the keys it is, counted from 0. A single key has proven itself only once something was read.
     pub fn key_index(&self) -> usize {
         self.key_index
     }

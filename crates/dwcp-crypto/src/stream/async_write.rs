@@ -15,6 +15,7 @@ use tokio::io::AsyncWrite;
 /// stream and shuts the writer below down; without it the stream is incomplete.
 ///
 /// A batch of up to 1 MiB (or one segment) is sealed on the polling thread, which takes a fraction of a millisecond.
+#[must_use = "a stream is complete only after shutdown()"]
 pub struct AsyncStreamEncryptor<W> {
     core: SealCore,
     inner: W,

@@ -33,14 +33,24 @@ impl Segments {
         format: StreamFormat,
         aad: &[u8],
     ) -> Result<(Vec<u8>, Self), CryptoError> {
+        Self::salted_by(random::fill, key, format, aad)
+    }
+
+    /// The same with the randomness as an argument.
+    fn salted_by(
+        fill: impl Fn(&mut [u8]) -> Result<(), CryptoError>,
+        key: &StreamKey,
+        format: StreamFormat,
+        aad: &[u8],
+    ) -> Result<(Vec<u8>, Self), CryptoError> {
         let layout = StreamLayout::new(format, key.parameters());
         let mut header = vec![0; layout.header_len()];
         match format {
             StreamFormat::Tink => {
                 header[0] = header_byte(&layout)?;
-                random::fill(&mut header[1..])?;
+                fill(&mut header[1..])?;
             }
-            StreamFormat::C2sp => random::fill(&mut header[..C2SP_SALT])?,
+            StreamFormat::C2sp => fill(&mut header[..C2SP_SALT])?,
         }
         let (segments, commitment) = leaving_no_trace(|| Self::derive(key, format, aad, &header))?;
         if let Some(commitment) = commitment {
@@ -121,6 +131,11 @@ impl Segments {
         self
     }
 
+    /// How many segments a stream may have.
+    pub(super) fn limit(&self) -> u64 {
+        self.limit
+    }
+
     pub(super) fn layout(&self) -> &StreamLayout {
         &self.layout
     }
@@ -149,6 +164,10 @@ impl Segments {
     }
 
     fn nonce(&self, index: u64, last: bool) -> Result<Nonce, CryptoError> {
+        self.nonce_bytes(index, last).map(Nonce::assume_unique_for_key)
+    }
+
+    fn nonce_bytes(&self, index: u64, last: bool) -> Result<[u8; 12], CryptoError> {
         if index >= self.limit {
             return Err(CryptoError::KeyExhausted);
         }
@@ -167,7 +186,7 @@ impl Segments {
                 }
             }
         }
-        Ok(Nonce::assume_unique_for_key(bytes))
+        Ok(bytes)
     }
 }
 
@@ -187,3 +206,59 @@ const C2SP_INFO: &[u8] = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0";
 const C2SP_KEY: usize = 32;
 const C2SP_SALT: usize = 24;
 const C2SP_COMMITMENT: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::StreamParameters;
+    use std::collections::BTreeSet;
+
+    const FORMATS: [StreamFormat; 2] = [StreamFormat::Tink, StreamFormat::C2sp];
+
+    fn key() -> StreamKey {
+        StreamKey::generate(StreamParameters::AES256_4K).unwrap()
+    }
+
+    #[test]
+    fn at_e6_every_byte_of_salt_and_prefix_is_drawn_and_failing_randomness_is_refused() {
+        for (format, drawn) in [(StreamFormat::Tink, 1..40), (StreamFormat::C2sp, 0..24)] {
+            let ones = |out: &mut [u8]| {
+                out.fill(0xff);
+                Ok(())
+            };
+            let (header, _) = Segments::salted_by(ones, &key(), format, b"").unwrap();
+            assert!(header[drawn.clone()].iter().all(|byte| *byte == 0xff), "{format:?}");
+            let none = |_: &mut [u8]| Err(CryptoError::Randomness);
+            let refused = Segments::salted_by(none, &key(), format, b"").map(|_| ());
+            assert_eq!(refused, Err(CryptoError::Randomness));
+            let headers: BTreeSet<Vec<u8>> =
+                (0..50).map(|_| Segments::fresh(&key(), format, b"").unwrap().0).collect();
+            assert_eq!(headers.len(), 50);
+            for at in drawn {
+                let values: BTreeSet<u8> = headers.iter().map(|header| header[at]).collect();
+                assert!(values.len() > 10, "{format:?}: byte {at} is drawn from the system");
+            }
+        }
+    }
+
+    #[test]
+    fn at_c1_no_two_segments_of_a_stream_have_one_nonce() {
+        assert_eq!(SEGMENT_LIMIT, 1 << 32);
+        for format in FORMATS {
+            let (header, segments) = Segments::fresh(&key(), format, b"").unwrap();
+            let indexes = [0, 1, 255, 256, 65_535, 65_536, (1 << 24) - 1, 1 << 24, (1 << 32) - 1];
+            let nonces: BTreeSet<[u8; 12]> =
+                indexes.iter().map(|index| segments.nonce_bytes(*index, false).unwrap()).collect();
+            assert_eq!(nonces.len(), indexes.len(), "{format:?}");
+            for refused in [1 << 32, (1 << 32) + 1, u64::MAX] {
+                assert_eq!(segments.nonce_bytes(refused, true), Err(CryptoError::KeyExhausted));
+            }
+            if format == StreamFormat::Tink {
+                assert_ne!(segments.nonce_bytes(7, false), segments.nonce_bytes(7, true));
+                let nonce = segments.nonce_bytes(0x0102_0304, true).unwrap();
+                assert_eq!(nonce[..7], header[33..40]);
+                assert_eq!(nonce[7..], [1, 2, 3, 4, 1]);
+            }
+        }
+    }
+}

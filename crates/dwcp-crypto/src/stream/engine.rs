@@ -141,6 +141,10 @@ impl StreamOpener {
     pub fn open(&self, index: u64, slots: &mut [u8], end: End) -> Result<(), CryptoError> {
         let layout = *self.segments.layout();
         let opened = match count(&layout, index, slots.len(), end) {
+            // No stream has segments there, whatever was written into a file or sent.
+            Some(count) if index.checked_add(count).is_none_or(|after| after > self.segments.limit()) => {
+                Err(CryptoError::NotAuthentic)
+            }
             Some(count) => {
                 Work { layout, first: index, count, end }
                     .run(slots, self.threads, |index, last, slot| self.segments.open(index, last, slot))
@@ -220,6 +224,26 @@ mod tests {
                 bad[at] ^= 1;
                 assert_eq!(opener.open(0, &mut bad, End::Last), Err(CryptoError::NotAuthentic));
                 assert!(bad.iter().all(|byte| *byte == 0), "nothing is left of a batch that was refused");
+            }
+        }
+    }
+
+    #[test]
+    fn at_e10_segments_that_no_stream_has_are_refused_and_leave_zeros() {
+        for format in [StreamFormat::Tink, StreamFormat::C2sp] {
+            let key = StreamKey::generate(StreamParameters::AES256_4K).unwrap();
+            let sealer = StreamSealer::new(&key, format, b"").unwrap();
+            let opener = StreamOpener::new(&key, format, b"", sealer.header()).unwrap();
+            let full = opener.layout().slot_of(1);
+            for index in [u64::MAX, u64::MAX - 1, 1 << 40, 1 << 32, (1 << 32) - 1] {
+                for (length, end) in
+                    [(full, End::More), (2 * full, End::More), (100, End::Last), (full + 100, End::Last)]
+                {
+                    let mut forged = vec![0x41; length];
+                    let opened = opener.open(index, &mut forged, end);
+                    assert_eq!(opened, Err(CryptoError::NotAuthentic), "{index} {length}");
+                    assert!(forged.iter().all(|byte| *byte == 0));
+                }
             }
         }
     }

@@ -12,8 +12,9 @@ use std::path::Path;
 /// `progress` is told the bytes done so far and may end the work by an error; nothing is left at `to` then.
 ///
 /// # Errors
-/// [`io::ErrorKind::InvalidInput`] when `to` is there and no regular file (a link, a device, a directory); what reader or disk
-/// say, or a [refusal](super::refusal) as of [`StreamEncryptor::new`](super::StreamEncryptor::new).
+/// What disk or reader say; when the directory could not be synced after the rename, the new file is there, whole, and may not survive a
+/// power loss. [`io::ErrorKind::InvalidInput`] when `to` is there and no regular file (a link, a device, a directory), or a
+/// [refusal](super::refusal) as of [`StreamEncryptor::new`](super::StreamEncryptor::new).
 pub fn seal_to_file(
     key: &StreamKey,
     format: StreamFormat,

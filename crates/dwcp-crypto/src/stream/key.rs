@@ -89,7 +89,7 @@ impl StreamKey {
     ///
     /// # Errors
     /// [`CryptoError::InvalidKey`] for another length.
-    pub fn tink(parameters: StreamParameters, material: Secret) -> Result<Self, CryptoError> {
+    pub fn from_material(parameters: StreamParameters, material: Secret) -> Result<Self, CryptoError> {
         if (parameters.derived_key_size..=LARGEST_MATERIAL).contains(&material.len()) {
             Ok(Self { parameters, material })
         } else {

@@ -4,7 +4,7 @@ use super::buffer::WipedBuffer;
 use super::engine::{End, StreamOpener};
 use super::layout::TAG;
 use super::seal_core::batch;
-use super::{StreamFormat, StreamKey, StreamLayout};
+use super::{LARGEST_ASSOCIATED_DATA, StreamFormat, StreamKey, StreamLayout};
 use crate::CryptoError;
 use std::num::NonZeroUsize;
 use zeroize::Zeroizing;
@@ -53,28 +53,32 @@ impl OpenCore {
         start: Vec<u8>,
         threads: NonZeroUsize,
     ) -> Result<(Self, usize), CryptoError> {
-        let mut refusal = CryptoError::NotAuthentic;
-        let mut shortest = usize::MAX;
+        if aad.len() > LARGEST_ASSOCIATED_DATA {
+            return Err(CryptoError::DerivationTooLarge);
+        }
+        let (mut given, mut unfit, mut shortest) = (0, 0, usize::MAX);
         let mut candidates = Vec::new();
         for (place, key) in keys.into_iter().enumerate() {
+            given += 1;
             let layout = StreamLayout::new(format, key.parameters());
             shortest = shortest.min(layout.header_len() + TAG);
             let Some(header) = start.get(..layout.header_len()) else { continue };
             match StreamOpener::new(key, format, aad, header) {
                 Ok(opener) => candidates.push((opener, place)),
-                // A key of the wrong kind is no verdict on the stream, unless it is the only one.
-                Err(error) => refusal = if place == 0 { error } else { CryptoError::NotAuthentic },
+                Err(error) => unfit += usize::from(error == CryptoError::InvalidKey),
             }
         }
-        if shortest != usize::MAX && start.len() < shortest {
+        if given > 0 && unfit == given {
+            return Err(CryptoError::InvalidKey);
+        }
+        if given > 0 && start.len() < shortest {
             return Err(CryptoError::Truncated);
         }
-        // One candidate needs no trial: its first batch tells.
-        let alone = candidates.len() == 1;
+        // A single key needs no trial: its first batch tells.
         let fits = |(opener, _): &(StreamOpener, usize)| {
-            alone || begins(opener, &start[opener.layout().header_len()..])
+            given == 1 || begins(opener, &start[opener.layout().header_len()..])
         };
-        let (mut opener, place) = candidates.into_iter().find(fits).ok_or(refusal)?;
+        let (mut opener, place) = candidates.into_iter().find(fits).ok_or(CryptoError::NotAuthentic)?;
         opener.set_threads(threads);
         Ok((Self::new(opener, start, threads), place))
     }

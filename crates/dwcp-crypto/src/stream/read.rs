@@ -32,7 +32,7 @@ impl<R: Read> StreamDecryptor<R> {
     /// # Errors
     /// What the reader says, or a [refusal](super::refusal): [`NotAuthentic`](crate::CryptoError::NotAuthentic) when none of
     /// several keys opens it (a single key is tried by the first read), [`Truncated`](crate::CryptoError::Truncated) when it is too short for a stream,
-    /// [`InvalidKey`](crate::CryptoError::InvalidKey) when the first key does not fit the format.
+    /// [`InvalidKey`](crate::CryptoError::InvalidKey) when no key fits the format. After an error what was read is lost.
     pub fn new<'k, K>(keys: K, format: StreamFormat, aad: &[u8], inner: R) -> io::Result<Self>
     where
         K: IntoIterator<Item = &'k StreamKey> + Clone,
@@ -61,7 +61,7 @@ impl<R: Read> StreamDecryptor<R> {
         Ok(Self { core, inner, key_index, length: None, skip: 0, position: 0 })
     }
 
-    /// Which of the keys opened the stream, counted from 0.
+    /// Which of the keys it is, counted from 0. A single key has proven itself only once something was read.
     pub fn key_index(&self) -> usize {
         self.key_index
     }
@@ -96,8 +96,11 @@ impl<R: Read> StreamDecryptor<R> {
             if room.is_empty() {
                 continue;
             }
-            let count = self.inner.read(room)?;
-            self.core.received(count).map_err(refused)?;
+            match self.inner.read(room) {
+                Ok(count) => self.core.received(count).map_err(refused)?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
         }
     }
 

@@ -11,8 +11,8 @@ pub fn refusal(error: &io::Error) -> Option<CryptoError> {
 
 pub(super) fn refused(error: CryptoError) -> io::Error {
     let kind = match error {
-        CryptoError::Truncated => io::ErrorKind::UnexpectedEof,
-        CryptoError::NotAuthentic => io::ErrorKind::InvalidData,
+        // Not `UnexpectedEof`, by which `read_exact` tells the end of a whole stream as well.
+        CryptoError::NotAuthentic | CryptoError::Truncated => io::ErrorKind::InvalidData,
         _ => io::ErrorKind::InvalidInput,
     };
     io::Error::new(kind, error)

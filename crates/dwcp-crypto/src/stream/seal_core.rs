@@ -56,8 +56,15 @@ impl SealCore {
 
     /// Where plaintext may be put next. Empty when output waits or the batch is full.
     pub(super) fn room(&mut self) -> &mut [u8] {
+        let room = self.space();
+        // A reader may write there and fail before it says how much.
+        self.buffer.touch(room.end);
+        &mut self.buffer[room]
+    }
+
+    fn space(&mut self) -> std::ops::Range<usize> {
         if self.over || !self.out.is_empty() {
-            return &mut [];
+            return 0..0;
         }
         let layout = *self.sealer.layout();
         if self.in_slot == layout.plaintext_of(self.index) && !self.is_full() {
@@ -66,8 +73,7 @@ impl SealCore {
             self.in_slot = 0;
         }
         let end = self.slot_at + layout.plaintext_of(self.index);
-        let from = self.slot_at + self.in_slot;
-        &mut self.buffer[from..end]
+        self.slot_at + self.in_slot..end
     }
 
     /// Says that `count` bytes were put where [`room`](Self::room) said.
@@ -92,9 +98,9 @@ impl SealCore {
         if !data.is_empty() && self.out.is_empty() && self.is_full() {
             self.seal(self.slot_at + self.sealer.layout().slot_of(self.index), End::More)?;
         }
-        let room = self.room();
+        let room = self.space();
         let count = room.len().min(data.len());
-        room[..count].copy_from_slice(&data[..count]);
+        self.buffer[room.start..room.start + count].copy_from_slice(&data[..count]);
         self.filled(count);
         Ok(count)
     }
@@ -149,10 +155,10 @@ impl SealCore {
     }
 }
 
-/// How many slots are worked on at once: two MiB for each thread at most, and at least one slot for each.
+/// How many slots are worked on at once: 1 MiB for each thread, or one slot where that is more.
 pub(super) fn batch(slot: usize, threads: NonZeroUsize) -> u64 {
     let each = (BATCH_BYTES / slot).max(1);
-    (each * threads.get()) as u64
+    (each * threads.get().min(MOST_SHARES)) as u64
 }
 
 const BATCH_BYTES: usize = 1 << 20;
@@ -162,4 +168,6 @@ pub(super) fn all_cores() -> NonZeroUsize {
     std::thread::available_parallelism().map_or(NonZeroUsize::MIN, |all| all.min(MOST_THREADS))
 }
 
+/// Whatever a caller asks for: memory is bounded by it.
+const MOST_SHARES: usize = 64;
 const MOST_THREADS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);

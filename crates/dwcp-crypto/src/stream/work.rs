@@ -4,6 +4,8 @@ use super::engine::End;
 use super::layout::{StreamLayout, TAG};
 use crate::CryptoError;
 use std::num::NonZeroUsize;
+use std::sync::Mutex;
+use std::thread::Builder;
 
 /// How many slots `length` bytes hold from segment `first` on; `None` when they are not whole or the end can not be so.
 pub(super) fn count(layout: &StreamLayout, first: u64, length: usize, end: End) -> Option<u64> {
@@ -18,7 +20,7 @@ pub(super) fn count(layout: &StreamLayout, first: u64, length: usize, end: End) 
     } else {
         head
     };
-    let last = first + others as u64 + u64::from(tail > 0);
+    let last = first.saturating_add(others as u64 + u64::from(tail > 0));
     let fits = match end {
         End::More => whole || length == 0,
         End::Last if layout.short_end() => last_length >= TAG && !(whole && length > 0),
@@ -27,6 +29,9 @@ pub(super) fn count(layout: &StreamLayout, first: u64, length: usize, end: End) 
     let slots = if length == 0 { 0 } else { 1 + others as u64 + u64::from(tail > 0) };
     fits.then_some(slots)
 }
+
+/// A share of a run with its slots, until a thread takes it.
+type Job<'a> = Mutex<Option<(Work, &'a mut [u8])>>;
 
 /// A run of consecutive slots.
 #[derive(Clone, Copy)]
@@ -47,25 +52,33 @@ impl Work {
             return self.alone(slots, &each);
         }
         let share = self.count.div_ceil(threads);
-        let each = &each;
+        let mut jobs = Vec::new();
+        let (mut left, mut rest) = (self, slots);
+        while left.count > 0 {
+            let (mine, others) = left.take(rest, share);
+            jobs.push(Mutex::new(Some((left.only(share), mine))));
+            (left, rest) = (left.after(share), others);
+        }
+        let work = |job: &Job<'_>| match job.lock().map(|mut job| job.take()) {
+            Ok(Some((run, slots))) => run.alone(slots, &each),
+            // Whoever took it answers for it.
+            Ok(None) => Ok(()),
+            Err(_) => Err(CryptoError::NotAuthentic),
+        };
+        let Some((own, others)) = jobs.split_first() else { return Ok(()) };
         std::thread::scope(|scope| {
-            let (mine, mut rest) = self.take(slots, share);
-            let mut others = Vec::new();
-            let mut left = self.after(share);
-            while left.count > 0 {
-                let (run, slots, after) = (left, rest, left.after(share));
-                let (theirs, remaining) = run.take(slots, share);
-                rest = remaining;
-                let run = run.only(share);
-                others.push(scope.spawn(move || run.alone(theirs, each)));
-                left = after;
+            let helpers: Vec<_> =
+                others.iter().map(|job| Builder::new().spawn_scoped(scope, move || work(job))).collect();
+            let mut verdict = work(own);
+            for (helper, job) in helpers.into_iter().zip(others) {
+                verdict = verdict.and(match helper {
+                    // A panic in ring would be a defect; it must not pass for success.
+                    Ok(helper) => helper.join().unwrap_or(Err(CryptoError::NotAuthentic)),
+                    // No thread was to be had: the work is done here.
+                    Err(_) => work(job),
+                });
             }
-            let own = self.only(share).alone(mine, each);
-            // A panic in ring would be a defect; it must not pass for success.
-            others
-                .into_iter()
-                .map(|other| other.join().unwrap_or(Err(CryptoError::NotAuthentic)))
-                .fold(own, Result::and)
+            verdict
         })
     }
 
@@ -105,3 +118,26 @@ impl Work {
 
 /// Below this many bytes a second thread costs more than it gives.
 const PARALLEL_FROM: usize = 512 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::{StreamFormat, StreamParameters};
+
+    #[test]
+    fn a_share_that_panics_or_fails_is_no_success() {
+        let layout = StreamLayout::new(StreamFormat::Tink, StreamParameters::AES256_64K);
+        let mut slots = vec![0; 20 * layout.slot_of(1)];
+        let threads = NonZeroUsize::new(4).unwrap();
+        let work = Work { layout, first: 1, count: 20, end: End::More };
+        assert_eq!(work.run(&mut slots, threads, |_, _, _| Ok(())), Ok(()));
+        for bad in [1, 9, 20] {
+            let failing = |index, _: bool, _: &mut [u8]| {
+                if index == bad { Err(CryptoError::NotAuthentic) } else { Ok(()) }
+            };
+            assert_eq!(work.run(&mut slots, threads, failing), Err(CryptoError::NotAuthentic));
+        }
+        let panicking = |index, _: bool, _: &mut [u8]| if index == 20 { panic!("a defect") } else { Ok(()) };
+        assert_eq!(work.run(&mut slots, threads, panicking), Err(CryptoError::NotAuthentic));
+    }
+}

@@ -11,8 +11,12 @@ use std::num::NonZeroUsize;
 /// Seals what is written to it into the writer below, on all cores, with a few MiB of memory (1 MiB for each thread).
 ///
 /// [`finish`](Self::finish) writes the end of the stream. Without it the stream is incomplete, and everybody who reads it
-/// is told so: a crash half-way leaves nothing that looks whole. [`flush`](Write::flush) flushes the writer below; a segment that is not full
-/// yet stays here.
+/// is told so: a crash half-way leaves nothing that looks whole. [`flush`](Write::flush) passes on what was sealed and flushes the writer
+/// below; up to a batch (1 MiB or one segment for each thread) that is not full yet stays here.
+///
+/// # Security
+/// A fork of the process or a restored snapshot of the machine that holds a half-written stream seals different plaintext under the same
+/// nonces: begin a new stream after either.
 #[must_use = "a stream is complete only after finish()"]
 pub struct StreamEncryptor<W> {
     core: SealCore,

@@ -63,6 +63,8 @@ pub struct Failure {
     pub why: Vec<String>,
     /// What to do next.
     pub fix: String,
+    /// Whether standard output carries data, so that `--json` must not write there.
+    pub(super) aside: bool,
 }
 
 impl Failure {
@@ -84,7 +86,7 @@ impl Failure {
         if why.len() > 1 && why.first() == Some(&what) {
             why.remove(0);
         }
-        Self { exit, code: exit.code().to_owned(), what, why, fix: fix.into() }
+        Self { exit, code: exit.code().to_owned(), what, why, fix: fix.into(), aside: false }
     }
 
     /// A failure whose cause is one sentence.
@@ -95,13 +97,20 @@ impl Failure {
         fix: impl Into<String>,
     ) -> Self {
         let why = vec![why.into()];
-        Self { exit, code: exit.code().to_owned(), what: what.into(), why, fix: fix.into() }
+        Self { exit, code: exit.code().to_owned(), what: what.into(), why, fix: fix.into(), aside: false }
     }
 
     /// The same with the stable code of the error behind it.
     #[must_use]
     pub fn coded(mut self, error: &dyn Coded) -> Self {
         error.code().clone_into(&mut self.code);
+        self
+    }
+
+    /// The same where standard output carries data.
+    #[must_use]
+    pub(super) fn aside(mut self) -> Self {
+        self.aside = true;
         self
     }
 
@@ -114,10 +123,17 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "error: {}", self.what)?;
-        writeln!(f, "  why: {}", self.why.join(": "))?;
-        write!(f, "  fix: {}", self.fix)
+        writeln!(f, "error: {}", inert(&self.what))?;
+        writeln!(f, "  why: {}", inert(&self.why.join(": ")))?;
+        write!(f, "  fix: {}", inert(&self.fix))
     }
+}
+
+/// Names of files and keys are anybody's: what controls a terminal or begins a line is written out.
+fn inert(text: &str) -> String {
+    let escaped =
+        |char: char| if char.is_control() { char.escape_default().to_string() } else { char.to_string() };
+    text.chars().map(escaped).collect()
 }
 
 impl From<ConfigProblem> for Failure {

@@ -71,6 +71,13 @@ impl Output {
         !self.json && !self.quiet
     }
 
+    /// Prints a result before the work is over, because it can not be told again; says whether that worked.
+    pub(super) fn tell(self, report: &Report) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        let text = if self.json { report.json.to_string() } else { report.text.clone() };
+        writeln!(out, "{text}").and_then(|()| out.flush())
+    }
+
     /// Prints progress for people; silent with `--json` and `-q`.
     pub fn say(self, text: &str) {
         if !self.json && !self.quiet {
@@ -93,7 +100,9 @@ impl Output {
                 if printed == Exit::Success { report.exit } else { printed }
             }
             Err(failure) => {
-                if self.json {
+                if self.json && failure.aside {
+                    let _ = writeln!(io::stderr(), "{}", failure.to_json());
+                } else if self.json {
                     let _ = print(&failure.to_json().to_string());
                 } else {
                     // Nothing is left to tell if standard error is gone as well.

@@ -1,6 +1,7 @@
 //! `dwcp encrypt file` and `dwcp decrypt file`: one file, a stream, or every file of a directory.
 
 use super::job::{Job, Way};
+use super::patient::Patient;
 use super::progress::Progress;
 use crate::cli::args_at_rest::FileJob;
 use crate::cli::exit::{Exit, Failure};
@@ -17,11 +18,24 @@ use std::sync::atomic::AtomicBool;
 /// What can be said before a key is derived: IN is there, and OUT is not IN.
 pub(super) fn check_up_front(way: Way, args: &FileJob) -> Result<(), Failure> {
     let input = args.input.as_path();
+    precious(args, &args.output)?;
     if is_stream(input) {
         return Ok(());
     }
     fs::metadata(input).map_err(|error| unreadable(way, input, &error))?;
-    same_file(input, &args.output)
+    apart(input, &args.output, "IN and OUT are the same file")
+}
+
+/// What opens the data is not replaced by the data.
+pub(super) fn precious(args: &FileJob, target: &Path) -> Result<(), Failure> {
+    apart(&args.keyring, target, "OUT is the keyring")?;
+    for (secret, why) in [
+        (&args.unlock.key_file, "OUT is the key file"),
+        (&args.unlock.passphrase_file, "OUT is the passphrase file"),
+    ] {
+        secret.as_deref().map_or(Ok(()), |secret| apart(secret, target, why))?;
+    }
+    Ok(())
 }
 
 /// Runs the job until it is done or `stopped`.
@@ -33,15 +47,20 @@ pub(super) fn run(job: &Job<'_>, output: Output, stopped: &Arc<AtomicBool>) -> R
     let total = fs::metadata(input).ok().filter(|there| there.is_file()).map(|there| there.len());
     let mut progress = Progress::new(output, total, Arc::clone(stopped));
     let done = if is_stream(input) {
-        one(job, &mut io::stdin().lock(), input, target, &mut progress)?
+        one(job, &mut Patient::new(io::stdin(), stopped), input, target, &mut progress)?
     } else {
         let mut from = File::open(input).map_err(|error| unreadable(job.way, input, &error))?;
-        one(job, &mut from, input, target, &mut progress)?
+        // A file does not keep anybody waiting; a pipe may.
+        match total {
+            Some(_) => one(job, &mut from, input, target, &mut progress)?,
+            None => one(job, &mut Patient::new(from, stopped), input, target, &mut progress)?,
+        }
     };
     drop(progress);
     // The data itself is on standard output: nothing may follow it there.
     if is_stream(target) {
-        return Ok(Report::silent());
+        // Who reads no further does not know whether the rest is authentic, or there.
+        return Ok(Report::silent().ending(if done.whole { Exit::Success } else { Exit::Failure }));
     }
     let id = super::keyring::id_text(done.key);
     let json = json!({
@@ -62,6 +81,8 @@ pub(super) fn run(job: &Job<'_>, output: Output, stopped: &Arc<AtomicBool>) -> R
 pub(super) struct Done {
     pub(super) bytes: u64,
     pub(super) key: u32,
+    /// Not so when whoever reads standard output has seen enough.
+    pub(super) whole: bool,
 }
 
 /// Seals or opens one input into one output.
@@ -73,25 +94,28 @@ pub(super) fn one(
     progress: &mut Progress,
 ) -> Result<Done, Failure> {
     let (format, aad) = (job.format(), job.aad());
-    let step = &mut |done| progress.at(done);
+    let mut begun = false;
+    let step = &mut |done| {
+        begun |= done > 0;
+        progress.at(done)
+    };
     let (primary, key) = job.keys[0];
     let candidates = job.candidates();
     let done = match (job.way, is_stream(target)) {
         (Way::Encrypt, false) => seal_to_file(key, format, aad, from, target, &LocalDisk, step)
-            .map(|bytes| Done { bytes, key: primary }),
+            .map(|bytes| Done { bytes, key: primary, whole: true }),
         (Way::Encrypt, true) => seal_all(key, format, aad, from, &mut io::stdout().lock(), step)
-            .map(|bytes| Done { bytes, key: primary }),
+            .map(|bytes| Done { bytes, key: primary, whole: true }),
         (Way::Decrypt, false) => open_to_file(candidates, format, aad, from, target, &LocalDisk, step)
-            .map(|(bytes, place)| Done { bytes, key: job.keys[place].0 }),
+            .map(|(bytes, place)| Done { bytes, key: job.keys[place].0, whole: true }),
         (Way::Decrypt, true) => open_all(candidates, format, aad, from, &mut io::stdout().lock(), step)
-            .map(|(bytes, place)| Done { bytes, key: job.keys[place].0 }),
+            .map(|(bytes, place)| Done { bytes, key: job.keys[place].0, whole: true }),
     };
     match done {
-        // Whoever reads standard output has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe && is_stream(target) => {
-            Ok(Done { bytes: 0, key: primary })
+            Ok(Done { bytes: 0, key: primary, whole: false })
         }
-        Err(error) => Err(job.failure(input, target, &error)),
+        Err(error) => Err(job.failure(input, target, begun, &error)),
         Ok(done) => Ok(done),
     }
 }
@@ -110,17 +134,19 @@ pub(super) fn unreadable(way: Way, input: &Path, error: &io::Error) -> Failure {
     Failure::new(Exit::Failure, what, error, fix)
 }
 
-/// The source is never replaced by what becomes of it.
-fn same_file(input: &Path, target: &Path) -> Result<(), Failure> {
-    let same =
-        matches!((input.canonicalize(), target.canonicalize()), (Ok(input), Ok(target)) if input == target);
-    if !same {
+/// Whether `target` would replace `kept`, by whatever path it is named.
+fn apart(kept: &Path, target: &Path, why: &str) -> Result<(), Failure> {
+    if is_stream(kept) || is_stream(target) || !same_file(kept, target) {
         return Ok(());
     }
     Err(Failure::plain(
         Exit::Usage,
-        format!("{} would be replaced", input.display()),
-        "IN and OUT are the same file",
-        "name another file as OUT; the source is only read",
+        format!("{} would be replaced", kept.display()),
+        why,
+        "name another file as OUT; what is read stays as it is",
     ))
+}
+
+fn same_file(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }

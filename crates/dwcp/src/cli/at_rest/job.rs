@@ -4,7 +4,7 @@ use crate::cli::args_at_rest::{FileJob, Format};
 use crate::cli::exit::{Exit, Failure};
 use dwcp_crypto::Keyring;
 use dwcp_crypto::stream::{StreamLayout, refusal};
-use dwcp_crypto::{CryptoError, StreamFormat, StreamKey};
+use dwcp_crypto::{CryptoError, StreamDecryptor, StreamFormat, StreamKey};
 use std::fs::Metadata;
 use std::io;
 use std::path::Path;
@@ -68,7 +68,11 @@ impl<'a> Job<'a> {
     }
 
     /// Whether `output` holds what this job would make of `input`: as long as it must be, and not older.
-    pub(super) fn is_done(&self, input: &Metadata, output: &Metadata) -> bool {
+    pub(super) fn is_done(&self, input: &Metadata, output: &Metadata, made: &Path) -> bool {
+        // What was made under another key, for other associated data or in another format is not what this job makes.
+        if self.way == Way::Encrypt && !self.begins_as_ours(made) {
+            return false;
+        }
         let newer = match (input.modified(), output.modified()) {
             (Ok(input), Ok(output)) => output >= input,
             _ => false,
@@ -84,14 +88,26 @@ impl<'a> Job<'a> {
         output.is_file() && newer && keys.iter().any(|(_, key)| fits(key))
     }
 
+    /// Whether the first segment of `made` opens under the primary key.
+    fn begins_as_ours(&self, made: &Path) -> bool {
+        let Some((_, key)) = self.keys.first() else { return false };
+        std::fs::File::open(made).is_ok_and(|mut from| self.begins(key, &mut from))
+    }
+
+    fn begins(&self, key: &StreamKey, from: &mut std::fs::File) -> bool {
+        let one = std::num::NonZeroUsize::MIN;
+        StreamDecryptor::with_threads([key], self.format(), self.aad(), from, one)
+            .is_ok_and(|mut stream| io::Read::read(&mut stream, &mut [0]).is_ok())
+    }
+
     /// What to tell of an error between `input` and `output`.
-    pub(super) fn failure(&self, input: &Path, output: &Path, error: &io::Error) -> Failure {
+    pub(super) fn failure(&self, input: &Path, output: &Path, begun: bool, error: &io::Error) -> Failure {
         let what = match self.way {
             Way::Encrypt => format!("{} was not encrypted", input.display()),
             Way::Decrypt => format!("{} was not decrypted", input.display()),
         };
         match refusal(error) {
-            Some(error) => self.refused(what, input, error),
+            Some(error) => self.refused(what, input, begun, error),
             None if error.get_ref().is_some_and(|cause| cause.is::<super::progress::Stopped>()) => {
                 Failure::new(Exit::Failure, what, error, "run it again; nothing was left behind")
             }
@@ -101,7 +117,7 @@ impl<'a> Job<'a> {
                         format!("make room where {} is to be", output.display())
                     }
                     io::ErrorKind::InvalidInput => {
-                        format!("remove {}, or name another output", output.display())
+                        "name a file that does not exist yet as OUT, or - for standard output".to_owned()
                     }
                     io::ErrorKind::IsADirectory => {
                         format!("name a file instead of {}", input.display())
@@ -117,24 +133,26 @@ impl<'a> Job<'a> {
         }
     }
 
-    fn refused(&self, what: String, input: &Path, error: CryptoError) -> Failure {
+    fn refused(&self, what: String, input: &Path, begun: bool, error: CryptoError) -> Failure {
         if let Some(id) = self.sealed_under_retired(input) {
             let id = super::keyring::id_text(id);
-            return Failure::plain(
-                Exit::Verification,
-                what,
-                format!("it was encrypted under key {id}, which is retired"),
-                format!(
-                    "`dwcp keyring restore {} {id}` puts the key back into use",
-                    self.args.keyring.display()
-                ),
-            )
-            .coded(&error);
+            let restore = format!(
+                "`dwcp keyring restore {} {id}` puts the key back into use",
+                self.args.keyring.display()
+            );
+            let why = format!("it was encrypted under key {id}, which is retired");
+            let mut failure = Failure::plain(Exit::Verification, what, why, restore);
+            "crypto.key.retired".clone_into(&mut failure.code);
+            return failure;
         }
         let (why, fix) = match error {
             CryptoError::Truncated => {
                 ("it ends before its end: the tail is missing", "copy it again from where it was whole")
             }
+            CryptoError::NotAuthentic if begun => (
+                "its beginning is authentic and a later part is not: it was altered or cut short",
+                "take the file from a backup",
+            ),
             CryptoError::NotAuthentic => (
                 "no key of this keyring opens it: another keyring, --aad or --format, or it was altered",
                 "check --keyring, --aad and --format; if they are right, take the file from a backup",
@@ -162,15 +180,7 @@ impl<'a> Job<'a> {
         }
         self.retired.iter().find_map(|(id, key)| {
             let mut from = std::fs::File::open(input).ok()?;
-            let mut stream = dwcp_crypto::StreamDecryptor::with_threads(
-                [*key],
-                self.format(),
-                self.aad(),
-                &mut from,
-                std::num::NonZeroUsize::MIN,
-            )
-            .ok()?;
-            io::Read::read(&mut stream, &mut [0]).ok().map(|_| *id)
+            self.begins(key, &mut from).then_some(*id)
         })
     }
 }

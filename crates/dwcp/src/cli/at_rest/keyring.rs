@@ -19,20 +19,20 @@ use zeroize::Zeroizing;
 /// Runs one of the keyring verbs. `named` is the configuration that `--config` names.
 pub(super) fn run(verb: &Verb, output: Output, named: Option<&Path>) -> Result<Report, Failure> {
     match verb {
-        Verb::Create(args) => create(args, named),
+        Verb::Create(args) => create(args, output, named),
         Verb::List(args) => list(args),
         Verb::Rotate(args) => rotate(args),
         Verb::Promote(args) => on_key(args, "promoted", |ring, id, now| ring.promote(id, now)),
         Verb::Retire(args) => on_key(args, "retired", |ring, id, now| ring.retire(id, now)),
         Verb::Restore(args) => on_key(args, "restored", |ring, id, now| ring.restore(id, now)),
         Verb::Destroy(args) => on_key(args, "destroyed", |ring, id, now| ring.destroy(id, now)),
-        Verb::Rewrap(args) => rewrap(args, named),
+        Verb::Rewrap(args) => rewrap(args, output, named),
         Verb::Export(args) => export(args, output),
-        Verb::Import(args) => import(args, named),
+        Verb::Import(args) => import(args, output, named),
     }
 }
 
-fn create(args: &Create, named: Option<&Path>) -> Result<Report, Failure> {
+fn create(args: &Create, output: Output, named: Option<&Path>) -> Result<Report, Failure> {
     let template = match (args.kind, args.segment) {
         (Kind::Aead, _) => KeyTemplate::Aead(DataAlgorithm::Aes256Gcm),
         (Kind::Stream, Segment::K4) => KeyTemplate::Stream(StreamParameters::AES256_4K),
@@ -42,10 +42,10 @@ fn create(args: &Create, named: Option<&Path>) -> Result<Report, Failure> {
     let what = || format!("the keyring {} was not made", args.file.display());
     let keyring =
         Keyring::create(template, now()).map_err(|error| keyring_failure(&what(), &args.file, &error))?;
-    make(&args.file, keyring, lock::Wanted::of(&args.lock, args.generate), named)
+    make(&args.file, keyring, lock::Wanted::of(&args.lock, args.generate), output, named)
 }
 
-fn import(args: &Import, named: Option<&Path>) -> Result<Report, Failure> {
+fn import(args: &Import, output: Output, named: Option<&Path>) -> Result<Report, Failure> {
     let what = format!("the keyset {} was not taken", args.from.display());
     let text = if super::file::is_stream(&args.from) {
         let mut text = Zeroizing::new(Vec::with_capacity(LARGEST_KEYSET));
@@ -59,13 +59,14 @@ fn import(args: &Import, named: Option<&Path>) -> Result<Report, Failure> {
     };
     let keyring =
         Keyring::from_tink_json(&text).map_err(|error| keyring_failure(&what, &args.file, &error))?;
-    make(&args.file, keyring, lock::Wanted::of(&args.lock, args.generate), named)
+    make(&args.file, keyring, lock::Wanted::of(&args.lock, args.generate), output, named)
 }
 
 fn make(
     path: &Path,
     keyring: Keyring,
     wanted: lock::Wanted<'_>,
+    output: Output,
     named: Option<&Path>,
 ) -> Result<Report, Failure> {
     let what = format!("the keyring {} was not made", path.display());
@@ -79,17 +80,14 @@ fn make(
         ));
     }
     let lock = lock::new(&wanted, named)?;
+    let (id, template) = (id_text(keyring.primary()), keyring.template());
+    let json = json!({ "keyring": path.display().to_string(), "primary": id, "type": template.to_string() });
+    let report =
+        told(format!("{}: key {id}, {template}", path.display()), json, lock.shown.as_ref(), output)?;
     let disk = std::sync::Arc::new(dwcp_base::LocalDisk);
-    let made = kek::at_once(KeyringFile::create(path, disk, keyring, &*lock.kek, now(), AT_ONCE))
+    kek::at_once(KeyringFile::create(path, disk, keyring, &*lock.kek, now(), AT_ONCE))
         .map_err(|error| unlock::failure(what, path, &error))?;
-    let id = id_text(made.keyring().primary());
-    let text = format!("{}: key {id}, {}", path.display(), made.keyring().template());
-    let json = json!({
-        "keyring": path.display().to_string(),
-        "primary": id,
-        "type": made.keyring().template().to_string(),
-    });
-    Ok(with_passphrase(text, json, lock.shown.as_ref()))
+    Ok(report)
 }
 
 fn list(args: &One) -> Result<Report, Failure> {
@@ -138,7 +136,7 @@ fn on_key(
     Ok(Report::new(format!("key {id} is {done}"), json))
 }
 
-fn rewrap(args: &Rewrap, named: Option<&Path>) -> Result<Report, Failure> {
+fn rewrap(args: &Rewrap, output: Output, named: Option<&Path>) -> Result<Report, Failure> {
     let wanted = lock::Wanted {
         file: args.new_passphrase_file.as_deref(),
         descriptor: args.new_passphrase_fd,
@@ -152,12 +150,13 @@ fn rewrap(args: &Rewrap, named: Option<&Path>) -> Result<Report, Failure> {
         let file = unlock::edit(&args.file, &args.unlock)?;
         (file, lock::new(&wanted, named)?)
     };
-    kek::at_once(file.rewrap(&*lock.kek, now(), AT_ONCE))
-        .map_err(|error| unlock::failure(unchanged(&args.file), &args.file, &error))?;
-    let kind = file.wrapping().key().kind();
+    let kind = lock.kind;
     let text = format!("{} is wrapped anew by {kind}; no data was touched", args.file.display());
     let json = json!({ "keyring": args.file.display().to_string(), "wrapping": { "kind": kind } });
-    Ok(with_passphrase(text, json, lock.shown.as_ref()))
+    let report = told(text, json, lock.shown.as_ref(), output)?;
+    kek::at_once(file.rewrap(&*lock.kek, now(), AT_ONCE))
+        .map_err(|error| unlock::failure(unchanged(&args.file), &args.file, &error))?;
+    Ok(report)
 }
 
 fn export(args: &Export, output: Output) -> Result<Report, Failure> {
@@ -171,11 +170,12 @@ fn export(args: &Export, output: Output) -> Result<Report, Failure> {
     let keyset = keyring.to_tink_json();
     let mut out = io::stdout().lock();
     match out.write_all(keyset.expose()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+        Ok(()) => Ok(Report::silent()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Report::silent().ending(Exit::Failure)),
+        Err(error) => {
             let fix = "make room where standard output leads";
-            Err(Failure::new(Exit::Failure, "the keyset was not written", &error, fix))
+            Err(Failure::new(Exit::Failure, "the keyset was not written", &error, fix).aside())
         }
-        _ => Ok(Report::silent()),
     }
 }
 
@@ -260,16 +260,25 @@ fn line(key: &KeyInfo) -> String {
     line
 }
 
-fn with_passphrase(mut text: String, mut json: Value, shown: Option<&Secret>) -> Report {
-    if let Some(passphrase) = shown {
-        let passphrase = String::from_utf8_lossy(passphrase.expose());
-        text.push_str(&format!(
-            "\npassphrase: {passphrase}\nIt is shown this once; without it the keyring is lost."
-        ));
-        json["passphrase"] = Value::String(passphrase.into_owned());
-        return Report::document(text, json);
-    }
-    Report::new(text, json)
+/// The report to end with. A passphrase that was made up is told now: were it told after the keyring is wrapped under it, and the
+/// telling failed, nobody could open the keyring again.
+fn told(
+    mut text: String,
+    mut json: Value,
+    shown: Option<&Secret>,
+    output: Output,
+) -> Result<Report, Failure> {
+    let Some(passphrase) = shown else { return Ok(Report::new(text, json)) };
+    let passphrase = String::from_utf8_lossy(passphrase.expose());
+    text.push_str(&format!(
+        "\npassphrase: {passphrase}\nIt is shown this once; without it the keyring is lost."
+    ));
+    json["passphrase"] = Value::String(passphrase.into_owned());
+    output.tell(&Report::new(text, json)).map_err(|error| {
+        let fix = "let standard output lead to somebody who reads it, or name a --passphrase-file that does not exist yet";
+        Failure::new(Exit::Failure, "the passphrase could not be shown, so nothing was done", &error, fix)
+    })?;
+    Ok(Report::silent())
 }
 
 fn now() -> UnixTime {

@@ -36,6 +36,8 @@ impl<'a> Wanted<'a> {
 /// A key-encryption key for new data.
 pub(super) struct Lock {
     pub(super) kek: Box<dyn KeyEncryptionKey>,
+    /// `passphrase` or `file`, as the keyring file will say.
+    pub(super) kind: &'static str,
     /// A passphrase that was made up and has to be shown.
     pub(super) shown: Option<Secret>,
 }
@@ -49,11 +51,11 @@ pub(super) fn new(wanted: &Wanted<'_>, named: Option<&Path>) -> Result<Lock, Fai
             FileKek::create(path, &LocalDisk, SystemClock::new().unix())
                 .map_err(|error| unlock::key_file_failure(path, &error))?
         };
-        return Ok(Lock { kek: Box::new(kek), shown: None });
+        return Ok(Lock { kek: Box::new(kek), kind: FILE, shown: None });
     }
     let params = params(named)?;
     let (passphrase, shown) = passphrase::new(wanted.file, wanted.descriptor, wanted.generate)?;
-    Ok(Lock { kek: Box::new(PassphraseKek::new(passphrase, params)), shown })
+    Ok(Lock { kek: Box::new(PassphraseKek::new(passphrase, params)), kind: PASSPHRASE, shown })
 }
 
 /// Opens the keyring in `path` and wraps it with the same secret again: a fresh salt and today's parameters.
@@ -70,12 +72,22 @@ pub(super) fn again(
         }
     };
     let file = unlock::edit_with(path, &*kek)?;
-    Ok((file, Lock { kek, shown: None }))
+    let kind = if unlock.key_file.is_some() { FILE } else { PASSPHRASE };
+    Ok((file, Lock { kek, kind, shown: None }))
 }
 
-/// The cost of a derivation: the configuration's when one is named, else the default.
+/// The cost of a derivation: the configuration's, where one is named or lies where it is looked for, else the default.
 fn params(named: Option<&Path>) -> Result<KdfParams, Failure> {
-    let Some(path) = named else { return Ok(KdfParams::default()) };
-    let loaded = config::load(path, &crate::cli::config::environment())?;
+    let found = match named {
+        Some(path) => path.to_owned(),
+        None => match crate::cli::config::locate(None) {
+            Ok(path) => path,
+            Err(_) => return Ok(KdfParams::default()),
+        },
+    };
+    let loaded = config::load(&found, &crate::cli::config::environment())?;
     Ok(config::key_derivation(&loaded)?)
 }
+
+const FILE: &str = "file";
+const PASSPHRASE: &str = "passphrase";

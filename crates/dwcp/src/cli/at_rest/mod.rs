@@ -7,7 +7,9 @@ mod kdf_bench;
 mod keyring;
 mod lock;
 mod passphrase;
+mod patient;
 mod progress;
+mod signals;
 mod tree;
 mod unlock;
 
@@ -17,7 +19,7 @@ use super::output::{Output, Report};
 use job::{Job, Way};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 /// Runs one of the encryption verbs.
 pub(super) fn encrypt(verb: &Encrypt, output: Output) -> Result<Report, Failure> {
@@ -41,22 +43,17 @@ pub(super) fn keyring(verb: &Keyring, output: Output, named: Option<&Path>) -> R
     keyring::run(verb, output, named)
 }
 
-/// The job runs on a thread of its own, so that a signal is heard: it then ends at the next batch and leaves nothing behind.
+/// A signal is heard between batches and while input is waited for: the work then ends and leaves nothing behind.
 fn file(way: Way, args: &FileJob, output: Output) -> Result<Report, Failure> {
+    let to_stream = file::is_stream(&args.output);
+    let aside = |failure: Failure| if to_stream { failure.aside() } else { failure };
     // Before the passphrase is asked for and a derivation spent on it.
-    file::check_up_front(way, args)?;
-    let keyring = unlock::keyring(&args.keyring, &args.unlock)?;
-    let job = Job::new(way, args, &keyring)?;
+    file::check_up_front(way, args).map_err(aside)?;
+    let keyring = unlock::keyring(&args.keyring, &args.unlock).map_err(aside)?;
+    let job = Job::new(way, args, &keyring).map_err(aside)?;
     let stopped = Arc::new(AtomicBool::new(false));
-    let runtime = super::up::runtime()?;
-    let (flag, guard) = (Arc::clone(&stopped), runtime.enter());
-    let mut signals = super::up::Signals::new()?;
-    runtime.spawn(async move {
-        signals.stopped().await;
-        flag.store(true, Ordering::Relaxed);
-    });
-    let done = file::run(&job, output, &stopped);
-    drop(guard);
+    let runtime = signals::listen(&stopped, to_stream)?;
+    let done = file::run(&job, output, &stopped).map_err(aside);
     runtime.shutdown_background();
     done
 }

@@ -2,10 +2,9 @@
 
 use crate::cli::args_at_rest::Unlock;
 use crate::cli::exit::{Exit, Failure};
-use dwcp_base::{Disk, LocalDisk};
 use dwcp_crypto::{NewPassphrase, Passphrase, PassphraseError, Secret};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -52,20 +51,31 @@ fn generated(file: Option<&Path>) -> Result<(NewPassphrase, Option<Secret>), Fai
         Failure::new(Exit::Failure, "no passphrase was made", &error, "check the system's random source")
     })?;
     let Some(path) = file else { return Ok((new, Some(text))) };
-    if path.exists() {
-        return Err(Failure::plain(
-            Exit::Failure,
-            "no passphrase was made",
-            format!("{} exists already", path.display()),
-            "name a file that does not exist yet, or leave --generate out to use what is in it",
-        ));
-    }
     let line = Zeroizing::new([text.expose(), b"\n"].concat());
-    LocalDisk.replace(path, &line, true).map_err(|error| {
+    written_new(path, &line).map_err(|error| {
         let what = format!("the passphrase was not written to {}", path.display());
-        Failure::new(Exit::Failure, what, &error, "name a file in a directory that this user can write to")
+        let fix = match error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                "name a file that does not exist yet, or leave --generate out to use what is in it"
+            }
+            _ => "name a file in a directory that this user can write to, with room on its disk",
+        };
+        Failure::new(Exit::Failure, what, &error, fix)
     })?;
     Ok((new, None))
+}
+
+/// A file that nobody else has at that moment: two commands never put two passphrases into one.
+fn written_new(path: &Path, line: &[u8]) -> io::Result<()> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(line).and_then(|()| file.sync_all()).inspect_err(|_| {
+        // What is half there opens nothing.
+        let _ = std::fs::remove_file(path);
+    })
 }
 
 fn source(file: Option<&Path>, descriptor: Option<u32>) -> Option<PathBuf> {

@@ -27,9 +27,10 @@ pub(super) fn run(job: &Job<'_>, output: Output, stopped: &Arc<AtomicBool>) -> R
     let (mut done, mut skipped, mut bytes) = (0_u64, 0_u64, 0_u64);
     for file in &files {
         let (from, to) = (input.join(&file.name), target.join(&file.name));
-        if fs::symlink_metadata(&to).is_ok_and(|there| job.is_done(&file.metadata, &there)) {
+        if fs::symlink_metadata(&to).is_ok_and(|there| job.is_done(&file.metadata, &there, &to)) {
             skipped += 1;
         } else {
+            super::file::precious(job.args, &to)?;
             let parent = to.parent().unwrap_or(target);
             LocalDisk.make_dir(parent).map_err(|error| unwritable(&to, &error))?;
             let mut source = File::open(&from).map_err(|error| unreadable(job.way, &from, &error))?;
@@ -45,7 +46,7 @@ pub(super) fn run(job: &Job<'_>, output: Output, stopped: &Arc<AtomicBool>) -> R
         text.push_str(&format!("; {skipped} were done already"));
     }
     if others > 0 {
-        text.push_str(&format!("; {others} left out: links, devices, sockets"));
+        text.push_str(&format!("; {others} left out: links, devices, temporary files"));
     }
     let json = json!({
         "input": input.display().to_string(),
@@ -84,13 +85,27 @@ fn collect(
         let metadata = fs::symlink_metadata(root.join(&name))?;
         if metadata.is_dir() {
             collect(root, &name, depth + 1, files, others)?;
-        } else if metadata.is_file() {
+        } else if metadata.is_file() && !is_temporary(&name) {
             files.push(Entry { name, metadata });
         } else {
             *others += 1;
         }
     }
     Ok(())
+}
+
+/// What a run that was killed leaves beside an output is no file of anybody's.
+fn is_temporary(name: &Path) -> bool {
+    let name = name.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let Some(parts) = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp")) else { return false };
+    let mut parts = parts.rsplit('.');
+    let mut is = |hex: bool| {
+        parts.next().is_some_and(|part| {
+            let digit = |char: char| if hex { char.is_ascii_hexdigit() } else { char.is_ascii_digit() };
+            !part.is_empty() && part.chars().all(digit) && (!hex || part.len() == 16)
+        })
+    };
+    is(true) && is(false) && is(false)
 }
 
 /// The output must not lie in the input, or it would be found there as further input.

@@ -56,7 +56,8 @@ pub(super) fn edit_with(path: &Path, kek: &dyn KeyEncryptionKey) -> Result<Keyri
 
 /// Before a passphrase is asked for: a keyring that is not there needs none.
 fn readable(path: &Path) -> Result<(), Failure> {
-    std::fs::File::open(path).map(|_| ()).map_err(|error| {
+    // Opening would wait where a FIFO is; what is no file is refused when it is read.
+    std::fs::metadata(path).map(|_| ()).map_err(|error| {
         let what = format!("the keyring {} was not opened", path.display());
         let fix = format!("check the path, or make one with `dwcp keyring create {}`", path.display());
         Failure::new(Exit::Failure, what, &error, fix)
@@ -71,6 +72,13 @@ pub(super) fn key_file_failure(path: &Path, error: &KekFileError) -> Failure {
     let what = format!("the key file {} was not used", path.display());
     match error {
         KekFileError::Read { source } => Failure::file(what, source),
+        KekFileError::Storage { .. } | KekFileError::Busy { .. } => {
+            let fix = format!(
+                "check that this user can write beside {}, and that the disk has room",
+                path.display()
+            );
+            Failure::new(Exit::Failure, what, error, fix).coded(error)
+        }
         _ => {
             let fix = "name a key file that `dwcp keyring create --key-file` made";
             Failure::new(Exit::Configuration, what, error, fix).coded(error)
