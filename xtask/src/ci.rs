@@ -2,7 +2,6 @@
 
 use crate::report::{Failed, failed};
 use crate::{alone, events, layers, publish, run, test, tidy};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// The newest cargo-deny that the pinned compiler builds.
@@ -74,8 +73,7 @@ fn demo() -> Result<(), Failed> {
 }
 
 fn deny() -> Result<(), Failed> {
-    let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| ".".into()));
-    let place = home.join(".cache/dwcp-tools");
+    let place = run::tools();
     let program = place.join("bin").join(format!("cargo-deny{}", std::env::consts::EXE_SUFFIX));
     if !program.is_file() {
         // A debug build takes a fifth of the time of a release build, and its check a second longer.

@@ -1,14 +1,18 @@
 //! The workspace's own tasks: `cargo xtask` lists them.
 
 mod alone;
+mod binary;
 mod ci;
+mod dice;
 mod events;
 mod layers;
 mod metadata;
+mod nightly;
 mod peers;
 mod publish;
 mod report;
 mod run;
+mod scratch;
 mod test;
 mod tidy;
 mod tree;
@@ -25,6 +29,7 @@ cargo xtask TASK
   events              every event code has a row in docs/events.md, and every row a code
   peers VERB          install, start or stop the real programs that tests talk to
   alone               each published crate by itself: no default, default and all features
+  nightly [PART…]     the long tests: faults, kill, power, memory, fuzz; --seconds N a fuzz target, --cycles N, --seed N
   publish --dry-run   what would be published, in which order
 ";
 
@@ -39,6 +44,7 @@ fn main() -> ExitCode {
         ["events"] => events::run(),
         ["peers", verb] => peers::run(verb),
         ["alone"] => alone::run(),
+        ["nightly", rest @ ..] => nightly::run(rest),
         ["publish", "--dry-run"] => publish::dry_run(),
         [] | ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

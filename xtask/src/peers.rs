@@ -92,6 +92,16 @@ pub(crate) fn install() -> Result<(), Failed> {
     if still.is_empty() { Ok(()) } else { Err(failed(format!("peers still missing: {}", still.join(", ")))) }
 }
 
+/// Programs that one task alone needs, with their packages: installed where that is allowed. Gives those that are not here.
+pub(crate) fn tools(wanted: &[(&'static str, &'static str)]) -> Result<Vec<&'static str>, Failed> {
+    let absent = || wanted.iter().filter(|(program, _)| missing_program(program));
+    let wanted: Vec<&str> = absent().map(|(_, package)| *package).collect();
+    if !wanted.is_empty() && may_install_packages() {
+        packages(&wanted)?;
+    }
+    Ok(absent().map(|(program, _)| *program).collect())
+}
+
 /// The system is changed in CI alone.
 fn may_install_packages() -> bool {
     run::in_ci() && root()
@@ -138,7 +148,8 @@ fn apt(arguments: &[&str]) -> Command {
     command
 }
 
-fn root() -> bool {
+/// Whether we are root.
+pub(crate) fn root() -> bool {
     run::output(run::command("id", &["-u"])).is_ok_and(|id| id.trim() == "0")
 }
 

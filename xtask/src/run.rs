@@ -3,6 +3,7 @@
 use crate::report::{Failed, failed};
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// A command in the workspace's root, so that tasks work from any directory inside it.
@@ -69,6 +70,12 @@ pub(crate) fn on_path(program: &str) -> bool {
     std::env::split_paths(&extended).any(|directory| {
         directory.join(program).is_file() || directory.join(format!("{program}.exe")).is_file()
     })
+}
+
+/// Where programs that tasks install for themselves are kept: `$HOME/.cache/dwcp-tools`.
+pub(crate) fn tools() -> PathBuf {
+    let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| ".".into()));
+    home.join(".cache/dwcp-tools")
 }
 
 /// Whether this is CI, where a missing peer is installed and a skipped test is an error.
