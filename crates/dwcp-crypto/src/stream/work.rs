@@ -123,6 +123,7 @@ const PARALLEL_FROM: usize = 512 << 10;
 mod tests {
     use super::*;
     use crate::stream::{StreamFormat, StreamParameters};
+    use std::collections::HashSet;
 
     #[test]
     fn a_share_that_panics_or_fails_is_no_success() {
@@ -130,7 +131,18 @@ mod tests {
         let mut slots = vec![0; 20 * layout.slot_of(1)];
         let threads = NonZeroUsize::new(4).unwrap();
         let work = Work { layout, first: 1, count: 20, end: End::More };
-        assert_eq!(work.run(&mut slots, threads, |_, _, _| Ok(())), Ok(()));
+        let (workers, indexes) = (Mutex::new(HashSet::new()), Mutex::new(Vec::new()));
+        let noting = |index, last: bool, slot: &mut [u8]| {
+            workers.lock().unwrap().insert(std::thread::current().id());
+            indexes.lock().unwrap().push(index);
+            assert!(!last && slot.len() == layout.slot_of(1));
+            Ok(())
+        };
+        assert_eq!(work.run(&mut slots, threads, noting), Ok(()));
+        assert_eq!(workers.into_inner().unwrap().len(), 4);
+        let mut indexes = indexes.into_inner().unwrap();
+        indexes.sort_unstable();
+        assert_eq!(indexes, (1..=20).collect::<Vec<u64>>(), "each slot once");
         for bad in [1, 9, 20] {
             let failing = |index, _: bool, _: &mut [u8]| {
                 if index == bad { Err(CryptoError::NotAuthentic) } else { Ok(()) }
