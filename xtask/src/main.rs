@@ -3,6 +3,7 @@
 mod alone;
 mod binary;
 mod ci;
+mod compare;
 mod dice;
 mod events;
 mod layers;
@@ -30,6 +31,7 @@ cargo xtask TASK
   peers VERB          install, start or stop the real programs that tests talk to
   alone               each published crate by itself: no default, default and all features
   nightly [PART…]     the long tests: faults, kill, power, memory, fuzz; --seconds N a fuzz target, --cycles N, --seed N
+  compare             `dwcp encrypt file` beside age and Tink, in one run; --mib N, --rounds N, --in DIR
   publish --dry-run   what would be published, in which order
 ";
 
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         ["events"] => events::run(),
         ["peers", verb] => peers::run(verb),
         ["alone"] => alone::run(),
+        ["compare", rest @ ..] => compare::run(rest),
         ["nightly", rest @ ..] => nightly::run(rest),
         ["publish", "--dry-run"] => publish::dry_run(),
         [] | ["help" | "--help" | "-h"] => {
