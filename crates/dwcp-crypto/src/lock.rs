@@ -1,5 +1,6 @@
 //! One writer at a time for a file that is replaced whole: a lock beside it, since the file itself changes its identity.
 
+use crate::owner;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -40,7 +41,15 @@ fn lock_within(path: &Path, patience: Duration) -> Result<File, LockError> {
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(lock_path(path)).map_err(LockError::Io)?;
+    let lock = lock_path(path);
+    if fs::symlink_metadata(&lock).is_ok_and(|there| there.is_symlink()) {
+        // Whoever put it there chooses what is made and locked.
+        let error =
+            io::Error::new(io::ErrorKind::InvalidInput, "a symbolic link is in the place of the lock");
+        return Err(LockError::Io(error));
+    }
+    let file = options.open(&lock).map_err(LockError::Io)?;
+    owner::follow(path, &file);
     let (mut waited, mut pause) = (Duration::ZERO, SHORTEST_PAUSE);
     loop {
         match file.try_lock() {
@@ -88,6 +97,17 @@ mod tests {
             drop(held);
             assert!(waiting.join().unwrap().is_ok());
         });
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_the_place_of_the_lock_is_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("keyring");
+        let elsewhere = directory.path().join("elsewhere");
+        std::os::unix::fs::symlink(&elsewhere, lock_path(&path)).unwrap();
+        assert!(matches!(lock(&path), Err(LockError::Io(_))));
+        assert!(!elsewhere.exists());
     }
 
     #[test]

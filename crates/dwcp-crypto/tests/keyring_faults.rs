@@ -68,6 +68,38 @@ fn writers_that_edit_wait_for_each_other() {
 }
 
 #[test]
+fn whoever_relies_on_a_key_hears_that_others_took_it_away() {
+    let lab = Lab::new();
+    let (reading, mut other) = (lab.load(), lab.load());
+    let id = reading.keyring().primary();
+    assert!(reading.still_has(id).unwrap() && !reading.still_has(id ^ 1).unwrap());
+    let new = other.change(|keyring| keyring.rotate(LATER)).unwrap();
+    assert!(reading.still_has(id).unwrap() && reading.still_has(new).unwrap());
+    other.change(|keyring| keyring.retire(id, LATER)).unwrap();
+    assert!(!reading.still_has(id).unwrap(), "a retired key opens nothing");
+    other.change(|keyring| keyring.restore(id, LATER)).unwrap();
+    at_once(other.rewrap(judged(), LATER, DEADLINE)).unwrap();
+    assert!(reading.still_has(id).unwrap(), "also where the file is wrapped anew");
+    other.change(|keyring| keyring.destroy(id, LATER)).unwrap();
+    assert!(!reading.still_has(id).unwrap() && reading.still_has(new).unwrap());
+}
+
+#[test]
+fn how_a_keyring_is_wrapped_is_known_before_it_is_opened() {
+    let lab = Lab::new();
+    let (stated, opened) = (KeyringFile::wrapping_in(&lab.path).unwrap(), lab.load());
+    assert_eq!(&stated, opened.wrapping());
+    assert_eq!(stated.key().kind(), "file");
+    assert_eq!(stated.derivation(), None);
+    at_once(lab.load().rewrap(judged(), LATER, DEADLINE)).unwrap();
+    let stated = KeyringFile::wrapping_in(&lab.path).unwrap();
+    assert_eq!(stated.key().kind(), "passphrase");
+    assert_eq!(stated.derivation(), Some(dwcp_crypto::KdfParams::argon2id(19 * 1024, 2, 1).unwrap()));
+    std::fs::write(&lab.path, "{}").unwrap();
+    assert!(matches!(KeyringFile::wrapping_in(&lab.path), Err(KeyringFileError::Malformed { .. })));
+}
+
+#[test]
 fn a_path_to_nothing_gets_no_lock() {
     let lab = Lab::new();
     let nowhere = lab.directory.path().join("nowhere");

@@ -60,6 +60,11 @@ impl Kdf {
         self.cost.is_strong() && self.salt.len() >= Self::SALT_LEN
     }
 
+    /// What it costs, if that protects new data.
+    pub fn params(&self) -> Option<KdfParams> {
+        self.is_current().then(|| KdfParams::strong(self.cost)).flatten()
+    }
+
     /// Derives `length` bytes, 16 to 64, from `passphrase`. The same of all three gives the same bytes.
     ///
     /// It blocks for as long as it computes (a fraction of a second by default, more than a minute at the ceilings) and before

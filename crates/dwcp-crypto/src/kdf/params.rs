@@ -34,12 +34,38 @@ impl KdfParams {
         self.0
     }
 
+    pub(super) fn strong(cost: Cost) -> Option<Self> {
+        Self::new(cost).ok()
+    }
+
     fn new(cost: Cost) -> Result<Self, CryptoError> {
         cost.check()?;
         if !cost.is_strong() {
             return Err(CryptoError::WeakParameters);
         }
         Ok(Self(cost))
+    }
+}
+
+impl KdfParams {
+    /// As costly as both: with memory and passes of Argon2id the larger of the two, with PBKDF2 the iterations. Where the two
+    /// are different functions this one stays.
+    #[must_use]
+    pub fn at_least(self, other: Self) -> Self {
+        Self(match (self.0, other.0) {
+            (
+                Cost::Argon2id { memory_kib, passes, lanes },
+                Cost::Argon2id { memory_kib: other_memory, passes: other_passes, .. },
+            ) => Cost::Argon2id {
+                memory_kib: memory_kib.max(other_memory),
+                passes: passes.max(other_passes),
+                lanes,
+            },
+            (Cost::Pbkdf2Sha256 { iterations }, Cost::Pbkdf2Sha256 { iterations: other }) => {
+                Cost::Pbkdf2Sha256 { iterations: iterations.max(other) }
+            }
+            (own, _) => own,
+        })
     }
 }
 
@@ -145,6 +171,18 @@ mod tests {
         assert_eq!(pbkdf2(100_000), Err(CryptoError::WeakParameters), "the original's");
         assert_eq!(pbkdf2(0), Err(CryptoError::InvalidParameters));
         assert_eq!(pbkdf2(10_000_001), Err(CryptoError::ExcessiveParameters));
+    }
+
+    #[test]
+    fn a_cost_is_raised_and_never_lowered() {
+        let argon2id = |memory, passes, lanes| KdfParams::argon2id(memory, passes, lanes).unwrap();
+        let (one, other) = (argon2id(65_536, 3, 4), argon2id(262_144, 2, 1));
+        assert_eq!(one.at_least(other), argon2id(262_144, 3, 4));
+        assert_eq!(other.at_least(one), argon2id(262_144, 3, 1));
+        let pbkdf2 = |iterations| KdfParams::pbkdf2(iterations).unwrap();
+        assert_eq!(pbkdf2(600_000).at_least(pbkdf2(2_000_000)), pbkdf2(2_000_000));
+        assert_eq!(pbkdf2(2_000_000).at_least(pbkdf2(600_000)), pbkdf2(2_000_000));
+        assert_eq!((one.at_least(pbkdf2(600_000)), pbkdf2(600_000).at_least(one)), (one, pbkdf2(600_000)));
     }
 
     #[test]

@@ -80,6 +80,12 @@ pub(super) fn is_current(wrapped: &WrappedKey) -> bool {
     wrapped.kind() != KIND || kdf().is_ok_and(|kdf| kdf.is_current())
 }
 
+/// What a wrapping by a passphrase was derived with, if that protects new data.
+pub(super) fn cost(wrapped: &WrappedKey) -> Option<KdfParams> {
+    let text = wrapped.parameter(KDF_NAME).filter(|_| wrapped.kind() == KIND)?;
+    Kdf::from_phc(text).ok()?.params()
+}
+
 const KIND: &str = "passphrase";
 /// The parameter that holds the derivation.
 const KDF_NAME: &str = "kdf";

@@ -2,6 +2,7 @@
 
 use super::WrappedKey;
 use super::passphrase;
+use crate::KdfParams;
 use crate::binding::Binding;
 use crate::stamp::Stamp;
 use dwcp_base::UnixTime;
@@ -42,6 +43,12 @@ impl Wrapping {
     #[must_use]
     pub fn is_current(&self) -> bool {
         passphrase::is_current(&self.key)
+    }
+
+    /// What deriving the key-encryption key from its passphrase costs; `None` where there is no passphrase, or the cost is below
+    /// what new data needs.
+    pub fn derivation(&self) -> Option<KdfParams> {
+        passphrase::cost(&self.key)
     }
 
     /// How long one key-encryption key protects new data: 90 days.

@@ -56,6 +56,11 @@ impl Document {
         Ok(text)
     }
 
+    /// Whether the clear part names `id` as a key in use.
+    pub(super) fn has_enabled(&self, id: u32) -> bool {
+        self.keyset_info.has_enabled(id)
+    }
+
     pub(super) fn open(&self, key: &DataKey) -> Result<Keyring, KeyringFileError> {
         let sealed = base64::decode(&self.encrypted_keyset).ok_or(KeyringFileError::Damaged)?;
         let keyset = key

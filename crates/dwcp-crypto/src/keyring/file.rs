@@ -1,12 +1,13 @@
 //! A keyring in a file: loaded, changed and replaced whole, by one writer at a time.
 
 use super::document::Document;
-use super::{Keyring, KeyringError, KeyringFileError};
+use super::{KeyStatus, Keyring, KeyringError, KeyringFileError};
 use crate::digest::sha256;
 use crate::envelope::{fresh, unwrapped};
 use crate::kek::{KeyEncryptionKey, Wrapping};
 use crate::lock::{LockError, lock, lock_path, real};
 use crate::one_shot::DataKey;
+use crate::owner;
 use dwcp_base::{Disk, UnixTime, read_bounded};
 use std::fmt;
 use std::fs::{self, File};
@@ -91,6 +92,32 @@ impl KeyringFile {
         let mut loaded = Self::load_real(path, disk, kek, deadline).await?;
         loaded.lock = Some(lock);
         Ok(loaded)
+    }
+
+    /// How the file in `path` says that its key is wrapped. Nothing of it is authenticated: it is for what has to be known
+    /// before there is a key-encryption key, such as which kind to ask for.
+    ///
+    /// # Errors
+    /// [`KeyringFileError::Read`], [`KeyringFileError::Malformed`], [`KeyringFileError::Version`].
+    pub fn wrapping_in(path: &Path) -> Result<Wrapping, KeyringFileError> {
+        Ok(Document::read(&read(&real(path))?)?.wrapping)
+    }
+
+    /// Whether the file as it is now has the key `id`, enabled: what takes long asks before it relies on a key that others may
+    /// have destroyed meanwhile. A file that others changed is believed without its key, since it may be wrapped anew.
+    ///
+    /// # Errors
+    /// As [`wrapping_in`](Self::wrapping_in).
+    pub fn still_has(&self, id: u32) -> Result<bool, KeyringFileError> {
+        let text = read(&self.path)?;
+        if sha256(&text) == self.known {
+            return Ok(self
+                .keyring
+                .keys()
+                .iter()
+                .any(|key| key.id == id && key.status == KeyStatus::Enabled));
+        }
+        Ok(Document::read(&text)?.has_enabled(id))
     }
 
     /// The keyring, to seal and open with.
@@ -194,7 +221,7 @@ fn read(path: &Path) -> Result<Vec<u8>, KeyringFileError> {
 }
 
 fn write(path: &Path, disk: &dyn Disk, text: &str) -> Result<[u8; 32], KeyringFileError> {
-    disk.replace(path, text.as_bytes(), true).map_err(|source| KeyringFileError::Storage {
+    owner::replace(disk, path, text.as_bytes()).map_err(|source| KeyringFileError::Storage {
         action: "write",
         path: path.to_owned(),
         source,

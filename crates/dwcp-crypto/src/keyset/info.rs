@@ -1,6 +1,6 @@
 //! What may be told of a keyset: Tink's `KeysetInfo`, which holds no key bytes.
 
-use super::{Keyset, Spelled, key_value};
+use super::{Keyset, Spelled, Status, key_value};
 use serde::{Deserialize, Serialize};
 
 /// Tink's `KeysetInfo` in its JSON form.
@@ -21,6 +21,11 @@ struct KeyInfo {
 }
 
 impl KeysetInfo {
+    /// Whether it names `id` as a key in use.
+    pub(crate) fn has_enabled(&self, id: u32) -> bool {
+        self.key_info.iter().any(|key| key.key_id == id && key.status == Status::Enabled.name())
+    }
+
     /// What `keyset` says of itself.
     pub(crate) fn of<M>(keyset: &Keyset<M>) -> Self {
         let key_info = keyset.keys.iter().map(|key| KeyInfo {
