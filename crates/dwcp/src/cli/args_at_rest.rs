@@ -73,7 +73,7 @@ pub struct Unlock {
     #[arg(long, value_name = "P", conflicts_with_all = ["passphrase_fd", "key_file"], help_heading = UNLOCK)]
     pub passphrase_file: Option<PathBuf>,
     /// Open file descriptor to read the passphrase from
-    #[arg(long, value_name = "N", conflicts_with = "key_file", help_heading = UNLOCK)]
+    #[arg(long, value_name = "N", value_parser = descriptor, conflicts_with = "key_file", help_heading = UNLOCK)]
     pub passphrase_fd: Option<u32>,
     /// Key file instead of a passphrase; keyring create makes it if it does not exist
     #[arg(long, value_name = "K", help_heading = UNLOCK)]
@@ -132,9 +132,9 @@ pub struct Create {
     /// stream: files and streams; aead: short messages (encrypt data)
     #[arg(long = "type", value_enum, default_value_t = Kind::Stream)]
     pub kind: Kind,
-    /// Segment size of streams
-    #[arg(long, value_enum, default_value_t = Segment::M1)]
-    pub segment: Segment,
+    /// Segment size of streams [default: 1m]
+    #[arg(long, value_enum)]
+    pub segment: Option<Segment>,
     #[command(flatten)]
     pub lock: Unlock,
     /// Make up a passphrase: written to --passphrase-file (0600, must not exist), or shown once
@@ -152,7 +152,7 @@ pub enum Kind {
 }
 
 /// Segment sizes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Segment {
     /// 4 KiB: many small files, much random access
     #[value(name = "4k")]
@@ -162,6 +162,7 @@ pub enum Segment {
     K64,
     /// 1 MiB: large files
     #[value(name = "1m")]
+    #[default]
     M1,
 }
 
@@ -196,7 +197,7 @@ pub struct Rewrap {
     #[arg(long, value_name = "P", conflicts_with_all = ["new_passphrase_fd", "new_key_file"])]
     pub new_passphrase_file: Option<PathBuf>,
     /// Open file descriptor to read the new passphrase from
-    #[arg(long, value_name = "N", conflicts_with = "new_key_file")]
+    #[arg(long, value_name = "N", value_parser = descriptor, conflicts_with = "new_key_file")]
     pub new_passphrase_fd: Option<u32>,
     /// Key file to wrap with from now on; made if it does not exist
     #[arg(long, value_name = "K")]
@@ -248,3 +249,12 @@ pub struct Import {
 }
 
 const UNLOCK: &str = "What opens the keyring";
+
+/// A descriptor that can be read from: 1 and 2 are for writing.
+fn descriptor(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(1 | 2) => Err("standard output and standard error are not read from".to_owned()),
+        Ok(number) => Ok(number),
+        Err(error) => Err(format!("no number of a descriptor: {error}")),
+    }
+}

@@ -10,16 +10,19 @@ use zeroize::Zeroizing;
 
 /// Seals or opens one message.
 pub(super) fn run(way: Way, args: &DataJob) -> Result<Report, Failure> {
+    let what = match way {
+        Way::Encrypt => "standard input was not encrypted",
+        Way::Decrypt => "standard input was not decrypted",
+    };
+    if args.unlock.passphrase_fd == Some(0) {
+        return Err(super::passphrase::twice_from_stdin(what).aside());
+    }
     let keyring = super::unlock::keyring(&args.keyring, &args.unlock).map_err(Failure::aside)?;
     let input = read(way).map_err(Failure::aside)?;
     let aad = args.aad.as_bytes();
     let result = match way {
         Way::Encrypt => keyring.seal(aad, &input).map(Zeroizing::new),
         Way::Decrypt => keyring.open(aad, &input).map(Zeroizing::new),
-    };
-    let what = match way {
-        Way::Encrypt => "standard input was not encrypted",
-        Way::Decrypt => "standard input was not decrypted",
     };
     let result = result.map_err(|error| keyring_failure(what, &args.keyring, &error).aside())?;
     let mut out = io::stdout().lock();

@@ -2,7 +2,8 @@
 
 use super::job::{Job, Way};
 use super::patient::Patient;
-use super::progress::Progress;
+use super::progress::{Progress, is_stopped};
+use super::watch::Watch;
 use crate::cli::args_at_rest::FileJob;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Output, Report};
@@ -20,6 +21,9 @@ pub(super) fn check_up_front(way: Way, args: &FileJob) -> Result<(), Failure> {
     let input = args.input.as_path();
     precious(args, &args.output)?;
     if is_stream(input) {
+        if args.unlock.passphrase_fd == Some(0) {
+            return Err(super::passphrase::twice_from_stdin(format!("{} was not read", input.display())));
+        }
         return Ok(());
     }
     fs::metadata(input).map_err(|error| unreadable(way, input, &error))?;
@@ -47,13 +51,17 @@ pub(super) fn run(job: &Job<'_>, output: Output, stopped: &Arc<AtomicBool>) -> R
     let total = fs::metadata(input).ok().filter(|there| there.is_file()).map(|there| there.len());
     let mut progress = Progress::new(output, total, Arc::clone(stopped));
     let done = if is_stream(input) {
-        one(job, &mut Patient::new(io::stdin(), stopped), input, target, &mut progress)?
+        let mut from = Patient::new(io::stdin(), stopped);
+        one(job, Source { from: &mut from, file: None, name: input }, target, &mut progress)?
     } else {
-        let mut from = File::open(input).map_err(|error| unreadable(job.way, input, &error))?;
+        let file = File::open(input).map_err(|error| unreadable(job.way, input, &error))?;
         // A file does not keep anybody waiting; a pipe may.
-        match total {
-            Some(_) => one(job, &mut from, input, target, &mut progress)?,
-            None => one(job, &mut Patient::new(from, stopped), input, target, &mut progress)?,
+        if total.is_some() {
+            let from = &mut &file;
+            one(job, Source { from, file: Some(&file), name: input }, target, &mut progress)?
+        } else {
+            let from = &mut Patient::new(file, stopped);
+            one(job, Source { from, file: None, name: input }, target, &mut progress)?
         }
     };
     drop(progress);
@@ -71,8 +79,8 @@ pub(super) fn run(job: &Job<'_>, output: Output, stopped: &Arc<AtomicBool>) -> R
         "format": job.args.format.name(),
     });
     let text = match job.way {
-        Way::Encrypt => format!("encrypted {} bytes under key {id} to {}", done.bytes, target.display()),
-        Way::Decrypt => format!("decrypted {} bytes under key {id} to {}", done.bytes, target.display()),
+        Way::Encrypt => format!("encrypted {} under key {id} to {}", bytes(done.bytes), target.display()),
+        Way::Decrypt => format!("decrypted {} under key {id} to {}", bytes(done.bytes), target.display()),
     };
     Ok(Report::new(text, json))
 }
@@ -85,19 +93,51 @@ pub(super) struct Done {
     pub(super) whole: bool,
 }
 
+/// Where one file comes from.
+pub(super) struct Source<'a> {
+    pub(super) from: &'a mut dyn Read,
+    /// The file that is read, where it is one and not a pipe.
+    pub(super) file: Option<&'a File>,
+    pub(super) name: &'a Path,
+}
+
+/// Why there is nothing at the output.
+pub(super) struct Trouble {
+    pub(super) failure: Failure,
+    /// Whether it would be the same with every other file.
+    pub(super) for_all: bool,
+}
+
+impl From<Failure> for Trouble {
+    /// What is wrong with the command line is wrong for every file.
+    fn from(failure: Failure) -> Self {
+        let for_all = failure.exit == Exit::Usage;
+        Self { failure, for_all }
+    }
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        trouble.failure
+    }
+}
+
 /// Seals or opens one input into one output.
 pub(super) fn one(
     job: &Job<'_>,
-    from: &mut dyn Read,
-    input: &Path,
+    source: Source<'_>,
     target: &Path,
     progress: &mut Progress,
-) -> Result<Done, Failure> {
+) -> Result<Done, Trouble> {
+    let Source { from, file, name: input } = source;
     let (format, aad) = (job.format(), job.aad());
     let mut begun = false;
+    let mut watch = job.watch(file).map_err(|error| unreadable(job.way, input, &error))?;
+    // Called a last time when all is sealed, before anything appears at the output.
     let step = &mut |done| {
         begun |= done > 0;
-        progress.at(done)
+        progress.at(done)?;
+        watch.as_mut().map_or(Ok(()), Watch::look)
     };
     let (primary, key) = job.keys[0];
     let candidates = job.candidates();
@@ -115,7 +155,12 @@ pub(super) fn one(
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe && is_stream(target) => {
             Ok(Done { bytes: 0, key: primary, whole: false })
         }
-        Err(error) => Err(job.failure(input, target, begun, &error)),
+        Err(error) => {
+            let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+            let mut trouble = Trouble::from(job.failure(input, target, begun, &error));
+            trouble.for_all |= is_stopped(&error) || full.contains(&error.kind());
+            Err(trouble)
+        }
         Ok(done) => Ok(done),
     }
 }
@@ -149,4 +194,13 @@ fn apart(kept: &Path, target: &Path, why: &str) -> Result<(), Failure> {
 
 fn same_file(one: &Path, other: &Path) -> bool {
     matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
+pub(super) fn bytes(count: u64) -> String {
+    counted(count, "byte")
+}
+
+/// `1 file`, `2 files`.
+pub(super) fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -1,11 +1,13 @@
 //! What sealing and opening have in common: the keys, the format, and how an error reads.
 
+use super::progress::is_stopped;
+use super::watch::{Changed, Watch};
 use crate::cli::args_at_rest::{FileJob, Format};
 use crate::cli::exit::{Exit, Failure};
-use dwcp_crypto::Keyring;
+use dwcp_crypto::KeyringFile;
 use dwcp_crypto::stream::{StreamLayout, refusal};
 use dwcp_crypto::{CryptoError, StreamDecryptor, StreamFormat, StreamKey};
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
 use std::io;
 use std::path::Path;
 
@@ -22,10 +24,12 @@ pub(super) struct Job<'a> {
     pub(super) args: &'a FileJob,
     pub(super) keys: Vec<(u32, &'a StreamKey)>,
     retired: Vec<(u32, &'a StreamKey)>,
+    file: &'a KeyringFile,
 }
 
 impl<'a> Job<'a> {
-    pub(super) fn new(way: Way, args: &'a FileJob, keyring: &'a Keyring) -> Result<Self, Failure> {
+    pub(super) fn new(way: Way, args: &'a FileJob, file: &'a KeyringFile) -> Result<Self, Failure> {
+        let keyring = file.keyring();
         let keys: Vec<_> = keyring.stream_keys().collect();
         if keys.is_empty() {
             return Err(Failure::plain(
@@ -35,7 +39,7 @@ impl<'a> Job<'a> {
                 "use `dwcp encrypt data` with it, or make one with `dwcp keyring create FILE --type stream`",
             ));
         }
-        let job = Self { way, args, keys, retired: keyring.retired_keys().collect() };
+        let job = Self { way, args, keys, retired: keyring.retired_keys().collect(), file };
         let primary = job.keys.first().map(|(_, key)| key.parameters());
         if way == Way::Encrypt
             && args.format == Format::C2sp
@@ -60,6 +64,14 @@ impl<'a> Job<'a> {
 
     pub(super) fn aad(&self) -> &[u8] {
         self.args.aad.as_bytes()
+    }
+
+    /// What must not change while data is sealed under the primary key; `None` where data is opened.
+    pub(super) fn watch<'w>(&'w self, source: Option<&'w File>) -> io::Result<Option<Watch<'w>>> {
+        if self.way == Way::Decrypt {
+            return Ok(None);
+        }
+        Watch::new(self.file, &self.args.keyring, self.keys[0].0, source).map(Some)
     }
 
     /// The keys without their ids, in the same order.
@@ -91,10 +103,10 @@ impl<'a> Job<'a> {
     /// Whether the first segment of `made` opens under the primary key.
     fn begins_as_ours(&self, made: &Path) -> bool {
         let Some((_, key)) = self.keys.first() else { return false };
-        std::fs::File::open(made).is_ok_and(|mut from| self.begins(key, &mut from))
+        File::open(made).is_ok_and(|mut from| self.begins(key, &mut from))
     }
 
-    fn begins(&self, key: &StreamKey, from: &mut std::fs::File) -> bool {
+    fn begins(&self, key: &StreamKey, from: &mut File) -> bool {
         let one = std::num::NonZeroUsize::MIN;
         StreamDecryptor::with_threads([key], self.format(), self.aad(), from, one)
             .is_ok_and(|mut stream| io::Read::read(&mut stream, &mut [0]).is_ok())
@@ -108,8 +120,15 @@ impl<'a> Job<'a> {
         };
         match refusal(error) {
             Some(error) => self.refused(what, input, begun, error),
-            None if error.get_ref().is_some_and(|cause| cause.is::<super::progress::Stopped>()) => {
+            None if is_stopped(error) => {
                 Failure::new(Exit::Failure, what, error, "run it again; nothing was left behind")
+            }
+            None if let Some(changed) = error.get_ref().and_then(|cause| cause.downcast_ref::<Changed>()) => {
+                let fix = match changed {
+                    Changed::Source => "run it again when nobody writes to it, or give a snapshot of it",
+                    Changed::Key(_) => "run it again: it will be encrypted under the key that is primary now",
+                };
+                Failure::new(Exit::Failure, what, error, fix)
             }
             None => {
                 let fix = match error.kind() {
@@ -179,7 +198,7 @@ impl<'a> Job<'a> {
             return None;
         }
         self.retired.iter().find_map(|(id, key)| {
-            let mut from = std::fs::File::open(input).ok()?;
+            let mut from = File::open(input).ok()?;
             self.begins(key, &mut from).then_some(*id)
         })
     }

@@ -1,7 +1,7 @@
 //! `dwcp keyring …`: making keyrings, looking at them, changing their keys.
 
-use super::lock;
 use super::unlock::{self, AT_ONCE};
+use super::{lock, passphrase};
 use crate::cli::args_at_rest::{Create, Export, Import, Keyring as Verb, Kind, One, OneKey, Rewrap, Segment};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Output, Report};
@@ -33,7 +33,15 @@ pub(super) fn run(verb: &Verb, output: Output, named: Option<&Path>) -> Result<R
 }
 
 fn create(args: &Create, output: Output, named: Option<&Path>) -> Result<Report, Failure> {
-    let template = match (args.kind, args.segment) {
+    if args.kind == Kind::Aead && args.segment.is_some() {
+        return Err(Failure::plain(
+            Exit::Usage,
+            format!("the keyring {} was not made", args.file.display()),
+            "keys of type aead seal messages in one piece: there are no segments",
+            "leave --segment out, or make one of --type stream",
+        ));
+    }
+    let template = match (args.kind, args.segment.unwrap_or_default()) {
         (Kind::Aead, _) => KeyTemplate::Aead(DataAlgorithm::Aes256Gcm),
         (Kind::Stream, Segment::K4) => KeyTemplate::Stream(StreamParameters::AES256_4K),
         (Kind::Stream, Segment::K64) => KeyTemplate::Stream(StreamParameters::AES256_64K),
@@ -47,6 +55,9 @@ fn create(args: &Create, output: Output, named: Option<&Path>) -> Result<Report,
 
 fn import(args: &Import, output: Output, named: Option<&Path>) -> Result<Report, Failure> {
     let what = format!("the keyset {} was not taken", args.from.display());
+    if super::file::is_stream(&args.from) && args.lock.passphrase_fd == Some(0) {
+        return Err(passphrase::twice_from_stdin(what));
+    }
     let text = if super::file::is_stream(&args.from) {
         let mut text = Zeroizing::new(Vec::with_capacity(LARGEST_KEYSET));
         io::stdin().lock().take(LARGEST_KEYSET as u64).read_to_end(&mut text).map_err(|error| {
@@ -70,6 +81,14 @@ fn make(
     named: Option<&Path>,
 ) -> Result<Report, Failure> {
     let what = format!("the keyring {} was not made", path.display());
+    if super::file::is_stream(path) {
+        return Err(Failure::plain(
+            Exit::Usage,
+            what,
+            "a keyring is a file that is changed in its place",
+            "name a file instead of -",
+        ));
+    }
     // Before anybody types a passphrase, or a key file is made for it.
     if path.symlink_metadata().is_ok() {
         return Err(Failure::plain(
@@ -79,14 +98,15 @@ fn make(
             "name a file that does not exist yet",
         ));
     }
-    let lock = lock::new(&wanted, named)?;
+    let mut lock = lock::new(&wanted, named, None)?;
     let (id, template) = (id_text(keyring.primary()), keyring.template());
     let json = json!({ "keyring": path.display().to_string(), "primary": id, "type": template.to_string() });
     let report =
         told(format!("{}: key {id}, {template}", path.display()), json, lock.shown.as_ref(), output)?;
     let disk = std::sync::Arc::new(dwcp_base::LocalDisk);
-    kek::at_once(KeyringFile::create(path, disk, keyring, &*lock.kek, now(), AT_ONCE))
-        .map_err(|error| unlock::failure(what, path, &error))?;
+    let made = kek::at_once(KeyringFile::create(path, disk, keyring, &*lock.kek, now(), AT_ONCE));
+    lock.keep_after(&made);
+    made.map_err(|error| unlock::failure(what, path, &error))?;
     Ok(report)
 }
 
@@ -144,18 +164,28 @@ fn rewrap(args: &Rewrap, output: Output, named: Option<&Path>) -> Result<Report,
         generate: args.generate,
     };
     let same = wanted.is_nothing() && !args.change;
-    let (mut file, lock) = if same {
+    if args.new_passphrase_fd.is_some() && args.new_passphrase_fd == args.unlock.passphrase_fd {
+        return Err(Failure::plain(
+            Exit::Usage,
+            unchanged(&args.file),
+            "one descriptor is to give the old passphrase and the new one",
+            "give the new one by another descriptor, or leave it out to keep the passphrase",
+        ));
+    }
+    let (mut file, mut lock) = if same {
         lock::again(&args.file, &args.unlock, named)?
     } else {
         let file = unlock::edit(&args.file, &args.unlock)?;
-        (file, lock::new(&wanted, named)?)
+        let floor = file.wrapping().derivation();
+        (file, lock::new(&wanted, named, floor)?)
     };
     let kind = lock.kind;
     let text = format!("{} is wrapped anew by {kind}; no data was touched", args.file.display());
     let json = json!({ "keyring": args.file.display().to_string(), "wrapping": { "kind": kind } });
     let report = told(text, json, lock.shown.as_ref(), output)?;
-    kek::at_once(file.rewrap(&*lock.kek, now(), AT_ONCE))
-        .map_err(|error| unlock::failure(unchanged(&args.file), &args.file, &error))?;
+    let done = kek::at_once(file.rewrap(&*lock.kek, now(), AT_ONCE));
+    lock.keep_after(&done);
+    done.map_err(|error| unlock::failure(unchanged(&args.file), &args.file, &error))?;
     Ok(report)
 }
 

@@ -9,9 +9,13 @@ mod lock;
 mod passphrase;
 mod patient;
 mod progress;
+mod secret_file;
 mod signals;
+mod terminal;
 mod tree;
 mod unlock;
+mod walk;
+mod watch;
 
 use super::args_at_rest::{Decrypt, Encrypt, FileJob, Keyring};
 use super::exit::Failure;
@@ -50,10 +54,8 @@ fn file(way: Way, args: &FileJob, output: Output) -> Result<Report, Failure> {
     // Before the passphrase is asked for and a derivation spent on it.
     file::check_up_front(way, args).map_err(aside)?;
     let keyring = unlock::keyring(&args.keyring, &args.unlock).map_err(aside)?;
-    let job = Job::new(way, args, &keyring).map_err(aside)?;
+    let job = Job::new(way, args, &keyring.0).map_err(aside)?;
     let stopped = Arc::new(AtomicBool::new(false));
-    let runtime = signals::listen(&stopped, to_stream)?;
-    let done = file::run(&job, output, &stopped).map_err(aside);
-    runtime.shutdown_background();
-    done
+    signals::work(&stopped, to_stream).map_err(aside)?;
+    file::run(&job, output, &stopped).map_err(aside)
 }

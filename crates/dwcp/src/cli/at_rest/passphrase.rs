@@ -1,10 +1,12 @@
 //! Where a passphrase comes from: a file, a descriptor, the terminal, or made up. Never an argument, never the environment.
 
+use super::secret_file::SecretFile;
+use super::terminal::prompted;
 use crate::cli::args_at_rest::Unlock;
 use crate::cli::exit::{Exit, Failure};
 use dwcp_crypto::{NewPassphrase, Passphrase, PassphraseError, Secret};
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -16,13 +18,17 @@ pub(super) fn existing(unlock: &Unlock) -> Result<Passphrase, Failure> {
     }
 }
 
-/// A passphrase for a keyring that is to be made, judged before anything is. The text is returned where it was made up and
-/// has no file to go to.
-pub(super) fn new(
-    file: Option<&Path>,
-    descriptor: Option<u32>,
-    generate: bool,
-) -> Result<(NewPassphrase, Option<Secret>), Failure> {
+/// A passphrase for a keyring that is to be made, judged before anything is.
+pub(super) struct New {
+    pub(super) passphrase: NewPassphrase,
+    /// Where it was made up and has no file to go to.
+    pub(super) shown: Option<Secret>,
+    /// Where it was made up and went to a file.
+    pub(super) file: Option<SecretFile>,
+}
+
+/// Takes the passphrase, or makes it up.
+pub(super) fn new(file: Option<&Path>, descriptor: Option<u32>, generate: bool) -> Result<New, Failure> {
     if generate {
         return generated(file);
     }
@@ -30,7 +36,7 @@ pub(super) fn new(
         Some(path) => from_file(&path)?,
         None => twice()?,
     };
-    judged(chosen).map(|new| (new, None))
+    Ok(New { passphrase: judged(chosen)?, shown: None, file: None })
 }
 
 /// Refuses a passphrase that is guessable.
@@ -46,13 +52,13 @@ pub(super) fn judged(chosen: Passphrase) -> Result<NewPassphrase, Failure> {
     })
 }
 
-fn generated(file: Option<&Path>) -> Result<(NewPassphrase, Option<Secret>), Failure> {
-    let (new, text) = NewPassphrase::generate().map_err(|error| {
+fn generated(file: Option<&Path>) -> Result<New, Failure> {
+    let (passphrase, text) = NewPassphrase::generate().map_err(|error| {
         Failure::new(Exit::Failure, "no passphrase was made", &error, "check the system's random source")
     })?;
-    let Some(path) = file else { return Ok((new, Some(text))) };
+    let Some(path) = file else { return Ok(New { passphrase, shown: Some(text), file: None }) };
     let line = Zeroizing::new([text.expose(), b"\n"].concat());
-    written_new(path, &line).map_err(|error| {
+    let file = SecretFile::write(path, &line).map_err(|error| {
         let what = format!("the passphrase was not written to {}", path.display());
         let fix = match error.kind() {
             io::ErrorKind::AlreadyExists => {
@@ -62,20 +68,7 @@ fn generated(file: Option<&Path>) -> Result<(NewPassphrase, Option<Secret>), Fai
         };
         Failure::new(Exit::Failure, what, &error, fix)
     })?;
-    Ok((new, None))
-}
-
-/// A file that nobody else has at that moment: two commands never put two passphrases into one.
-fn written_new(path: &Path, line: &[u8]) -> io::Result<()> {
-    let mut options = File::options();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(line).and_then(|()| file.sync_all()).inspect_err(|_| {
-        // What is half there opens nothing.
-        let _ = std::fs::remove_file(path);
-    })
+    Ok(New { passphrase, shown: None, file: Some(file) })
 }
 
 fn source(file: Option<&Path>, descriptor: Option<u32>) -> Option<PathBuf> {
@@ -121,6 +114,16 @@ fn warn_if_open_to_others(path: &Path, file: &File) {
 #[cfg(not(unix))]
 fn warn_if_open_to_others(_path: &Path, _file: &File) {}
 
+/// Standard input gives the data or the passphrase.
+pub(super) fn twice_from_stdin(what: impl Into<String>) -> Failure {
+    Failure::plain(
+        Exit::Usage,
+        what,
+        "standard input is to give the data and the passphrase as well",
+        "give the passphrase by another descriptor, such as --passphrase-fd 3 3<FILE",
+    )
+}
+
 fn asked(prompt: &str) -> Result<Passphrase, Failure> {
     typed(&prompted(prompt)?)
 }
@@ -137,17 +140,6 @@ fn twice() -> Result<Passphrase, Failure> {
         ));
     }
     typed(&first)
-}
-
-fn prompted(prompt: &str) -> Result<Zeroizing<String>, Failure> {
-    rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|error| {
-        Failure::new(
-            Exit::Usage,
-            "no passphrase was given, and there is no terminal to ask on",
-            &error,
-            "add --passphrase-file, --passphrase-fd or --key-file",
-        )
-    })
 }
 
 fn typed(text: &str) -> Result<Passphrase, Failure> {

@@ -36,12 +36,23 @@ impl Progress {
             return Err(io::Error::new(io::ErrorKind::Interrupted, Stopped));
         }
         if self.wanted && self.bar.is_none() && self.clock.tick().since(self.start) > QUIET_FOR {
-            self.bar = Some(bar(self.total));
+            let bar = self.bar.insert(bar(self.total));
+            // What was done before it was shown is no sudden leap.
+            bar.set_position(self.base.saturating_add(done));
+            bar.reset_eta();
         }
         if let Some(bar) = &self.bar {
             bar.set_position(self.base.saturating_add(done));
         }
         Ok(())
+    }
+
+    /// Prints something beside the bar.
+    pub(super) fn aside(&self, print: impl FnOnce()) {
+        match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
     }
 
     /// A file of `bytes` is done.
@@ -62,6 +73,11 @@ impl Drop for Progress {
 #[derive(Debug, thiserror::Error)]
 #[error("a signal said so")]
 pub(super) struct Stopped;
+
+/// Whether it was a signal that ended the work.
+pub(super) fn is_stopped(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|cause| cause.is::<Stopped>())
+}
 
 fn bar(total: Option<u64>) -> ProgressBar {
     let template = match total {

@@ -1,54 +1,133 @@
-//! Signals that end the work: heard on a thread beside it.
+//! Signals that end the work: heard on a thread beside it, so that nothing half done is left behind.
 
+use super::terminal::Echo;
 use crate::cli::exit::{Exit, Failure};
-use std::sync::Arc;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
-/// Sets `stopped` at the first SIGINT, SIGTERM or SIGHUP. Work that writes to standard output may wait for its reader and leaves
-/// nothing behind, so it is ended a moment later whatever it does; and so is any work at a second signal.
-pub(super) fn listen(stopped: &Arc<AtomicBool>, to_stream: bool) -> Result<Runtime, Failure> {
-    let failed = |error: &std::io::Error| {
-        let fix = "check this user's limits on processes and descriptors";
-        Failure::new(Exit::Failure, "signals can not be received", error, fix)
+/// What the process does when a signal asks it to end.
+#[derive(Default)]
+enum Doing {
+    /// Nothing that would have to be taken back.
+    #[default]
+    Else,
+    /// It asks for a passphrase, with the echo of the terminal off.
+    Asking(Echo),
+    /// It works, and looks at the flag. Work that writes to a stream may wait for its reader without end.
+    Working { stopped: Arc<AtomicBool>, to_stream: bool },
+}
+
+/// The one listener of the process, once there is one.
+static DOING: Mutex<Option<Arc<Mutex<Doing>>>> = Mutex::new(None);
+
+/// Sets `stopped` at the first SIGINT, SIGTERM or SIGHUP. Work that writes to a stream is ended a moment later whatever it does,
+/// since it leaves nothing behind; and so is any work at a second signal.
+pub(super) fn work(stopped: &Arc<AtomicBool>, to_stream: bool) -> Result<(), Failure> {
+    now(Doing::Working { stopped: Arc::clone(stopped), to_stream })
+}
+
+/// A signal puts `echo` back before it ends the process, until the value that is returned is dropped.
+pub(super) fn ask(echo: Echo) -> Result<Asking, Failure> {
+    now(Doing::Asking(echo)).map(|()| Asking)
+}
+
+/// A passphrase is being asked for.
+pub(super) struct Asking;
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        let _ = now(Doing::Else);
+    }
+}
+
+fn now(doing: Doing) -> Result<(), Failure> {
+    let mut shared = DOING.lock().unwrap_or_else(PoisonError::into_inner);
+    let listening = match &*shared {
+        Some(there) => Arc::clone(there),
+        None => {
+            let fresh = Arc::new(Mutex::new(Doing::Else));
+            listen(Arc::clone(&fresh)).map_err(|error| {
+                let fix = "raise this user's limits on open files and processes (ulimit -n, ulimit -u)";
+                Failure::new(Exit::Failure, "signals can not be received", &error, fix)
+            })?;
+            Arc::clone(shared.insert(fresh))
+        }
     };
-    let runtime =
-        Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(|e| failed(&e))?;
-    let stopped = Arc::clone(stopped);
-    let guard = runtime.enter();
-    let mut signals = Ending::new().map_err(|e| failed(&e))?;
-    drop(guard);
-    runtime.spawn(async move {
+    *listening.lock().unwrap_or_else(PoisonError::into_inner) = doing;
+    Ok(())
+}
+
+/// Starts the thread. Whatever can fail fails here, with an error; a runtime of several threads would panic.
+fn listen(doing: Arc<Mutex<Doing>>) -> io::Result<()> {
+    enough_descriptors()?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let signals = {
+        let _within = runtime.enter();
+        Ending::new()?
+    };
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || hear(&runtime, signals, &doing))?;
+    Ok(())
+}
+
+/// The library under the signals panics where it gets none, so that is found out first.
+fn enough_descriptors() -> io::Result<()> {
+    (0..NEEDED)
+        .map(|_| std::fs::File::open("/dev/null"))
+        .collect::<io::Result<Vec<_>>>()
+        .map(drop)
+        .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+}
+
+fn hear(runtime: &Runtime, mut signals: Ending, doing: &Mutex<Doing>) {
+    runtime.block_on(async {
         signals.next().await;
-        stopped.store(true, Ordering::Relaxed);
-        let patience = tokio::time::sleep(if to_stream { Duration::from_secs(1) } else { Duration::MAX / 4 });
+        let patience = match &*doing.lock().unwrap_or_else(PoisonError::into_inner) {
+            Doing::Else => Duration::ZERO,
+            Doing::Asking(echo) => {
+                echo.restore();
+                Duration::ZERO
+            }
+            Doing::Working { stopped, to_stream } => {
+                stopped.store(true, Ordering::Relaxed);
+                if *to_stream { Duration::from_secs(1) } else { Duration::MAX / 4 }
+            }
+        };
         tokio::select! {
-            () = patience => {}
+            () = tokio::time::sleep(patience) => {}
             () = signals.next() => {}
         }
-        eprintln!("error: the work was ended\n  why: a signal said so\n  fix: run it again");
-        std::process::exit(i32::from(Exit::Failure as u8));
     });
-    Ok(runtime)
+    eprintln!("error: the work was ended\n  why: a signal said so\n  fix: run it again");
+    std::process::exit(i32::from(Exit::Failure as u8));
 }
 
 #[cfg(unix)]
-struct Ending([tokio::signal::unix::Signal; 3]);
+struct Ending {
+    signals: [tokio::signal::unix::Signal; 3],
+    /// Not an end: a file that may not grow any further is an error of writing then, and is cleaned up after.
+    _too_large: tokio::signal::unix::Signal,
+}
 
 #[cfg(unix)]
 impl Ending {
-    fn new() -> std::io::Result<Self> {
+    fn new() -> io::Result<Self> {
+        use rustix::process::Signal;
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self([
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-            signal(SignalKind::hangup())?,
-        ]))
+        Ok(Self {
+            signals: [
+                signal(SignalKind::interrupt())?,
+                signal(SignalKind::terminate())?,
+                signal(SignalKind::hangup())?,
+            ],
+            _too_large: signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?,
+        })
     }
 
     async fn next(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.0;
+        let [interrupt, terminate, hangup] = &mut self.signals;
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
@@ -62,7 +141,7 @@ struct Ending;
 
 #[cfg(not(unix))]
 impl Ending {
-    fn new() -> std::io::Result<Self> {
+    fn new() -> io::Result<Self> {
         Ok(Self)
     }
 
@@ -70,3 +149,6 @@ impl Ending {
         let _ = tokio::signal::ctrl_c().await;
     }
 }
+
+/// Two pairs of sockets, an epoll, an eventfd, and something to work with.
+const NEEDED: usize = 12;

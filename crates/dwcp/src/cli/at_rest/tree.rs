@@ -1,16 +1,17 @@
 //! Directories: one output for each file, under the same name. What is done already is skipped, so a second run goes on
-//! where the first one stopped.
+//! where the first one stopped; what fails does not keep the others from being done.
 
-use super::file::{is_stream, one, unreadable};
+use super::file::{Source, Trouble, bytes, counted, is_stream, one, precious, unreadable};
 use super::job::{Job, Way};
 use super::progress::Progress;
+use super::walk::{Entry, Found};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Output, Report};
 use dwcp_base::{Disk, LocalDisk};
-use serde_json::json;
-use std::fs::{self, File, Metadata};
+use serde_json::{Value, json};
+use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -18,94 +19,95 @@ use std::sync::atomic::AtomicBool;
 pub(super) fn run(job: &Job<'_>, output: Output, stopped: &Arc<AtomicBool>) -> Result<Report, Failure> {
     let (input, target) = (job.args.input.as_path(), job.args.output.as_path());
     apart(input, target)?;
-    let mut files = Vec::new();
-    let mut others = 0;
-    collect(input, Path::new(""), 0, &mut files, &mut others)
-        .map_err(|error| unreadable(job.way, input, &error))?;
-    let total = files.iter().map(|file| file.metadata.len()).sum();
+    let found = Found::below(input);
+    let total = found.files.iter().map(|file| file.metadata.len()).sum();
     let mut progress = Progress::new(output, Some(total), Arc::clone(stopped));
-    let (mut done, mut skipped, mut bytes) = (0_u64, 0_u64, 0_u64);
-    for file in &files {
-        let (from, to) = (input.join(&file.name), target.join(&file.name));
-        if fs::symlink_metadata(&to).is_ok_and(|there| job.is_done(&file.metadata, &there, &to)) {
-            skipped += 1;
-        } else {
-            super::file::precious(job.args, &to)?;
-            let parent = to.parent().unwrap_or(target);
-            LocalDisk.make_dir(parent).map_err(|error| unwritable(&to, &error))?;
-            let mut source = File::open(&from).map_err(|error| unreadable(job.way, &from, &error))?;
-            bytes += one(job, &mut source, &from, &to, &mut progress)?.bytes;
-            done += 1;
+    let mut failures = Failures { output, all: Vec::new(), count: 0, exit: Exit::Success };
+    for (name, error) in &found.unread {
+        failures.add(unreadable(job.way, &input.join(name), error), &progress);
+    }
+    for name in &found.empty {
+        let to = target.join(name);
+        if let Err(error) = LocalDisk.make_dir(&to) {
+            failures.add(unwritable(&to, &error), &progress);
+        }
+    }
+    let (mut done, mut skipped, mut length) = (0_u64, 0_u64, 0_u64);
+    for file in &found.files {
+        match each(job, file, &mut progress) {
+            Ok(Some(bytes)) => (done, length) = (done + 1, length + bytes),
+            Ok(None) => skipped += 1,
+            Err(Trouble { failure, for_all: true }) => return Err(failure),
+            Err(Trouble { failure, for_all: false }) => failures.add(failure, &progress),
         }
         progress.next_file(file.metadata.len());
     }
     drop(progress);
     let verb = if job.way == Way::Encrypt { "encrypted" } else { "decrypted" };
-    let mut text = format!("{verb} {done} files, {bytes} bytes, to {}", target.display());
-    if skipped > 0 {
-        text.push_str(&format!("; {skipped} were done already"));
-    }
-    if others > 0 {
-        text.push_str(&format!("; {others} left out: links, devices, temporary files"));
+    let mut text = format!("{verb} {}, {}, to {}", counted(done, "file"), bytes(length), target.display());
+    for (count, what) in [
+        (skipped, "done already"),
+        (found.others, "left out: links, devices, temporary files"),
+        (failures.count, "failed"),
+    ] {
+        if count > 0 {
+            text.push_str(&format!("; {count} {what}"));
+        }
     }
     let json = json!({
         "input": input.display().to_string(),
         "output": target.display().to_string(),
         "files": done,
         "skipped": skipped,
-        "left_out": others,
-        "bytes": bytes,
+        "left_out": found.others,
+        "failed": failures.count,
+        "failures": failures.all,
+        "bytes": length,
         "format": job.args.format.name(),
     });
-    Ok(Report::new(text, json))
+    Ok(Report::new(text, json).ending(failures.exit))
 }
 
-struct Entry {
-    /// Below the directory.
-    name: PathBuf,
-    metadata: Metadata,
-}
-
-/// Regular files in the order of their names. Links are not followed: they could lead out, or around in a circle.
-fn collect(
-    root: &Path,
-    below: &Path,
-    depth: usize,
-    files: &mut Vec<Entry>,
-    others: &mut u64,
-) -> io::Result<()> {
-    if depth > DEEPEST {
-        return Err(io::Error::other("the directories are nested too deep"));
+/// Does one file; `None` where that is done already.
+fn each(job: &Job<'_>, file: &Entry, progress: &mut Progress) -> Result<Option<u64>, Trouble> {
+    let (from, to) = (job.args.input.join(&file.name), job.args.output.join(&file.name));
+    if fs::symlink_metadata(&to).is_ok_and(|there| job.is_done(&file.metadata, &there, &to)) {
+        return Ok(None);
     }
-    let mut names: Vec<_> =
-        fs::read_dir(root.join(below))?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<_>>()?;
-    names.sort();
-    for name in names {
-        let name = below.join(name);
-        let metadata = fs::symlink_metadata(root.join(&name))?;
-        if metadata.is_dir() {
-            collect(root, &name, depth + 1, files, others)?;
-        } else if metadata.is_file() && !is_temporary(&name) {
-            files.push(Entry { name, metadata });
-        } else {
-            *others += 1;
+    precious(job.args, &to)?;
+    let parent = to.parent().unwrap_or(&job.args.output);
+    LocalDisk.make_dir(parent).map_err(|error| unwritable(&to, &error))?;
+    let opened = File::open(&from).map_err(|error| unreadable(job.way, &from, &error))?;
+    let source = Source { from: &mut &opened, file: Some(&opened), name: &from };
+    one(job, source, &to, progress).map(|done| Some(done.bytes))
+}
+
+/// What failed, while the rest went on.
+struct Failures {
+    output: Output,
+    /// The first of them, for `--json`.
+    all: Vec<Value>,
+    count: u64,
+    /// A verdict of no outweighs what this machine could not do.
+    exit: Exit,
+}
+
+impl Failures {
+    fn add(&mut self, failure: Failure, progress: &Progress) {
+        self.count += 1;
+        if self.exit == Exit::Success || failure.exit == Exit::Verification {
+            self.exit = failure.exit;
+        }
+        if self.output.is_json() {
+            if self.all.len() < MOST_LISTED {
+                self.all.push(failure.to_json()["error"].take());
+            }
+        } else if self.count <= MOST_SHOWN {
+            progress.aside(|| eprintln!("{failure}"));
+        } else if self.count == MOST_SHOWN + 1 {
+            progress.aside(|| eprintln!("error: more files failed; --json lists {MOST_LISTED}"));
         }
     }
-    Ok(())
-}
-
-/// What a run that was killed leaves beside an output is no file of anybody's.
-fn is_temporary(name: &Path) -> bool {
-    let name = name.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let Some(parts) = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp")) else { return false };
-    let mut parts = parts.rsplit('.');
-    let mut is = |hex: bool| {
-        parts.next().is_some_and(|part| {
-            let digit = |char: char| if hex { char.is_ascii_hexdigit() } else { char.is_ascii_digit() };
-            !part.is_empty() && part.chars().all(digit) && (!hex || part.len() == 16)
-        })
-    };
-    is(true) && is(false) && is(false)
 }
 
 /// The output must not lie in the input, or it would be found there as further input.
@@ -141,4 +143,6 @@ fn unwritable(target: &Path, error: &io::Error) -> Failure {
     Failure::new(Exit::Failure, what, error, "name a directory that this user can write to")
 }
 
-const DEEPEST: usize = 200;
+/// Lines that somebody still reads.
+const MOST_SHOWN: u64 = 20;
+const MOST_LISTED: usize = 1_000;

@@ -24,7 +24,7 @@ pub(super) fn keyring(path: &Path, unlock: &Unlock) -> Result<Opened, Failure> {
 }
 
 /// A keyring that was loaded to be used.
-pub(super) struct Opened(KeyringFile);
+pub(super) struct Opened(pub(super) KeyringFile);
 
 impl std::ops::Deref for Opened {
     type Target = Keyring;
@@ -36,7 +36,7 @@ impl std::ops::Deref for Opened {
 
 /// The keyring file in `path`, to be looked at.
 pub(super) fn look(path: &Path, unlock: &Unlock) -> Result<KeyringFile, Failure> {
-    readable(path)?;
+    fits(path, unlock)?;
     let kek = existing(unlock)?;
     kek::at_once(KeyringFile::load(path, Arc::new(LocalDisk), &*kek, AT_ONCE))
         .map_err(|error| failure(format!("the keyring {} was not opened", path.display()), path, &error))
@@ -44,7 +44,7 @@ pub(super) fn look(path: &Path, unlock: &Unlock) -> Result<KeyringFile, Failure>
 
 /// The keyring file in `path`, to be changed.
 pub(super) fn edit(path: &Path, unlock: &Unlock) -> Result<KeyringFile, Failure> {
-    readable(path)?;
+    fits(path, unlock)?;
     edit_with(path, &*existing(unlock)?)
 }
 
@@ -54,14 +54,21 @@ pub(super) fn edit_with(path: &Path, kek: &dyn KeyEncryptionKey) -> Result<Keyri
         .map_err(|error| failure(format!("the keyring {} was not opened", path.display()), path, &error))
 }
 
-/// Before a passphrase is asked for: a keyring that is not there needs none.
-fn readable(path: &Path) -> Result<(), Failure> {
+/// What can be said before a passphrase is asked for: the keyring is there, it reads as one, and this is what opens its kind.
+pub(super) fn fits(path: &Path, unlock: &Unlock) -> Result<(), Failure> {
+    let what = || format!("the keyring {} was not opened", path.display());
     // Opening would wait where a FIFO is; what is no file is refused when it is read.
-    std::fs::metadata(path).map(|_| ()).map_err(|error| {
-        let what = format!("the keyring {} was not opened", path.display());
+    std::fs::metadata(path).map_err(|error| {
         let fix = format!("check the path, or make one with `dwcp keyring create {}`", path.display());
-        Failure::new(Exit::Failure, what, &error, fix)
-    })
+        Failure::new(Exit::Failure, what(), &error, fix)
+    })?;
+    let wrapping = KeyringFile::wrapping_in(path).map_err(|error| failure(what(), path, &error))?;
+    let (found, given) = (wrapping.key().kind(), if unlock.key_file.is_some() { FILE } else { PASSPHRASE });
+    if found == given {
+        return Ok(());
+    }
+    let source = KekError::OtherKind { expected: given, found: found.to_owned() };
+    Err(failure(what(), path, &KeyringFileError::Kek { source }))
 }
 
 pub(super) fn key_file(path: &Path) -> Result<FileKek, Failure> {
@@ -99,12 +106,16 @@ pub(super) fn failure(what: String, path: &Path, error: &KeyringFileError) -> Fa
                 "check the passphrase or the key file; if it is right, take the keyring from a backup"
                     .to_owned(),
             ),
-            KekError::OtherKind { found, .. } if found == "passphrase" => {
+            KekError::OtherKind { found, .. } if found == PASSPHRASE => {
                 (Exit::Verification, "give its passphrase instead of --key-file".to_owned())
             }
-            KekError::OtherKind { .. } => {
+            KekError::OtherKind { found, .. } if found == FILE => {
                 (Exit::Verification, "give --key-file instead of a passphrase".to_owned())
             }
+            KekError::OtherKind { .. } => (
+                Exit::Verification,
+                "no version of dwcp wraps by that; take the keyring from a backup".to_owned(),
+            ),
             KekError::Damaged | KekError::Parameters { .. } => {
                 (Exit::Verification, "take the keyring from a backup".to_owned())
             }
@@ -142,3 +153,6 @@ pub(super) fn failure(what: String, path: &Path, error: &KeyringFileError) -> Fa
 
 /// Passphrases and key files never wait for anybody.
 pub(super) const AT_ONCE: Duration = Duration::from_secs(60);
+/// What key files and passphrases are called in a keyring file.
+pub(super) const FILE: &str = "file";
+pub(super) const PASSPHRASE: &str = "passphrase";
