@@ -1,6 +1,7 @@
 //! The reader: what is read from it was authenticated before.
 
-use super::open_core::{OpenCore, needed};
+use super::choice::{choose, needed};
+use super::open_core::OpenCore;
 use super::refusal::refused;
 use super::seal_core::all_cores;
 use super::{StreamFormat, StreamKey};
@@ -57,7 +58,7 @@ impl<R: Read> StreamDecryptor<R> {
         let most = needed(keys.clone(), format);
         let mut start = Vec::with_capacity(most);
         inner.by_ref().take(most as u64).read_to_end(&mut start)?;
-        let (core, key_index) = OpenCore::choose(keys, format, aad, start, threads).map_err(refused)?;
+        let (core, key_index) = choose(keys, format, aad, start, threads).map_err(refused)?;
         Ok(Self { core, inner, key_index, length: None, skip: 0, position: 0 })
     }
 
