@@ -10,7 +10,8 @@ use std::io::{self, Read};
 use std::num::NonZeroUsize;
 
 /// Reads a sealed stream from the reader below and gives out its plaintext, on all cores, with a few MiB of memory. It
-/// [seeks](std::io::Seek) where the reader below does.
+/// [seeks](std::io::Seek) where the reader below does. Bytes behind the end of the stream are refused as a part of it that is not
+/// authentic. Once the end was read (`Ok(0)`) it stays the end, and the reader below is not asked again.
 ///
 /// # Security
 /// Every byte it gives out is authentic at its place. That the stream is whole is proven by its end alone: a caller who
