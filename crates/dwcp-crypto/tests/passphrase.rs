@@ -33,10 +33,16 @@ fn at_e9_composed_and_decomposed_text_give_one_key() {
 
 #[test]
 fn at_e9_every_space_is_the_space_of_the_keyboard() {
-    for space in "\u{a0}\u{1680}\u{2000}\u{2003}\u{200a}\u{202f}\u{205f}\u{3000}".chars() {
-        assert_eq!(key(format!("a{space}b").as_bytes()), key(b"a b"), "{:x}", u32::from(space));
+    // White space as the standard library has it is the category Zs, the separators of lines and paragraphs, and controls.
+    let mut spaces = 0;
+    for white in (char::MIN..=char::MAX).filter(|char| char.is_whitespace()) {
+        let typed = key(format!("a{white}b").as_bytes());
+        let space = !white.is_control() && !matches!(white, '\u{2028}' | '\u{2029}');
+        assert_eq!(typed == key(b"a b"), space, "{:x}", u32::from(white));
+        spaces += usize::from(space);
     }
-    for other in ["a\tb", "a\u{200b}b", "a\u{2028}b", "ab"] {
+    assert_eq!(spaces, 17);
+    for other in ["a\u{180e}b", "a\u{1fff}b", "a\u{200b}b", "a\u{2060}b", "a\u{feff}b", "ab"] {
         assert_ne!(key(other.as_bytes()), key(b"a b"), "{other:?}");
     }
 }
@@ -117,6 +123,20 @@ mod chosen {
              with each other"
         );
         assert_eq!(error.code(), "crypto.passphrase.guessable");
+    }
+
+    #[test]
+    fn a_score_of_2_is_refused_and_one_of_3_is_taken() {
+        use zxcvbn::{Score, zxcvbn};
+        // Without a word in them each character counts ten guesses, and the border is at 10^8: one character more is over it.
+        for (text, score) in [("h8Vq2xZk", Score::Two), ("h8Vq2xZkJ", Score::Three)] {
+            assert_eq!(zxcvbn(text, &[]).score(), score, "{text}");
+            let expected = match score {
+                Score::Two => Err(PassphraseError::Guessable(Weakness::Short)),
+                _ => Ok(()),
+            };
+            assert_eq!(judged(text.as_bytes()).map(|_| ()), expected, "{text}");
+        }
     }
 
     #[test]

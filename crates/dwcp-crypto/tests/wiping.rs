@@ -25,6 +25,7 @@ fn what_is_dropped_is_nowhere_in_memory() {
     passphrases();
     derivations();
     data_keys();
+    forgeries();
     encryptors();
 }
 
@@ -106,6 +107,29 @@ fn data_keys() {
         let opened = key.open_secret(b"aad", &sealed).unwrap();
         assert_wiped(algorithm.name(), (key, message, opened), &patterns);
         drop(sealed);
+    }
+}
+
+/// Of a message whose tag is wrong nothing stays in what `open` worked in: neither plaintext nor a second copy of the ciphertext.
+fn forgeries() {
+    for (seed, algorithm) in (30..).zip(DataAlgorithm::ALL) {
+        let key = DataKey::generate(algorithm).unwrap();
+        // Short: what is freed must not be overwritten by the search itself, as long pieces are.
+        let message = letters(seed, 96);
+        let plain = Pattern::of(&message.expose()[40..72]);
+        let mut sealed = key.seal(b"aad", message.expose()).unwrap();
+        drop(message);
+        *sealed.last_mut().unwrap() ^= 1;
+        let at = algorithm.nonce_len() + 40;
+        let cipher = Pattern::of(&sealed[at..at + 32]);
+        assert_eq!(cipher.sightings(), 1, "{}", algorithm.name());
+        assert!(key.open(b"aad", &sealed).is_err());
+        assert_eq!(cipher.sightings(), 1, "{}: open left a copy behind", algorithm.name());
+        assert!(key.open_secret(b"aad", &sealed).is_err());
+        assert_eq!(cipher.sightings(), 1, "{}: open_secret left a copy behind", algorithm.name());
+        assert!(key.open_in_place(b"aad", &mut sealed).is_err());
+        assert_gone(algorithm.name(), &[plain, cipher]);
+        assert!(sealed.iter().all(|byte| *byte == 0), "{}", algorithm.name());
     }
 }
 

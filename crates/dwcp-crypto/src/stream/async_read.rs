@@ -1,6 +1,7 @@
 //! The asynchronous reader.
 
-use super::open_core::{OpenCore, needed};
+use super::choice::{choose, needed};
+use super::open_core::OpenCore;
 use super::refusal::refused;
 use super::{StreamFormat, StreamKey};
 use std::fmt;
@@ -32,8 +33,7 @@ impl<R: AsyncRead + Unpin> AsyncStreamDecryptor<R> {
         let most = needed(keys.clone(), format);
         let mut start = Vec::with_capacity(most);
         (&mut inner).take(most as u64).read_to_end(&mut start).await?;
-        let (core, key_index) =
-            OpenCore::choose(keys, format, aad, start, NonZeroUsize::MIN).map_err(refused)?;
+        let (core, key_index) = choose(keys, format, aad, start, NonZeroUsize::MIN).map_err(refused)?;
         Ok(Self { core, inner, key_index })
     }
 

@@ -12,7 +12,9 @@ use std::task::{Context, Poll, ready};
 use tokio::io::AsyncWrite;
 
 /// [`StreamEncryptor`](super::StreamEncryptor) for tokio. [`shutdown`](tokio::io::AsyncWriteExt::shutdown) writes the end of the
-/// stream and shuts the writer below down; without it the stream is incomplete.
+/// stream and shuts the writer below down; without it the stream is incomplete. A shutdown that was given up half-way goes on where it stopped.
+/// Afterwards writing is an error of the kind [`InvalidInput`](io::ErrorKind::InvalidInput), and flushing or shutting down again adds
+/// nothing to the stream and reaches the writer below alone.
 ///
 /// A batch of up to 1 MiB (or one segment) is sealed on the polling thread, which takes a fraction of a millisecond.
 #[must_use = "a stream is complete only after shutdown()"]

@@ -14,6 +14,7 @@ mod async_read;
 #[cfg(feature = "tokio")]
 mod async_write;
 mod buffer;
+mod choice;
 mod derive;
 mod engine;
 mod file;

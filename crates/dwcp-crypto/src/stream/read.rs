@@ -1,6 +1,7 @@
 //! The reader: what is read from it was authenticated before.
 
-use super::open_core::{OpenCore, needed};
+use super::choice::{choose, needed};
+use super::open_core::OpenCore;
 use super::refusal::refused;
 use super::seal_core::all_cores;
 use super::{StreamFormat, StreamKey};
@@ -9,7 +10,8 @@ use std::io::{self, Read};
 use std::num::NonZeroUsize;
 
 /// Reads a sealed stream from the reader below and gives out its plaintext, on all cores, with a few MiB of memory. It
-/// [seeks](std::io::Seek) where the reader below does.
+/// [seeks](std::io::Seek) where the reader below does. Bytes behind the end of the stream are refused as a part of it that is not
+/// authentic. Once the end was read (`Ok(0)`) it stays the end, and the reader below is not asked again.
 ///
 /// # Security
 /// Every byte it gives out is authentic at its place. That the stream is whole is proven by its end alone: a caller who
@@ -57,7 +59,7 @@ impl<R: Read> StreamDecryptor<R> {
         let most = needed(keys.clone(), format);
         let mut start = Vec::with_capacity(most);
         inner.by_ref().take(most as u64).read_to_end(&mut start)?;
-        let (core, key_index) = OpenCore::choose(keys, format, aad, start, threads).map_err(refused)?;
+        let (core, key_index) = choose(keys, format, aad, start, threads).map_err(refused)?;
         Ok(Self { core, inner, key_index, length: None, skip: 0, position: 0 })
     }
 

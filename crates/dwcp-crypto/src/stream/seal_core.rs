@@ -171,3 +171,30 @@ pub(super) fn all_cores() -> NonZeroUsize {
 /// Whatever a caller asks for: memory is bounded by it.
 const MOST_SHARES: usize = 64;
 const MOST_THREADS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::StreamParameters;
+
+    #[test]
+    fn after_the_end_there_is_no_room_and_nothing_is_taken_or_ended_again() {
+        let key = StreamKey::generate(StreamParameters::AES256_4K).unwrap();
+        for format in [StreamFormat::Tink, StreamFormat::C2sp] {
+            let mut core = SealCore::new(&key, format, b"", NonZeroUsize::MIN).unwrap();
+            assert!(!core.room().is_empty());
+            assert_eq!(core.accept(b"hello"), Ok(5));
+            core.end().unwrap();
+            let last = core.output().len();
+            // First while the end waits to be written, then after it was.
+            for left in [last, 0] {
+                assert_eq!(core.accept(b"late"), Err(CryptoError::InvalidLayout), "{format:?}");
+                assert_eq!(core.accept(b""), Err(CryptoError::InvalidLayout), "{format:?}");
+                assert_eq!(core.end(), Err(CryptoError::InvalidLayout), "{format:?}");
+                assert!(core.room().is_empty(), "{format:?}");
+                assert_eq!((core.output().len(), core.plaintext()), (left, 5), "{format:?}");
+                core.written(last);
+            }
+        }
+    }
+}
