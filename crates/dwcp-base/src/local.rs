@@ -7,13 +7,14 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 /// The local file system.
 ///
 /// # Security
 /// A crash can leave the temporary file of a [`replace`](Disk::replace) behind, with a key in it. The next successful
-/// replacement of the same secret file removes those that are more than an hour older than itself; younger ones may
+/// replacement of a secret file beside it removes those that are more than an hour older than itself; younger ones may
 /// be another writer's.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LocalDisk;
@@ -163,23 +164,43 @@ fn prefix(path: &Path) -> Option<OsString> {
     Some(prefix)
 }
 
-/// Removes temporary files of `path` from long before `now`, which is the file system's own time. Nothing depends on it,
-/// so it does what it can.
+/// Removes temporary files beside `path` from long before `now`, which is the file system's own time. Nothing depends on it,
+/// so it does what it can; a large directory is looked through once a minute, or thousands of files would take hours.
 fn remove_leftovers(path: &Path, now: SystemTime) {
-    let (Some(prefix), Ok(files)) = (prefix(path), fs::read_dir(parent(path))) else { return };
+    static LARGE: Mutex<Option<(PathBuf, SystemTime)>> = Mutex::new(None);
+    let (Some(prefix), place) = (prefix(path), parent(path)) else { return };
+    let recently = |at: &SystemTime| now.duration_since(*at).is_ok_and(|age| age < PAUSE);
+    let mut large = LARGE.lock().unwrap_or_else(PoisonError::into_inner);
+    if large.as_ref().is_some_and(|(known, at)| known == place && recently(at)) {
+        return;
+    }
+    let Ok(files) = fs::read_dir(place) else { return };
+    let mut count = 0;
     for file in files.flatten() {
+        count += 1;
         let name = file.file_name();
-        let number = name
+        let stem = name
             .as_encoded_bytes()
-            .strip_prefix(prefix.as_encoded_bytes())
-            .and_then(|rest| rest.strip_suffix(SUFFIX.as_bytes()));
-        let ours = number.is_some_and(is_number);
+            .strip_suffix(SUFFIX.as_bytes())
+            .filter(|stem| stem.first() == Some(&b'.'));
+        let ours = |stem: &[u8]| stem.strip_prefix(prefix.as_encoded_bytes()).is_some_and(is_number);
+        let left_over = stem.is_some_and(|stem| ours(stem) || is_anybodys(stem));
         let old = || file.metadata().is_ok_and(|m| m.is_file() && m.modified().is_ok_and(|t| is_old(t, now)));
         let left = || File::open(file.path()).is_ok_and(|file| file.try_lock().is_ok());
-        if ours && old() && left() {
+        if left_over && old() && left() {
             let _ = fs::remove_file(file.path());
         }
     }
+    *large = (count > MANY).then(|| (place.to_owned(), now));
+}
+
+/// As [`beside`] makes them for whatever file.
+fn is_anybodys(stem: &[u8]) -> bool {
+    let parts: Vec<&[u8]> = stem.rsplitn(4, |byte| *byte == b'.').collect();
+    let [random, count, process, _] = parts[..] else { return false };
+    random.len() == 16
+        && random.iter().all(u8::is_ascii_hexdigit)
+        && [count, process].iter().all(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit))
 }
 
 /// Process, count and, since there is one, a random part: as [`beside`] makes them, of this file and not of `name.7`.
@@ -216,6 +237,9 @@ fn parent(path: &Path) -> &Path {
 }
 
 const SUFFIX: &str = ".tmp";
+/// Files of a large directory, and how long it is left alone.
+const MANY: usize = 256;
+const PAUSE: Duration = Duration::from_secs(60);
 /// Names have 255 bytes at most on usual file systems; this leaves room for the number.
 const LONGEST_STEM: usize = 200;
 /// Longer than any write takes that will still be finished.

@@ -18,7 +18,6 @@ mod lattice;
 mod lock;
 mod one_shot;
 mod opening;
-mod owner;
 mod passphrase;
 pub mod random;
 mod ring_key;

@@ -1,6 +1,5 @@
 //! One writer at a time for a file that is replaced whole: a lock beside it, since the file itself changes its identity.
 
-use crate::owner;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -37,19 +36,7 @@ pub(crate) fn real(path: &Path) -> PathBuf {
 }
 
 fn lock_within(path: &Path, patience: Duration) -> Result<File, LockError> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let lock = lock_path(path);
-    if fs::symlink_metadata(&lock).is_ok_and(|there| there.is_symlink()) {
-        // Whoever put it there chooses what is made and locked.
-        let error =
-            io::Error::new(io::ErrorKind::InvalidInput, "a symbolic link is in the place of the lock");
-        return Err(LockError::Io(error));
-    }
-    let file = options.open(&lock).map_err(LockError::Io)?;
-    owner::follow(path, &file);
+    let file = open(&lock_path(path)).map_err(LockError::Io)?;
     let (mut waited, mut pause) = (Duration::ZERO, SHORTEST_PAUSE);
     loop {
         match file.try_lock() {
@@ -64,6 +51,25 @@ fn lock_within(path: &Path, patience: Duration) -> Result<File, LockError> {
             Err(TryLockError::Error(error)) => return Err(LockError::Io(error)),
         }
     }
+}
+
+/// Opens the lock's file, or makes it; what is there and is no regular file is neither followed nor waited for.
+fn open(lock: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(lock) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => return made,
+    }
+    if !fs::symlink_metadata(lock)?.is_file() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "what is in the place of the lock is no regular file",
+        ));
+    }
+    OpenOptions::new().read(true).write(true).open(lock)
 }
 
 /// Far longer than a healthy holder needs, which derives a key and writes a small file.

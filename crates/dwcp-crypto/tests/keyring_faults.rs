@@ -171,7 +171,7 @@ fn at_e7_a_change_whose_directory_was_not_synced_leaves_the_new_file() {
         lab.load().change(|keyring| keyring.rotate(NOW)).unwrap();
         let mut file = lab.load_with(Arc::new(Unsynced), &lab.kek).unwrap();
         let (before, sealed) = (file.keyring().keys(), file.keyring().seal(b"", b"m").unwrap());
-        assert!(matches!(scenario(&mut file), Err(KeyringFileError::Storage { .. })), "{name}");
+        assert!(matches!(scenario(&mut file), Err(KeyringFileError::Unsynced { .. })), "{name}");
         assert_eq!(file.keyring().primary(), before[1].id);
         assert!(matches!(scenario(&mut file), Err(KeyringFileError::Changed { .. })), "{name}");
         let kek: &dyn KeyEncryptionKey = if name == "rewrap" { judged() } else { &lab.kek };

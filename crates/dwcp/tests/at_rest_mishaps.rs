@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use support::at_rest::{Place, ended, succeeded};
-use support::{PATIENCE, eventually, ok, refused};
+use support::{PATIENCE, command, eventually, ok, refused};
 
 /// Runs the binary under limits that `ulimit` sets.
 fn limited(limits: &str, arguments: &[&str]) -> Output {
@@ -120,7 +120,7 @@ fn a_derivation_is_never_made_cheaper_by_wrapping_anew() {
 }
 
 #[test]
-fn a_secret_without_its_keyring_does_not_stay() {
+fn no_secret_is_made_for_a_keyring_that_has_no_place() {
     let place = Place::new();
     let (nowhere, key, pass) = (place.text("no/ring"), place.text("key"), place.text("made-up"));
     for flags in [["--key-file", &key].as_slice(), &["--generate", "--passphrase-file", &pass]] {
@@ -128,10 +128,170 @@ fn a_secret_without_its_keyring_does_not_stay() {
         assert_eq!(code, 1, "{text}");
         assert!(!place.path("key").exists() && !place.path("made-up").exists(), "{flags:?}");
     }
-    // A key file that was there is somebody's.
-    ok(&["keyring", "create", &place.text("other"), "--key-file", &key]);
-    refused(&["keyring", "create", &nowhere, "--key-file", &key]);
-    assert!(place.path("key").exists());
+}
+
+#[test]
+fn whoever_makes_a_keyring_first_keeps_what_opens_it() {
+    let place = Place::new();
+    let (ring, key) = (place.text("shared"), place.text("key"));
+    for _ in 0..20 {
+        let create = || {
+            let mut command = command();
+            command.args(["keyring", "create", &ring, "--key-file", &key]);
+            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        };
+        for mut child in [create(), create(), create()] {
+            child.wait().unwrap();
+        }
+        // Those that came too late did not take away what the first relies on.
+        ok(&["keyring", "list", &ring, "--key-file", &key]);
+        fs::remove_file(place.path("shared")).unwrap();
+        fs::remove_file(place.path("key")).unwrap();
+    }
+}
+
+#[test]
+fn root_changes_no_keyring_of_somebody_else() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let place = Place::new();
+    if fs::metadata(place.path("ring")).unwrap().uid() != 0 {
+        println!("skipped: 1 (root_changes_no_keyring_of_somebody_else: only root can be tempted)");
+        return;
+    }
+    chown(place.path("ring"), Some(12_345), None).unwrap();
+    for (verb, more) in [("rotate", None), ("rewrap", None), ("destroy", Some("1"))] {
+        let text = ended(&place.keyring(verb, more.as_slice()), 4);
+        assert!(text.contains("12345"), "{text}");
+    }
+    succeeded(&place.keyring("list", &[]));
+    assert_eq!(fs::metadata(place.path("ring")).unwrap().uid(), 12_345);
+}
+
+#[test]
+fn a_directory_is_never_written_over_what_is_still_to_be_read() {
+    let place = Place::new();
+    fs::create_dir_all(place.path("work/foo/foo")).unwrap();
+    place.write("work/foo/x", b"outer");
+    place.write("work/foo/foo/x", b"inner");
+    for verb in ["encrypt", "decrypt"] {
+        let text = ended(&place.job(verb, "work/foo", "work", &[]), 2);
+        assert!(text.contains("leads back into IN"), "{text}");
+    }
+    fs::create_dir_all(place.path("in/sub")).unwrap();
+    fs::create_dir(place.path("out")).unwrap();
+    place.write("in/a", b"a");
+    place.write("in/sub/f", b"data");
+    std::os::unix::fs::symlink("../in/sub", place.path("out/sub")).unwrap();
+    ended(&place.job("encrypt", "in", "out", &[]), 2);
+    assert!(!place.path("out/a").exists(), "nothing is written before all is judged");
+    assert_eq!(
+        (place.read("work/foo/x"), place.read("work/foo/foo/x")),
+        (b"outer".to_vec(), b"inner".to_vec())
+    );
+    assert_eq!(place.read("in/sub/f"), b"data");
+}
+
+/// A pipe whose reader is gone.
+fn nobody_listens() -> Stdio {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    Stdio::from(writer)
+}
+
+#[test]
+fn what_nobody_hears_any_more_changes_nothing() {
+    let place = Place::new();
+    place.write("in", &vec![7; 4 << 20]);
+    succeeded(&place.job("encrypt", "in", "sealed", &[]));
+    // A signal, when there is nobody to be told of it.
+    let mut command = place.command("decrypt", "sealed", "-");
+    let mut child = command.stdout(Stdio::piped()).stderr(nobody_listens()).spawn().unwrap();
+    let mut first = [0];
+    child.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    eventually(PATIENCE, "the end", || child.try_wait().unwrap().is_some());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    // Failures in a directory.
+    fs::create_dir(place.path("tree")).unwrap();
+    for at in 0..4 {
+        place.write(&format!("tree/{at}"), b"no ciphertext");
+    }
+    fs::copy(place.path("sealed"), place.path("tree/9")).unwrap();
+    let status = place.command("decrypt", "tree", "back").stderr(nobody_listens()).status().unwrap();
+    assert_eq!((status.code(), place.read("back/9")), (Some(7), place.read("in")));
+}
+
+#[test]
+fn pipes_in_the_place_of_files_keep_nobody_waiting() {
+    let place = Place::new();
+    let fifo = |name: &str| {
+        assert!(Command::new("mkfifo").arg(place.path(name)).status().unwrap().success());
+    };
+    fs::create_dir(place.path("tree")).unwrap();
+    fs::create_dir(place.path("out")).unwrap();
+    place.write("tree/a", b"a");
+    fifo("out/a");
+    let text = ended(&place.job("encrypt", "tree", "out", &[]), 1);
+    assert!(text.contains("not a regular file"), "{text}");
+    fifo("in");
+    let mut command = place.command("encrypt", "in", "sealed");
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let busy = || {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        // SIGTERM is number 15: bit 14 of what is caught.
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or("0");
+        u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << 14) != 0
+    };
+    eventually(PATIENCE, "signals are heard", busy);
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    eventually(PATIENCE, "the end", || child.try_wait().unwrap().is_some());
+    ended(&child.wait_with_output().unwrap(), 1);
+}
+
+#[test]
+fn a_key_is_looked_for_where_the_keyring_is_now() {
+    let place = Place::new();
+    fs::rename(place.path("ring"), place.path("v1")).unwrap();
+    std::os::unix::fs::symlink("v1", place.path("ring")).unwrap();
+    let first = place.primary();
+    let sealing = || {
+        let mut command = place.command("encrypt", "-", "sealed");
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(&[1; 8 << 20]).unwrap();
+        (child, stdin)
+    };
+    let point_to = |name: &str| {
+        let _ = fs::remove_file(place.path("next"));
+        std::os::unix::fs::symlink(name, place.path("next")).unwrap();
+        fs::rename(place.path("next"), place.path("ring")).unwrap();
+    };
+    // A mount that was updated: another file with the same keys.
+    fs::copy(place.path("v1"), place.path("v2")).unwrap();
+    let (child, stdin) = sealing();
+    point_to("v2");
+    fs::remove_file(place.path("v1")).unwrap();
+    drop(stdin);
+    succeeded(&child.wait_with_output().unwrap());
+    // And one in which the key is out of use.
+    fs::copy(place.path("v2"), place.path("v3")).unwrap();
+    point_to("v3");
+    succeeded(&place.keyring("rotate", &[]));
+    succeeded(&place.keyring("retire", &[&first]));
+    point_to("v2");
+    let (child, stdin) = sealing();
+    point_to("v3");
+    drop(stdin);
+    let text = ended(&child.wait_with_output().unwrap(), 1);
+    assert!(text.contains(&first), "{text}");
+    // Gone altogether.
+    point_to("v2");
+    let (child, stdin) = sealing();
+    fs::remove_file(place.path("ring")).unwrap();
+    drop(stdin);
+    let text = ended(&child.wait_with_output().unwrap(), 1);
+    assert!(text.contains("keyring can not be looked at"), "{text}");
 }
 
 #[test]

@@ -5,7 +5,6 @@ use super::key_file::{self, FileKey, KekFileEntry, MOST_BYTES, MOST_KEYS};
 use super::{BoxFuture, KekError, KekFileError, KeyEncryptionKey, WrappedKey, Wrapping};
 use crate::Secret;
 use crate::lock::{LockError, lock, lock_path, real};
-use crate::owner;
 use dwcp_base::{Disk, SecretFileError, UnixTime, read_secret};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -89,7 +88,7 @@ impl FileKek {
 
     fn write(&self, disk: &dyn Disk) -> Result<(), KekFileError> {
         let text = key_file::write(&self.keys);
-        owner::replace(disk, &self.path, text.expose()).map_err(|source| KekFileError::Storage {
+        disk.replace(&self.path, text.expose(), true).map_err(|source| KekFileError::Storage {
             action: "write",
             path: self.path.clone(),
             source,

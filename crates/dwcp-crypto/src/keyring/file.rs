@@ -7,7 +7,6 @@ use crate::envelope::{fresh, unwrapped};
 use crate::kek::{KeyEncryptionKey, Wrapping};
 use crate::lock::{LockError, lock, lock_path, real};
 use crate::one_shot::DataKey;
-use crate::owner;
 use dwcp_base::{Disk, UnixTime, read_bounded};
 use std::fmt;
 use std::fs::{self, File};
@@ -24,7 +23,10 @@ use std::time::Duration;
 /// Whoever changes it holds an exclusive lock on a file beside it (`.NAME.lock`, which stays). Symbolic links to it are followed
 /// and kept.
 pub struct KeyringFile {
+    /// Without symbolic links.
     path: PathBuf,
+    /// As it was named.
+    named: PathBuf,
     disk: Arc<dyn Disk>,
     keyring: Keyring,
     wrapping: Wrapping,
@@ -56,7 +58,8 @@ impl KeyringFile {
         let (wrapping, data_key) = fresh(PURPOSE, kek, now, deadline).await?;
         let known = write(path, disk.as_ref(), &Document::seal(&keyring, &wrapping, &data_key)?)?;
         drop(lock);
-        Ok(Self { path: real(path), disk, keyring, wrapping, data_key, known, lock: None })
+        let named = path.to_owned();
+        Ok(Self { path: real(path), named, disk, keyring, wrapping, data_key, known, lock: None })
     }
 
     /// Loads a keyring to use it. `deadline` is what `kek` has to unwrap its key.
@@ -71,7 +74,7 @@ impl KeyringFile {
         kek: &dyn KeyEncryptionKey,
         deadline: Duration,
     ) -> Result<Self, KeyringFileError> {
-        Self::load_real(real(path), disk, kek, deadline).await
+        Self::load_real((real(path), path.to_owned()), disk, kek, deadline).await
     }
 
     /// Loads a keyring to change it: others that want to change it wait until this value is dropped, for ten seconds at most.
@@ -85,11 +88,11 @@ impl KeyringFile {
         kek: &dyn KeyEncryptionKey,
         deadline: Duration,
     ) -> Result<Self, KeyringFileError> {
-        let path = real(path);
+        let (path, named) = (real(path), path.to_owned());
         // A path to nothing gets no lock beside it.
         read(&path)?;
         let lock = locked(&path)?;
-        let mut loaded = Self::load_real(path, disk, kek, deadline).await?;
+        let mut loaded = Self::load_real((path, named), disk, kek, deadline).await?;
         loaded.lock = Some(lock);
         Ok(loaded)
     }
@@ -103,13 +106,13 @@ impl KeyringFile {
         Ok(Document::read(&read(&real(path))?)?.wrapping)
     }
 
-    /// Whether the file as it is now has the key `id`, enabled: what takes long asks before it relies on a key that others may
-    /// have destroyed meanwhile. A file that others changed is believed without its key, since it may be wrapped anew.
+    /// Whether the file that its path leads to now has the key `id`, enabled: what takes long asks before it relies on a key that
+    /// others may have destroyed meanwhile. A file that others changed is believed without its key, since it may be wrapped anew.
     ///
     /// # Errors
     /// As [`wrapping_in`](Self::wrapping_in).
     pub fn still_has(&self, id: u32) -> Result<bool, KeyringFileError> {
-        let text = read(&self.path)?;
+        let text = read(&real(&self.named))?;
         if sha256(&text) == self.known {
             return Ok(self
                 .keyring
@@ -136,8 +139,8 @@ impl KeyringFile {
     /// # Errors
     /// What `change` returned, as [`KeyringFileError::Keyring`]; [`KeyringFileError::Changed`] when the file was replaced since it was
     /// loaded; [`KeyringFileError::Weak`] when its wrapping protects no new keys; [`KeyringFileError::Busy`];
-    /// [`KeyringFileError::Storage`]. The keyring here stays as it was then. So does the file, except when its directory could
-    /// not be synced after it was replaced: load it again, and save it again before anything is sealed under a key that is new.
+    /// [`KeyringFileError::Storage`]. The keyring here stays as it was then, and so does the file, except with
+    /// [`KeyringFileError::Unsynced`]: load it again, and save it again before anything is sealed under a key that is new.
     pub fn change<T>(
         &mut self,
         change: impl FnOnce(&mut Keyring) -> Result<T, KeyringError>,
@@ -167,7 +170,7 @@ impl KeyringFile {
     ///
     /// # Errors
     /// [`KeyringFileError::Kek`] when the new key is not wrapped, else as [`change`](Self::change). The file opens with the old
-    /// key-encryption key then, or, when its directory could not be synced, with the new one: keep both until this succeeds.
+    /// key-encryption key then, or, with [`KeyringFileError::Unsynced`], with the new one: keep both until this succeeds.
     pub async fn rewrap(
         &mut self,
         kek: &dyn KeyEncryptionKey,
@@ -183,7 +186,7 @@ impl KeyringFile {
     }
 
     async fn load_real(
-        path: PathBuf,
+        (path, named): (PathBuf, PathBuf),
         disk: Arc<dyn Disk>,
         kek: &dyn KeyEncryptionKey,
         deadline: Duration,
@@ -193,7 +196,8 @@ impl KeyringFile {
         let data_key = unwrapped(PURPOSE, &document.wrapping, kek, deadline).await?;
         let keyring = document.open(&data_key)?;
         let known = sha256(&text);
-        Ok(Self { path, disk, keyring, wrapping: document.wrapping, data_key, known, lock: None })
+        let wrapping = document.wrapping;
+        Ok(Self { path, named, disk, keyring, wrapping, data_key, known, lock: None })
     }
 
     /// The lock, unless it is held already, once the file is still the one that is known here.
@@ -221,12 +225,18 @@ fn read(path: &Path) -> Result<Vec<u8>, KeyringFileError> {
 }
 
 fn write(path: &Path, disk: &dyn Disk, text: &str) -> Result<[u8; 32], KeyringFileError> {
-    owner::replace(disk, path, text.as_bytes()).map_err(|source| KeyringFileError::Storage {
-        action: "write",
-        path: path.to_owned(),
-        source,
+    let written = sha256(text.as_bytes());
+    disk.replace(path, text.as_bytes(), true).map_err(|source| {
+        // After the rename only the sync of the directory can fail.
+        let replaced = read(path).is_ok_and(|there| sha256(&there) == written);
+        let path = path.to_owned();
+        if replaced {
+            KeyringFileError::Unsynced { path, source }
+        } else {
+            KeyringFileError::Storage { action: "write", path, source }
+        }
     })?;
-    Ok(sha256(text.as_bytes()))
+    Ok(written)
 }
 
 fn locked(path: &Path) -> Result<File, KeyringFileError> {

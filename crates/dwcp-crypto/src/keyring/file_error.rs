@@ -75,6 +75,15 @@ pub enum KeyringFileError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// The file is the new one, and whether that survives a power loss is open: its directory could not be synced. Keep what
+    /// opens the old one too, load it again, and save it.
+    #[error("{} was replaced, and the disk did not confirm it", path.display())]
+    Unsynced {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// Nothing was sealed.
     #[error("the keyring was not sealed")]
     Crypto {
@@ -103,6 +112,7 @@ impl Coded for KeyringFileError {
             Self::Busy { .. } => "crypto.keyring_file.busy",
             Self::Changed { .. } => "crypto.keyring_file.changed",
             Self::Storage { .. } => "crypto.keyring_file.storage",
+            Self::Unsynced { .. } => "crypto.keyring_file.unsynced",
             Self::Crypto { source } => source.code(),
         }
     }

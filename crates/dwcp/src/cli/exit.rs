@@ -3,6 +3,7 @@
 use crate::config::ConfigProblem;
 use dwcp_base::{Coded, SecretFileError};
 use std::fmt;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// The documented exit codes.
@@ -124,16 +125,20 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "error: {}", inert(&self.what))?;
-        writeln!(f, "  why: {}", inert(&self.why.join(": ")))?;
+        writeln!(f, "  why: {}", inert(self.why.join(": ")))?;
         write!(f, "  fix: {}", inert(&self.fix))
     }
 }
 
-/// Names of files and keys are anybody's: what controls a terminal or begins a line is written out.
-fn inert(text: &str) -> String {
-    let escaped =
-        |char: char| if char.is_control() { char.escape_default().to_string() } else { char.to_string() };
-    text.chars().map(escaped).collect()
+/// Names of files and keys are anybody's: what controls a terminal, begins a line or turns text around is written out.
+pub(super) fn inert(text: impl AsRef<Path>) -> String {
+    let turns =
+        |char| matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let escaped = |char: char| match char {
+        char if char.is_control() || turns(char) => char.escape_default().to_string(),
+        char => char.to_string(),
+    };
+    text.as_ref().to_string_lossy().chars().map(escaped).collect()
 }
 
 impl From<ConfigProblem> for Failure {

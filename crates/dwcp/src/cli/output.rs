@@ -114,6 +114,11 @@ impl Output {
     }
 }
 
+/// Says something beside the result. Nothing is left to tell if standard error is gone.
+pub(super) fn tell(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
 /// Prints one result. A reader that has seen enough (`dwcp … | head`) is no error of ours; a full disk is.
 fn print(text: &str) -> Exit {
     let mut out = io::stdout().lock();

@@ -3,16 +3,16 @@
 use super::job::{Job, Way};
 use super::patient::Patient;
 use super::progress::{Progress, is_stopped};
-use super::watch::Watch;
+use super::watch::{Watch, is_of_the_key};
 use crate::cli::args_at_rest::FileJob;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::{Exit, Failure, inert};
 use crate::cli::output::{Output, Report};
 use dwcp_base::LocalDisk;
 use dwcp_crypto::stream::{open_all, open_to_file, seal_all, seal_to_file};
 use serde_json::json;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -33,6 +33,7 @@ pub(super) fn check_up_front(way: Way, args: &FileJob) -> Result<(), Failure> {
 /// What opens the data is not replaced by the data.
 pub(super) fn precious(args: &FileJob, target: &Path) -> Result<(), Failure> {
     apart(&args.keyring, target, "OUT is the keyring")?;
+    apart(&lock_of(&args.keyring), target, "OUT is the lock of the keyring")?;
     for (secret, why) in [
         (&args.unlock.key_file, "OUT is the key file"),
         (&args.unlock.passphrase_file, "OUT is the passphrase file"),
@@ -40,6 +41,15 @@ pub(super) fn precious(args: &FileJob, target: &Path) -> Result<(), Failure> {
         secret.as_deref().map_or(Ok(()), |secret| apart(secret, target, why))?;
     }
     Ok(())
+}
+
+/// Beside the keyring, whatever links lead to it.
+fn lock_of(keyring: &Path) -> PathBuf {
+    let keyring = keyring.canonicalize().unwrap_or_else(|_| keyring.to_owned());
+    let mut name = std::ffi::OsString::from(".");
+    name.push(keyring.file_name().unwrap_or_default());
+    name.push(".lock");
+    keyring.with_file_name(name)
 }
 
 /// Runs the job until it is done or `stopped`.
@@ -51,16 +61,17 @@ pub(super) fn run(job: &Job<'_>, output: Output, stopped: &Arc<AtomicBool>) -> R
     let total = fs::metadata(input).ok().filter(|there| there.is_file()).map(|there| there.len());
     let mut progress = Progress::new(output, total, Arc::clone(stopped));
     let done = if is_stream(input) {
-        let mut from = Patient::new(io::stdin(), stopped);
+        let mut from = Patient::new(|| Ok(io::stdin()), stopped);
         one(job, Source { from: &mut from, file: None, name: input }, target, &mut progress)?
     } else {
-        let file = File::open(input).map_err(|error| unreadable(job.way, input, &error))?;
-        // A file does not keep anybody waiting; a pipe may.
+        // A file does not keep anybody waiting; a pipe may, and already when it is opened.
         if total.is_some() {
+            let file = File::open(input).map_err(|error| unreadable(job.way, input, &error))?;
             let from = &mut &file;
             one(job, Source { from, file: Some(&file), name: input }, target, &mut progress)?
         } else {
-            let from = &mut Patient::new(file, stopped);
+            let path = input.to_owned();
+            let from = &mut Patient::new(move || File::open(path), stopped);
             one(job, Source { from, file: None, name: input }, target, &mut progress)?
         }
     };
@@ -79,8 +90,8 @@ pub(super) fn run(job: &Job<'_>, output: Output, stopped: &Arc<AtomicBool>) -> R
         "format": job.args.format.name(),
     });
     let text = match job.way {
-        Way::Encrypt => format!("encrypted {} under key {id} to {}", bytes(done.bytes), target.display()),
-        Way::Decrypt => format!("decrypted {} under key {id} to {}", bytes(done.bytes), target.display()),
+        Way::Encrypt => format!("encrypted {} under key {id} to {}", bytes(done.bytes), inert(target)),
+        Way::Decrypt => format!("decrypted {} under key {id} to {}", bytes(done.bytes), inert(target)),
     };
     Ok(Report::new(text, json))
 }
@@ -158,7 +169,7 @@ pub(super) fn one(
         Err(error) => {
             let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
             let mut trouble = Trouble::from(job.failure(input, target, begun, &error));
-            trouble.for_all |= is_stopped(&error) || full.contains(&error.kind());
+            trouble.for_all |= is_stopped(&error) || full.contains(&error.kind()) || is_of_the_key(&error);
             Err(trouble)
         }
         Ok(done) => Ok(done),

@@ -81,6 +81,9 @@ impl<'a> Job<'a> {
 
     /// Whether `output` holds what this job would make of `input`: as long as it must be, and not older.
     pub(super) fn is_done(&self, input: &Metadata, output: &Metadata, made: &Path) -> bool {
+        if !output.is_file() {
+            return false;
+        }
         // What was made under another key, for other associated data or in another format is not what this job makes.
         if self.way == Way::Encrypt && !self.begins_as_ours(made) {
             return false;
@@ -97,7 +100,7 @@ impl<'a> Job<'a> {
             }
         };
         let keys = if self.way == Way::Encrypt { &self.keys[..1] } else { &self.keys[..] };
-        output.is_file() && newer && keys.iter().any(|(_, key)| fits(key))
+        newer && keys.iter().any(|(_, key)| fits(key))
     }
 
     /// Whether the first segment of `made` opens under the primary key.
@@ -126,6 +129,7 @@ impl<'a> Job<'a> {
             None if let Some(changed) = error.get_ref().and_then(|cause| cause.downcast_ref::<Changed>()) => {
                 let fix = match changed {
                     Changed::Source => "run it again when nobody writes to it, or give a snapshot of it",
+                    Changed::Keyring(_) => "check that the keyring is where it was, and run it again",
                     Changed::Key(_) => "run it again: it will be encrypted under the key that is primary now",
                 };
                 Failure::new(Exit::Failure, what, error, fix)

@@ -1,10 +1,10 @@
 //! `dwcp keyring …`: making keyrings, looking at them, changing their keys.
 
 use super::unlock::{self, AT_ONCE};
-use super::{lock, passphrase};
+use super::{lock, passphrase, signals};
 use crate::cli::args_at_rest::{Create, Export, Import, Keyring as Verb, Kind, One, OneKey, Rewrap, Segment};
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::output::{Output, Report};
+use crate::cli::exit::{Exit, Failure, inert};
+use crate::cli::output::{Output, Report, tell};
 use dwcp_base::{Clock, SystemClock, UnixTime, read_secret};
 use dwcp_crypto::kek;
 use dwcp_crypto::{
@@ -14,6 +14,7 @@ use dwcp_crypto::{
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// Runs one of the keyring verbs. `named` is the configuration that `--config` names.
@@ -90,6 +91,15 @@ fn make(
         ));
     }
     // Before anybody types a passphrase, or a key file is made for it.
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if let Err(error) = std::fs::read_dir(parent) {
+        return Err(Failure::new(
+            Exit::Failure,
+            what,
+            &error,
+            format!("make the directory {} first", parent.display()),
+        ));
+    }
     if path.symlink_metadata().is_ok() {
         return Err(Failure::plain(
             Exit::Failure,
@@ -98,15 +108,14 @@ fn make(
             "name a file that does not exist yet",
         ));
     }
-    let mut lock = lock::new(&wanted, named, None)?;
+    let lock = lock::new(&wanted, named, None)?;
     let (id, template) = (id_text(keyring.primary()), keyring.template());
     let json = json!({ "keyring": path.display().to_string(), "primary": id, "type": template.to_string() });
-    let report =
-        told(format!("{}: key {id}, {template}", path.display()), json, lock.shown.as_ref(), output)?;
-    let disk = std::sync::Arc::new(dwcp_base::LocalDisk);
-    let made = kek::at_once(KeyringFile::create(path, disk, keyring, &*lock.kek, now(), AT_ONCE));
-    lock.keep_after(&made);
-    made.map_err(|error| unlock::failure(what, path, &error))?;
+    let report = told(format!("{}: key {id}, {template}", inert(path)), json, lock.shown.as_ref(), output)?;
+    let disk = Arc::new(dwcp_base::LocalDisk);
+    signals::work(&Arc::default(), false)?;
+    kek::at_once(KeyringFile::create(path, disk, keyring, &*lock.kek, now(), AT_ONCE))
+        .map_err(|error| after(&lock, unlock::failure(what, path, &error)))?;
     Ok(report)
 }
 
@@ -132,6 +141,7 @@ fn list(args: &One) -> Result<Report, Failure> {
 
 fn rotate(args: &One) -> Result<Report, Failure> {
     let mut file = unlock::edit(&args.file, &args.unlock)?;
+    signals::work(&Arc::default(), false)?;
     let id = file
         .change(|ring| ring.rotate(now()))
         .map_err(|error| unlock::failure(unchanged(&args.file), &args.file, &error))?;
@@ -150,6 +160,7 @@ fn on_key(
         Failure::new(Exit::Usage, format!("`{}` is no key id", args.id), &error, fix)
     })?;
     let mut file = unlock::edit(&args.file, &args.unlock)?;
+    signals::work(&Arc::default(), false)?;
     file.change(|ring| change(ring, id, now()))
         .map_err(|error| unlock::failure(unchanged(&args.file), &args.file, &error))?;
     let json = json!({ "keyring": args.file.display().to_string(), "key_id": id_text(id), "status": done });
@@ -172,7 +183,7 @@ fn rewrap(args: &Rewrap, output: Output, named: Option<&Path>) -> Result<Report,
             "give the new one by another descriptor, or leave it out to keep the passphrase",
         ));
     }
-    let (mut file, mut lock) = if same {
+    let (mut file, lock) = if same {
         lock::again(&args.file, &args.unlock, named)?
     } else {
         let file = unlock::edit(&args.file, &args.unlock)?;
@@ -180,12 +191,12 @@ fn rewrap(args: &Rewrap, output: Output, named: Option<&Path>) -> Result<Report,
         (file, lock::new(&wanted, named, floor)?)
     };
     let kind = lock.kind;
-    let text = format!("{} is wrapped anew by {kind}; no data was touched", args.file.display());
+    let text = format!("{} is wrapped anew by {kind}; no data was touched", inert(&args.file));
     let json = json!({ "keyring": args.file.display().to_string(), "wrapping": { "kind": kind } });
     let report = told(text, json, lock.shown.as_ref(), output)?;
-    let done = kek::at_once(file.rewrap(&*lock.kek, now(), AT_ONCE));
-    lock.keep_after(&done);
-    done.map_err(|error| unlock::failure(unchanged(&args.file), &args.file, &error))?;
+    signals::work(&Arc::default(), false)?;
+    kek::at_once(file.rewrap(&*lock.kek, now(), AT_ONCE))
+        .map_err(|error| after(&lock, unlock::failure(unchanged(&args.file), &args.file, &error)))?;
     Ok(report)
 }
 
@@ -193,8 +204,8 @@ fn export(args: &Export, output: Output) -> Result<Report, Failure> {
     let path = args.file.as_deref().or(args.keyring.as_deref()).unwrap_or(Path::new(""));
     let keyring = unlock::keyring(path, &args.unlock)?;
     if io::stdout().is_terminal() && output.is_chatty() {
-        eprintln!(
-            "warning: what follows opens everything that this keyring encrypted; keep it off screens and logs"
+        tell(
+            "warning: what follows opens everything that this keyring encrypted; keep it off screens and logs",
         );
     }
     let keyset = keyring.to_tink_json();
@@ -290,25 +301,25 @@ fn line(key: &KeyInfo) -> String {
     line
 }
 
+/// What was shown is on standard output already, so that nothing else goes there.
+fn after(lock: &lock::Lock, failure: Failure) -> Failure {
+    let failure = lock.failure(failure);
+    if lock.shown.is_some() { failure.aside() } else { failure }
+}
+
 /// The report to end with. A passphrase that was made up is told now: were it told after the keyring is wrapped under it, and the
 /// telling failed, nobody could open the keyring again.
-fn told(
-    mut text: String,
-    mut json: Value,
-    shown: Option<&Secret>,
-    output: Output,
-) -> Result<Report, Failure> {
+fn told(text: String, mut json: Value, shown: Option<&Secret>, output: Output) -> Result<Report, Failure> {
     let Some(passphrase) = shown else { return Ok(Report::new(text, json)) };
     let passphrase = String::from_utf8_lossy(passphrase.expose());
-    text.push_str(&format!(
-        "\npassphrase: {passphrase}\nIt is shown this once; without it the keyring is lost."
-    ));
+    let early = format!("passphrase: {passphrase}\nIt is shown this once; without it the keyring is lost.");
     json["passphrase"] = Value::String(passphrase.into_owned());
-    output.tell(&Report::new(text, json)).map_err(|error| {
+    output.tell(&Report::new(early, json)).map_err(|error| {
         let fix = "let standard output lead to somebody who reads it, or name a --passphrase-file that does not exist yet";
         Failure::new(Exit::Failure, "the passphrase could not be shown, so nothing was done", &error, fix)
     })?;
-    Ok(Report::silent())
+    // With --json there is one object, and it is out.
+    Ok(if output.is_json() { Report::silent() } else { Report::new(text, Value::Null) })
 }
 
 fn now() -> UnixTime {

@@ -1,6 +1,5 @@
 //! What a keyring is wrapped with from now on: a passphrase that was judged or made up, or a key file.
 
-use super::secret_file::SecretFile;
 use super::unlock::{FILE, PASSPHRASE};
 use super::{passphrase, unlock};
 use crate::cli::args_at_rest::Unlock;
@@ -8,7 +7,7 @@ use crate::cli::exit::Failure;
 use crate::config;
 use dwcp_base::{Clock, LocalDisk, SystemClock};
 use dwcp_crypto::kek::{FileKek, KeyEncryptionKey, PassphraseKek};
-use dwcp_crypto::{KdfParams, KeyringFile, KeyringFileError, Secret};
+use dwcp_crypto::{KdfParams, KeyringFile, Secret};
 use std::path::Path;
 
 /// What the command line says of it.
@@ -42,17 +41,17 @@ pub(super) struct Lock {
     pub(super) kind: &'static str,
     /// A passphrase that was made up and has to be shown.
     pub(super) shown: Option<Secret>,
-    /// The file that was made for it; it goes when the keyring does not come.
-    made: Option<SecretFile>,
+    /// Whether a key file, or a file with a passphrase, was made for it.
+    made: bool,
 }
 
 impl Lock {
-    /// The keyring needs it from now on, or may: after an `error` of the disk it can be wrapped this way already.
-    pub(super) fn keep_after<T>(&mut self, result: &Result<T, KeyringFileError>) {
-        let needed = matches!(result, Ok(_) | Err(KeyringFileError::Storage { action: "write", .. }));
-        if let Some(made) = self.made.take_if(|_| needed) {
-            made.keep();
+    /// What is told when the keyring did not come: a secret that was made for it stays, since others may rely on it by now.
+    pub(super) fn failure(&self, mut failure: Failure) -> Failure {
+        if self.made {
+            failure.fix.push_str("; the secret that was made is kept: name it again, without --generate");
         }
+        failure
     }
 }
 
@@ -65,17 +64,16 @@ pub(super) fn new(
     if let Some(path) = wanted.key_file {
         if path.exists() {
             let kek = unlock::key_file(path)?;
-            return Ok(Lock { kek: Box::new(kek), kind: FILE, shown: None, made: None });
+            return Ok(Lock { kek: Box::new(kek), kind: FILE, shown: None, made: false });
         }
         let kek = FileKek::create(path, &LocalDisk, SystemClock::new().unix())
             .map_err(|error| unlock::key_file_failure(path, &error))?;
-        let made = Some(SecretFile::made(path));
-        return Ok(Lock { kek: Box::new(kek), kind: FILE, shown: None, made });
+        return Ok(Lock { kek: Box::new(kek), kind: FILE, shown: None, made: true });
     }
     let params = params(named, floor)?;
     let new = passphrase::new(wanted.file, wanted.descriptor, wanted.generate)?;
     let kek = Box::new(PassphraseKek::new(new.passphrase, params));
-    Ok(Lock { kek, kind: PASSPHRASE, shown: new.shown, made: new.file })
+    Ok(Lock { kek, kind: PASSPHRASE, shown: new.shown, made: new.written })
 }
 
 /// Opens the keyring in `path` and wraps it with the same secret again: a fresh salt, and no cheaper than it was.
@@ -95,7 +93,7 @@ pub(super) fn again(
     };
     let file = unlock::edit_with(path, &*kek)?;
     let kind = if unlock.key_file.is_some() { FILE } else { PASSPHRASE };
-    Ok((file, Lock { kek, kind, shown: None, made: None }))
+    Ok((file, Lock { kek, kind, shown: None, made: false }))
 }
 
 /// The cost of a derivation: the configuration's, where one is named or lies where it is looked for, else the default; and

@@ -27,6 +27,7 @@ use std::sync::atomic::AtomicBool;
 
 /// Runs one of the encryption verbs.
 pub(super) fn encrypt(verb: &Encrypt, output: Output) -> Result<Report, Failure> {
+    signals::listen_for(output)?;
     match verb {
         Encrypt::File(args) => file(Way::Encrypt, args, output),
         Encrypt::Data(args) => data::run(Way::Encrypt, args),
@@ -36,6 +37,7 @@ pub(super) fn encrypt(verb: &Encrypt, output: Output) -> Result<Report, Failure>
 
 /// Runs one of the decryption verbs.
 pub(super) fn decrypt(verb: &Decrypt, output: Output) -> Result<Report, Failure> {
+    signals::listen_for(output)?;
     match verb {
         Decrypt::File(args) => file(Way::Decrypt, args, output),
         Decrypt::Data(args) => data::run(Way::Decrypt, args),
@@ -44,6 +46,7 @@ pub(super) fn decrypt(verb: &Decrypt, output: Output) -> Result<Report, Failure>
 
 /// Runs one of the keyring verbs.
 pub(super) fn keyring(verb: &Keyring, output: Output, named: Option<&Path>) -> Result<Report, Failure> {
+    signals::listen_for(output)?;
     keyring::run(verb, output, named)
 }
 

@@ -1,9 +1,10 @@
 //! Where a passphrase comes from: a file, a descriptor, the terminal, or made up. Never an argument, never the environment.
 
-use super::secret_file::SecretFile;
+use super::secret_file;
 use super::terminal::prompted;
 use crate::cli::args_at_rest::Unlock;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::{Exit, Failure, inert};
+use crate::cli::output::tell;
 use dwcp_crypto::{NewPassphrase, Passphrase, PassphraseError, Secret};
 use std::fs::File;
 use std::io::{self, Read};
@@ -24,7 +25,7 @@ pub(super) struct New {
     /// Where it was made up and has no file to go to.
     pub(super) shown: Option<Secret>,
     /// Where it was made up and went to a file.
-    pub(super) file: Option<SecretFile>,
+    pub(super) written: bool,
 }
 
 /// Takes the passphrase, or makes it up.
@@ -36,7 +37,7 @@ pub(super) fn new(file: Option<&Path>, descriptor: Option<u32>, generate: bool) 
         Some(path) => from_file(&path)?,
         None => twice()?,
     };
-    Ok(New { passphrase: judged(chosen)?, shown: None, file: None })
+    Ok(New { passphrase: judged(chosen)?, shown: None, written: false })
 }
 
 /// Refuses a passphrase that is guessable.
@@ -56,9 +57,9 @@ fn generated(file: Option<&Path>) -> Result<New, Failure> {
     let (passphrase, text) = NewPassphrase::generate().map_err(|error| {
         Failure::new(Exit::Failure, "no passphrase was made", &error, "check the system's random source")
     })?;
-    let Some(path) = file else { return Ok(New { passphrase, shown: Some(text), file: None }) };
+    let Some(path) = file else { return Ok(New { passphrase, shown: Some(text), written: false }) };
     let line = Zeroizing::new([text.expose(), b"\n"].concat());
-    let file = SecretFile::write(path, &line).map_err(|error| {
+    secret_file::write(path, &line).map_err(|error| {
         let what = format!("the passphrase was not written to {}", path.display());
         let fix = match error.kind() {
             io::ErrorKind::AlreadyExists => {
@@ -68,7 +69,7 @@ fn generated(file: Option<&Path>) -> Result<New, Failure> {
         };
         Failure::new(Exit::Failure, what, &error, fix)
     })?;
-    Ok(New { passphrase, shown: None, file: Some(file) })
+    Ok(New { passphrase, shown: None, written: true })
 }
 
 fn source(file: Option<&Path>, descriptor: Option<u32>) -> Option<PathBuf> {
@@ -107,7 +108,7 @@ fn warn_if_open_to_others(path: &Path, file: &File) {
     }
     let open = file.metadata().is_ok_and(|there| there.is_file() && there.mode() & 0o077 != 0);
     if open {
-        eprintln!("warning: {} can be read by others; chmod 600 keeps it private", path.display());
+        tell(&format!("warning: {} can be read by others; chmod 600 keeps it private", inert(path)));
     }
 }
 

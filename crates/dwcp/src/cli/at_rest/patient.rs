@@ -20,10 +20,22 @@ pub(super) struct Patient {
 }
 
 impl Patient {
-    pub(super) fn new(mut from: impl Read + Send + 'static, stopped: &Arc<AtomicBool>) -> Self {
+    /// Opens and reads: both can take as long as whoever writes takes.
+    pub(super) fn new<R: Read>(
+        open: impl FnOnce() -> io::Result<R> + Send + 'static,
+        stopped: &Arc<AtomicBool>,
+    ) -> Self {
         let (sender, pieces) = sync_channel(1);
         let told = sender.clone();
         let read = move || {
+            let mut from = match open() {
+                Ok(from) => from,
+                Err(error) => {
+                    // Nobody waits any more once the work has ended.
+                    let _ = sender.send(Err(error));
+                    return;
+                }
+            };
             loop {
                 let mut piece = Zeroizing::new(vec![0; PIECE]);
                 let read = match from.read(&mut piece) {
@@ -31,7 +43,6 @@ impl Patient {
                     read => read.map(|count| piece.truncate(count)),
                 };
                 let over = read.is_err() || piece.is_empty();
-                // Nobody waits any more once the work has ended.
                 if sender.send(read.map(|()| piece)).is_err() || over {
                     break;
                 }

@@ -2,9 +2,10 @@
 
 use super::terminal::Echo;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::Output;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
@@ -20,10 +21,19 @@ enum Doing {
     Working { stopped: Arc<AtomicBool>, to_stream: bool },
 }
 
+/// How the end is told.
+static OUTPUT: OnceLock<Output> = OnceLock::new();
+
 /// The one listener of the process, once there is one.
 static DOING: Mutex<Option<Arc<Mutex<Doing>>>> = Mutex::new(None);
 
-/// Sets `stopped` at the first SIGINT, SIGTERM or SIGHUP. Work that writes to a stream is ended a moment later whatever it does,
+/// What follows can be interrupted, and an interruption is told as `output` says.
+pub(super) fn listen_for(output: Output) -> Result<(), Failure> {
+    let _ = OUTPUT.set(output);
+    now(Doing::Else)
+}
+
+/// Sets `stopped` at the first SIGINT, SIGTERM, SIGHUP or SIGQUIT. Work that writes to a stream is ended a moment later whatever it does,
 /// since it leaves nothing behind; and so is any work at a second signal.
 pub(super) fn work(stopped: &Arc<AtomicBool>, to_stream: bool) -> Result<(), Failure> {
     now(Doing::Working { stopped: Arc::clone(stopped), to_stream })
@@ -81,32 +91,46 @@ fn enough_descriptors() -> io::Result<()> {
         .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
 
+/// Ends the process whatever becomes of the thread that listens: nobody else would hear the signals any more.
+struct AtTheEnd;
+
+impl Drop for AtTheEnd {
+    fn drop(&mut self) {
+        std::process::exit(i32::from(Exit::Failure as u8));
+    }
+}
+
 fn hear(runtime: &Runtime, mut signals: Ending, doing: &Mutex<Doing>) {
-    runtime.block_on(async {
+    let _end = AtTheEnd;
+    let to_stream = runtime.block_on(async {
         signals.next().await;
-        let patience = match &*doing.lock().unwrap_or_else(PoisonError::into_inner) {
-            Doing::Else => Duration::ZERO,
+        let (patience, to_stream) = match &*doing.lock().unwrap_or_else(PoisonError::into_inner) {
+            Doing::Else => (Duration::ZERO, false),
             Doing::Asking(echo) => {
+                // Put back from the background, it would stop this process.
+                let _ = Ending::hold_output();
                 echo.restore();
-                Duration::ZERO
+                (Duration::ZERO, false)
             }
             Doing::Working { stopped, to_stream } => {
                 stopped.store(true, Ordering::Relaxed);
-                if *to_stream { Duration::from_secs(1) } else { Duration::MAX / 4 }
+                (if *to_stream { Duration::from_secs(1) } else { Duration::MAX / 4 }, *to_stream)
             }
         };
         tokio::select! {
             () = tokio::time::sleep(patience) => {}
             () = signals.next() => {}
         }
+        to_stream
     });
-    eprintln!("error: the work was ended\n  why: a signal said so\n  fix: run it again");
-    std::process::exit(i32::from(Exit::Failure as u8));
+    let failure = Failure::plain(Exit::Failure, "the work was ended", "a signal said so", "run it again");
+    let output = OUTPUT.get().copied().unwrap_or(Output::new(false, false));
+    output.finish(Err(if to_stream { failure.aside() } else { failure }));
 }
 
 #[cfg(unix)]
 struct Ending {
-    signals: [tokio::signal::unix::Signal; 3],
+    signals: [tokio::signal::unix::Signal; 4],
     /// Not an end: a file that may not grow any further is an error of writing then, and is cleaned up after.
     _too_large: tokio::signal::unix::Signal,
 }
@@ -121,17 +145,25 @@ impl Ending {
                 signal(SignalKind::interrupt())?,
                 signal(SignalKind::terminate())?,
                 signal(SignalKind::hangup())?,
+                signal(SignalKind::quit())?,
             ],
             _too_large: signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?,
         })
     }
 
+    /// A process in the background that writes to its terminal is not stopped from now on.
+    fn hold_output() -> io::Result<tokio::signal::unix::Signal> {
+        use tokio::signal::unix::{SignalKind, signal};
+        signal(SignalKind::from_raw(rustix::process::Signal::TTOU.as_raw()))
+    }
+
     async fn next(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.signals;
+        let [interrupt, terminate, hangup, quit] = &mut self.signals;
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
             _ = hangup.recv() => {}
+            _ = quit.recv() => {}
         }
     }
 }
@@ -143,6 +175,10 @@ struct Ending;
 impl Ending {
     fn new() -> io::Result<Self> {
         Ok(Self)
+    }
+
+    fn hold_output() -> io::Result<()> {
+        Ok(())
     }
 
     async fn next(&mut self) {

@@ -2,6 +2,7 @@
 
 use super::signals;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::tell;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -41,7 +42,7 @@ impl Echo {
         if let Self(Some((terminal, settings))) = self {
             let _ = tcsetattr(terminal, OptionalActions::Now, settings);
             // The next line is not the prompt's.
-            eprintln!();
+            tell("");
         }
     }
 }

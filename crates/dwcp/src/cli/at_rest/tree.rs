@@ -5,13 +5,14 @@ use super::file::{Source, Trouble, bytes, counted, is_stream, one, precious, unr
 use super::job::{Job, Way};
 use super::progress::Progress;
 use super::walk::{Entry, Found};
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::output::{Output, Report};
+use crate::cli::exit::{Exit, Failure, inert};
+use crate::cli::output::{Output, Report, tell};
 use dwcp_base::{Disk, LocalDisk};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -20,6 +21,7 @@ pub(super) fn run(job: &Job<'_>, output: Output, stopped: &Arc<AtomicBool>) -> R
     let (input, target) = (job.args.input.as_path(), job.args.output.as_path());
     apart(input, target)?;
     let found = Found::below(input);
+    judge_targets(input, target, &found)?;
     let total = found.files.iter().map(|file| file.metadata.len()).sum();
     let mut progress = Progress::new(output, Some(total), Arc::clone(stopped));
     let mut failures = Failures { output, all: Vec::new(), count: 0, exit: Exit::Success };
@@ -37,14 +39,18 @@ pub(super) fn run(job: &Job<'_>, output: Output, stopped: &Arc<AtomicBool>) -> R
         match each(job, file, &mut progress) {
             Ok(Some(bytes)) => (done, length) = (done + 1, length + bytes),
             Ok(None) => skipped += 1,
-            Err(Trouble { failure, for_all: true }) => return Err(failure),
-            Err(Trouble { failure, for_all: false }) => failures.add(failure, &progress),
+            Err(Trouble { failure, for_all }) => {
+                failures.add(failure, &progress);
+                if for_all {
+                    break;
+                }
+            }
         }
         progress.next_file(file.metadata.len());
     }
     drop(progress);
     let verb = if job.way == Way::Encrypt { "encrypted" } else { "decrypted" };
-    let mut text = format!("{verb} {}, {}, to {}", counted(done, "file"), bytes(length), target.display());
+    let mut text = format!("{verb} {}, {}, to {}", counted(done, "file"), bytes(length), inert(target));
     for (count, what) in [
         (skipped, "done already"),
         (found.others, "left out: links, devices, temporary files"),
@@ -103,9 +109,9 @@ impl Failures {
                 self.all.push(failure.to_json()["error"].take());
             }
         } else if self.count <= MOST_SHOWN {
-            progress.aside(|| eprintln!("{failure}"));
+            progress.aside(|| tell(&failure.to_string()));
         } else if self.count == MOST_SHOWN + 1 {
-            progress.aside(|| eprintln!("error: more files failed; --json lists {MOST_LISTED}"));
+            progress.aside(|| tell(&format!("error: more files failed; --json lists {MOST_LISTED}")));
         }
     }
 }
@@ -125,17 +131,35 @@ fn apart(input: &Path, target: &Path) -> Result<(), Failure> {
         }
         _ => {}
     }
-    // What does not exist yet is judged by the part of it that does.
+    if lies_within(target, input) {
+        return refuse("OUT lies within IN".to_owned(), "name a directory outside of IN");
+    }
+    Ok(())
+}
+
+/// A directory of OUT can lead back into IN, by a link or because IN holds a directory of its own name: what is written there
+/// would take the place of what is still to be read. All are judged before the first is written.
+fn judge_targets(input: &Path, target: &Path, found: &Found) -> Result<(), Failure> {
+    let parents = found.files.iter().filter_map(|file| file.name.parent());
+    let directories: BTreeSet<&Path> = parents.chain(found.empty.iter().map(PathBuf::as_path)).collect();
+    match directories.into_iter().map(|below| target.join(below)).find(|to| lies_within(to, input)) {
+        Some(to) => Err(Failure::plain(
+            Exit::Usage,
+            format!("the files below {} can not be written to {}", input.display(), target.display()),
+            format!("{} leads back into IN, whose files would be replaced", to.display()),
+            "name a new directory as OUT",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Whether `target` is in `input`. What does not exist yet is judged by the part of it that does.
+fn lies_within(target: &Path, input: &Path) -> bool {
     let existing = target.ancestors().find_map(|path| {
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         path.canonicalize().ok()
     });
-    match (input.canonicalize(), existing) {
-        (Ok(input), Some(target)) if target.starts_with(&input) => {
-            refuse("OUT lies within IN".to_owned(), "name a directory outside of IN")
-        }
-        _ => Ok(()),
-    }
+    matches!((input.canonicalize(), existing), (Ok(input), Some(target)) if target.starts_with(&input))
 }
 
 fn unwritable(target: &Path, error: &io::Error) -> Failure {

@@ -44,12 +44,14 @@ pub(super) fn look(path: &Path, unlock: &Unlock) -> Result<KeyringFile, Failure>
 
 /// The keyring file in `path`, to be changed.
 pub(super) fn edit(path: &Path, unlock: &Unlock) -> Result<KeyringFile, Failure> {
+    refuse_foreign(path)?;
     fits(path, unlock)?;
     edit_with(path, &*existing(unlock)?)
 }
 
 /// The same with a key-encryption key that is at hand.
 pub(super) fn edit_with(path: &Path, kek: &dyn KeyEncryptionKey) -> Result<KeyringFile, Failure> {
+    refuse_foreign(path)?;
     kek::at_once(KeyringFile::edit(path, Arc::new(LocalDisk), kek, AT_ONCE))
         .map_err(|error| failure(format!("the keyring {} was not opened", path.display()), path, &error))
 }
@@ -69,6 +71,28 @@ pub(super) fn fits(path: &Path, unlock: &Unlock) -> Result<(), Failure> {
     }
     let source = KekError::OtherKind { expected: given, found: found.to_owned() };
     Err(failure(what(), path, &KeyringFileError::Kek { source }))
+}
+
+/// What root replaces is root's, and its owner would be locked out of it. To give it back is no way out: in a directory of
+/// somebody else's, that somebody chooses what is given away.
+#[cfg(unix)]
+fn refuse_foreign(path: &Path) -> Result<(), Failure> {
+    use std::os::unix::fs::MetadataExt;
+    let owner = std::fs::metadata(path).map_or(0, |there| there.uid());
+    if owner == 0 || !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    Err(Failure::plain(
+        Exit::Denied,
+        format!("the keyring {} is unchanged", path.display()),
+        format!("it belongs to user {owner}, and what root writes would be root's"),
+        format!("run it as that user, for example with `sudo -u '#{owner}'`"),
+    ))
+}
+
+#[cfg(not(unix))]
+fn refuse_foreign(_path: &Path) -> Result<(), Failure> {
+    Ok(())
 }
 
 pub(super) fn key_file(path: &Path) -> Result<FileKek, Failure> {
@@ -143,6 +167,15 @@ pub(super) fn failure(what: String, path: &Path, error: &KeyringFileError) -> Fa
         KeyringFileError::Busy { .. } | KeyringFileError::Changed { .. } => {
             (Exit::Failure, "try again when nobody else changes it".to_owned())
         }
+        KeyringFileError::Unsynced { .. } => {
+            let fix = "keep the old secret and the new one, check the disk, and run it again once `dwcp keyring list` works";
+            let what = format!("the keyring {} is written, but may not survive a power loss", path.display());
+            return Failure::new(Exit::Failure, what, error, fix).coded(error);
+        }
+        KeyringFileError::Storage { action: "lock", path: lock, .. } => (
+            Exit::Failure,
+            format!("let {} belong to this user, or remove it while nobody uses the keyring", lock.display()),
+        ),
         _ => (
             Exit::Failure,
             format!("check that this user can write beside {}, and that the disk has room", path.display()),

@@ -16,12 +16,14 @@ pub(super) struct Watch<'a> {
 }
 
 /// Why what was made is of no use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum Changed {
     #[error("it changed while it was read")]
     Source,
     #[error("key {0} was destroyed or retired meanwhile")]
     Key(u32),
+    #[error("the keyring can not be looked at any more")]
+    Keyring(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl<'a> Watch<'a> {
@@ -47,15 +49,23 @@ impl<'a> Watch<'a> {
         {
             return Err(io::Error::other(Changed::Source));
         }
-        let now = Stamp::of(&fs::metadata(&self.path)?);
+        let lost =
+            |error: Box<dyn std::error::Error + Send + Sync>| io::Error::other(Changed::Keyring(error));
+        let now = Stamp::of(&fs::metadata(&self.path).map_err(|error| lost(error.into()))?);
         if self.known != Some(now) {
-            if !self.keyring.still_has(self.key).map_err(io::Error::other)? {
+            if !self.keyring.still_has(self.key).map_err(|error| lost(error.into()))? {
                 return Err(io::Error::other(Changed::Key(self.key)));
             }
             self.known = Some(now);
         }
         Ok(())
     }
+}
+
+/// Whether it is the same with every other file.
+pub(super) fn is_of_the_key(error: &io::Error) -> bool {
+    let changed = error.get_ref().and_then(|cause| cause.downcast_ref::<Changed>());
+    matches!(changed, Some(Changed::Key(_) | Changed::Keyring(_)))
 }
 
 /// What tells one state of a file from another without reading it.
