@@ -38,8 +38,9 @@ mod validation;
 
 pub use allow_list::{AllowList, Denial, Grant};
 pub use authority::{
-    AllowedNames, AuthorityError, AuthorityParams, BadLifetime, CertificateAuthority, IssuancePolicy,
-    IssuedRecord, IssuedStanding, NameRule, Refusal, Revocation, RevocationReason, Revoked, UnknownReason,
+    AllowedNames, AuthorityError, AuthorityKey, AuthorityParams, AuthorityUrls, BadLifetime, BadSubtree,
+    BadUrl, CertificateAuthority, HttpUrl, IssuancePolicy, IssuedRecord, IssuedStanding, KeyStorage,
+    NameConstraints, NameRule, NameSubtree, Refusal, Revocation, RevocationReason, Revoked, UnknownReason,
     Usage,
 };
 pub use certificate::Certificate;

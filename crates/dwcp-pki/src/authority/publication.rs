@@ -2,21 +2,22 @@
 
 use super::index::Locked;
 use super::issuance::{check_signed_by, encoder_serial, encoder_time};
-use super::{AuthorityError, Revocation};
-use crate::signer::Signer;
-use crate::{Certificate, Crl, CrlNumber, Serial};
+use super::{AuthorityError, Line, Revocation};
+use crate::signer::Lent;
+use crate::{Crl, CrlNumber, Serial};
 use dwcp_base::UnixTime;
-use dwcp_crypto::SigningKey;
+use dwcp_crypto::Signer;
 use rcgen::{CertificateRevocationListParams, Issuer, KeyIdMethod, RevokedCertParams};
 use std::time::Duration;
 
 /// A CRL of all that is revoked, its number on disk before it is returned.
 pub(super) fn publish(
     index: &mut Locked<'_>,
-    issuer: &Certificate,
-    key: &SigningKey,
+    line: &Line,
+    key: &dyn Signer,
     now: UnixTime,
 ) -> Result<Crl, AuthorityError> {
+    let issuer = line.own();
     let revoked = index
         .revoked()
         .filter(|(_, standing, _)| standing.not_after.plus(KEPT_AFTER_EXPIRY) >= now)
@@ -28,7 +29,7 @@ pub(super) fn publish(
         this_update: encoder_time(now)?,
         next_update: encoder_time(now.plus(NEXT_UPDATE))?,
         crl_number: rcgen::SerialNumber::from(number),
-        issuing_distribution_point: None,
+        issuing_distribution_point: line.urls().issuing_point(),
         revoked_certs: revoked,
         key_identifier_method: match &issuer.extensions().key_id {
             Some(id) => KeyIdMethod::PreSpecified(id.clone()),
@@ -36,7 +37,7 @@ pub(super) fn publish(
         },
     };
     let signer =
-        Issuer::from_ca_cert_der(issuer.certificate_der(), Signer(key)).map_err(AuthorityError::encoding)?;
+        Issuer::from_ca_cert_der(issuer.certificate_der(), Lent(key)).map_err(AuthorityError::encoding)?;
     let signed = params.signed_by(&signer).map_err(AuthorityError::encoding)?;
     check_signed_by(signed.der(), issuer)?;
     let crl = Crl::from_der(signed.der())
