@@ -208,7 +208,7 @@ fn a_key_that_is_held_elsewhere_leaves_nothing_in_the_directory() {
     let home = directory.path().join("ca");
     let key = SigningKey::generate(KeyType::EcdsaP384).unwrap();
     let module = Arc::new(Module(key, false.into()));
-    let held = || AuthorityKey::elsewhere(module.clone());
+    let held = || AuthorityKey::elsewhere(Arc::<Module>::clone(&module));
     let disk = || Arc::new(LocalDisk);
     CertificateAuthority::create_with(disk(), &home, &AuthorityParams::new("Root"), held(), NOW).unwrap();
     assert!(!home.join("ca.key").exists());
