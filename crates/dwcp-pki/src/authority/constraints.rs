@@ -85,7 +85,7 @@ impl NameSubtree {
     }
 
     /// Whether everything that `name` stands for is in the subtree.
-    fn holds(&self, name: &SubjectName) -> bool {
+    pub(super) fn holds(&self, name: &SubjectName) -> bool {
         match (self, name) {
             // A wildcard stands for names one label below what follows it.
             (Self::Dns(domain), SubjectName::Dns(dns)) => {

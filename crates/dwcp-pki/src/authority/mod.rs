@@ -282,8 +282,17 @@ impl CertificateAuthority {
     /// # Errors
     /// As [`open`](Self::open) for the index.
     pub fn issued(&self) -> Result<Vec<IssuedRecord>, AuthorityError> {
-        let entries = self.index.locked()?.issued()?;
-        Ok(entries.into_iter().map(|(entry, revoked)| IssuedRecord::new(entry, revoked)).collect())
+        records(&self.index)
+    }
+
+    /// Everything that was ever issued by the authority in `directory`, whose key is not needed for that.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), save for the key.
+    pub fn records(disk: Arc<dyn Disk>, directory: &Path) -> Result<Vec<IssuedRecord>, AuthorityError> {
+        let line = directory::read_line(directory)?;
+        let index = Index::open(disk, &directory.join(directory::INDEX), line.own().key_pin())?;
+        records(&index)
     }
 
     /// A number that changes whenever something was issued or revoked, by whatever process: one `stat`, to be polled.
@@ -293,6 +302,11 @@ impl CertificateAuthority {
     pub fn revision(&self) -> Result<u64, AuthorityError> {
         self.index.revision()
     }
+}
+
+fn records(index: &Index) -> Result<Vec<IssuedRecord>, AuthorityError> {
+    let entries = index.locked()?.issued()?;
+    Ok(entries.into_iter().map(|(entry, revoked)| IssuedRecord::new(entry, revoked)).collect())
 }
 
 impl fmt::Debug for CertificateAuthority {
