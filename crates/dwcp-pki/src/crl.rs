@@ -163,7 +163,7 @@ impl fmt::Debug for Crl {
 pub struct CrlNumber([u8; 20]);
 
 impl CrlNumber {
-    fn from_be_bytes(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn from_be_bytes(bytes: &[u8]) -> Option<Self> {
         let mut octets = [0; 20];
         octets.get_mut(20_usize.checked_sub(bytes.len())?..)?.copy_from_slice(bytes);
         Some(Self(octets))

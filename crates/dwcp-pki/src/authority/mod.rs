@@ -1,5 +1,6 @@
 //! A certificate authority in a directory: `ca.crt`, `ca.key` and `index/`.
 
+mod delta;
 mod directory;
 mod error;
 mod index;

@@ -46,6 +46,7 @@ pub(super) fn publish(
         return Err(AuthorityError::Defective { rule: "the CRL does not say what was revoked" });
     }
     index.keep_number(number)?;
+    index.keep_base(number, now)?;
     Ok(crl)
 }
 
@@ -61,4 +62,4 @@ fn entry(serial: &Serial, revocation: &Revocation) -> Result<RevokedCertParams, 
 /// After it a CRL proves nothing, so a relying party that fails closed stops at the latest then.
 const NEXT_UPDATE: Duration = Duration::from_secs(24 * 3_600);
 /// RFC 5280 §3.3: an entry stays until a CRL was published after the certificate's end. Seven times the life of a CRL.
-const KEPT_AFTER_EXPIRY: Duration = Duration::from_secs(7 * 24 * 3_600);
+pub(super) const KEPT_AFTER_EXPIRY: Duration = Duration::from_secs(7 * 24 * 3_600);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use x509_cert::ext::pkix::CrlReason;
 
 /// The reasons of RFC 5280 §5.3.1, under their names there.
 ///
@@ -59,6 +60,20 @@ impl RevocationReason {
     /// compromised key gets no new certificate.
     pub(crate) fn outweighs(self, other: Self) -> bool {
         self == Self::KeyCompromise && other != Self::KeyCompromise
+    }
+
+    /// The code of RFC 5280 §5.3.1; `None` for `unspecified`, which is better left out than written.
+    pub(crate) fn code(self) -> Option<CrlReason> {
+        match self {
+            Self::Unspecified => None,
+            Self::KeyCompromise => Some(CrlReason::KeyCompromise),
+            Self::CaCompromise => Some(CrlReason::CaCompromise),
+            Self::AffiliationChanged => Some(CrlReason::AffiliationChanged),
+            Self::Superseded => Some(CrlReason::Superseded),
+            Self::CessationOfOperation => Some(CrlReason::CessationOfOperation),
+            Self::PrivilegeWithdrawn => Some(CrlReason::PrivilegeWithdrawn),
+            Self::AaCompromise => Some(CrlReason::AaCompromise),
+        }
     }
 
     pub(crate) fn encoder(self) -> rcgen::RevocationReason {
