@@ -22,6 +22,7 @@ mod manager_error;
 mod name_error;
 mod names;
 mod obtain;
+mod ocsp;
 mod parse_error;
 mod pattern;
 mod pem;
@@ -59,6 +60,10 @@ pub use manager_error::ManagerError;
 pub use name_error::NameError;
 pub use names::SubjectName;
 pub use obtain::{FirstTrust, obtain};
+pub use ocsp::{
+    CertIdHash, CertStatus, OcspAnswer, OcspError, OcspNonce, OcspProblem, OcspRefusal, OcspRequest,
+    OcspResponder, OcspResponse, OcspVerdict,
+};
 pub use parse_error::{Document, ParseError};
 pub use pattern::{IdentityPattern, PatternError};
 pub use provider::{BoxFuture, Cause, CertProvider, EmbeddedProvider, Issued, ProviderError};

@@ -124,6 +124,11 @@ impl Locked<'_> {
         self.state.table.get(serial).copied()
     }
 
+    /// As [`Index::revision`], of what was read here.
+    pub(super) fn revision(&self) -> u64 {
+        self.state.log.read_to()
+    }
+
     pub(super) fn is_compromised(&self, key: &KeyPin) -> bool {
         self.state.compromised.contains(key)
     }
