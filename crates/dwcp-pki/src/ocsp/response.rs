@@ -155,3 +155,7 @@ fn explicit_zero(tag: Tag, content: &[u8]) -> der::Result<&[u8]> {
 const LARGEST: usize = 64 << 10;
 const MOST_SINGLES: usize = 64;
 const MOST_CERTIFICATES: usize = 8;
+
+#[cfg(test)]
+#[path = "response_tests.rs"]
+mod tests;
