@@ -13,12 +13,12 @@ use dwcp_pki::{
 use foreign::*;
 use std::fs;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use workbench::*;
 
 const HOUR: Duration = Duration::from_secs(3_600);
+const ADDRESS: &str = "http://ca.example.org/pki/delta.crl";
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn revoke(ca: &CertificateAuthority, serial: &Serial, reason: RevocationReason, at: UnixTime) {
@@ -195,6 +195,33 @@ fn a_revocation_leaves_the_delta_as_it_leaves_complete_crls_after_expiry() {
 }
 
 #[test]
+fn a_complete_crl_that_names_deltas_says_the_same_as_one_that_does_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let ca = authority(directory.path());
+    let (mut last, mut listed) = (None, Vec::new());
+    for reason in RevocationReason::ALL {
+        let naming = ca.crl_naming_deltas(ADDRESS, NOW).unwrap();
+        let plain = ca.crl(NOW).unwrap();
+        assert_eq!(naming.serials(), listed);
+        assert_eq!(naming.serials(), plain.serials());
+        assert_eq!((naming.issuer(), naming.next_update()), (plain.issuer(), plain.next_update()));
+        assert!(last < naming.number() && naming.number() < plain.number());
+        assert!(naming.der().windows(ADDRESS.len()).any(|window| window == ADDRESS.as_bytes()));
+        last = plain.number();
+        let serial = issue(&ca).unwrap();
+        revoke(&ca, &serial, reason, NOW);
+        listed.push(serial);
+        listed.sort();
+    }
+    assert!(ca.crl_naming_deltas("https://ca.example.org/d", NOW).is_ok());
+    let long = format!("http://{}", "a".repeat(2048));
+    for address in ["", "http://", "ftp://a/b", "ca.example.org", "http://a b", "http://ä", &long] {
+        let error = ca.crl_naming_deltas(address, NOW).unwrap_err();
+        assert_eq!(error.code(), "pki.authority.parameter", "{address}");
+    }
+}
+
+#[test]
 fn at_x7_a_delta_is_never_taken_for_a_complete_crl() {
     let directory = tempfile::tempdir().unwrap();
     let ca = authority(directory.path());
@@ -231,13 +258,16 @@ fn openssl_refuses_what_only_the_delta_revokes() {
             .map(|name| {
                 let chain =
                     ca.issue(&request(&["DNS:a.example.org"]), &IssuancePolicy::default(), now).unwrap();
-                deltas_are_named(at, name, &chain.leaf().serial());
+                fs::write(at.join(format!("{name}.crt")), chain.to_pem()).unwrap();
                 chain.leaf().serial()
             })
             .collect();
         revoke(&ca, &serials[0], RevocationReason::Superseded, now);
-        let complete = ca.crl(now).unwrap();
+        // Without an address of deltas OpenSSL looks at none.
+        let complete = ca.crl_naming_deltas(ADDRESS, now).unwrap();
         fs::write(at.join("base.crl"), complete.to_pem()).unwrap();
+        let shown = succeeds(at, &["crl", "-noout", "-text", "-in", "base.crl"]);
+        assert!(shown.contains("X509v3 Freshest CRL") && shown.contains(ADDRESS), "{shown}");
         revoke(&ca, &serials[1], RevocationReason::KeyCompromise, now);
         let delta = ca.delta_crl(now).unwrap();
         fs::write(at.join("delta.crl"), delta.to_pem()).unwrap();
@@ -257,31 +287,18 @@ fn openssl_refuses_what_only_the_delta_revokes() {
             if with_delta {
                 arguments.extend(["-use_deltas", "-CRLfile", "delta.crl"]);
             }
-            let file = format!("{leaf}.twin");
+            let file = format!("{leaf}.crt");
             arguments.push(&file);
             text(&openssl(at, &arguments))
         };
         for (leaf, base_says, both_say) in [
             ("early", "certificate revoked", "certificate revoked"),
-            ("late", "late.twin: OK", "certificate revoked"),
-            ("never", "never.twin: OK", "never.twin: OK"),
+            ("late", "late.crt: OK", "certificate revoked"),
+            ("never", "never.crt: OK", "never.crt: OK"),
         ] {
             let (base, both) = (verify(false, leaf), verify(true, leaf));
             assert!(base.contains(base_says), "{leaf}: {base}");
             assert!(both.contains(both_say), "{leaf}: {both}");
         }
     }
-}
-
-/// A certificate with this serial that says where deltas are (RFC 5280 §4.2.1.15), which our own do not say yet and without
-/// which OpenSSL looks at none.
-fn deltas_are_named(at: &Path, name: &str, serial: &Serial) {
-    fs::write(at.join("ext"), "freshestCRL=URI:http://ca.example.org/delta.crl\n").unwrap();
-    let request =
-        ["req", "-new", "-nodes", "-newkey", "ed25519", "-subj", "/CN=x", "-keyout", "k", "-out", "r"];
-    succeeds(at, &request);
-    let (serial, out) = (format!("0x{serial}"), format!("{name}.twin"));
-    let sign =
-        ["x509", "-req", "-in", "r", "-CA", "ca.crt", "-CAkey", "ca.key", "-extfile", "ext", "-set_serial"];
-    succeeds(at, &[&sign[..], &[&serial, "-out", &out]].concat());
 }

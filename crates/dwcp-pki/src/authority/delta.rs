@@ -2,26 +2,18 @@
 
 use super::index::Locked;
 use super::issuance::check_signed_by;
-use super::publication::KEPT_AFTER_EXPIRY;
-use super::{AuthorityError, CertificateAuthority, Revocation};
-use crate::signed_form::{self, SignError};
-use crate::{Certificate, CrlNumber, DeltaCrl, Event, Serial};
-use der::asn1::{GeneralizedTime, OctetString, Uint};
+use super::list::{List, encoding, entries, extension};
+use super::publication::{self, Expected};
+use super::{AuthorityError, CertificateAuthority};
+use crate::{Certificate, Crl, CrlNumber, DeltaCrl, Event};
+use der::asn1::{Ia5String, Uint};
 use der::oid::AssociatedOid;
-use der::{Decode, Encode};
 use dwcp_base::UnixTime;
 use dwcp_crypto::SigningKey;
 use std::time::Duration;
-use x509_cert::Version;
-use x509_cert::certificate::Rfc5280;
-use x509_cert::crl::{RevokedCert, TbsCertList};
-use x509_cert::ext::Extension;
-use x509_cert::ext::pkix::{
-    AuthorityKeyIdentifier, BaseCrlNumber, CrlNumber as CrlNumberExtension, CrlReason,
-};
-use x509_cert::name::Name;
-use x509_cert::serial_number::SerialNumber;
-use x509_cert::time::Time;
+use x509_cert::ext::pkix::crl::dp::DistributionPoint;
+use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
+use x509_cert::ext::pkix::{BaseCrlNumber, FreshestCrl};
 
 impl CertificateAuthority {
     /// Signs a delta CRL: what was revoked, or for a graver reason, since a complete CRL that was published. Its number is from
@@ -44,6 +36,35 @@ impl CertificateAuthority {
         });
         Ok(delta)
     }
+    /// As [`crl`](Self::crl), and says where deltas to it are (RFC 5280 §5.2.6): relying parties that were not told otherwise,
+    /// OpenSSL among them, look at deltas only then.
+    ///
+    /// # Errors
+    /// [`AuthorityError::BadParameter`] for an address that is no `http://` or `https://` URL of at most 2048 characters;
+    /// otherwise as [`crl`](Self::crl).
+    pub fn crl_naming_deltas(&self, address: &str, now: UnixTime) -> Result<Crl, AuthorityError> {
+        let mark = freshest(address)?;
+        let mut index = self.index.settled()?;
+        let revoked: Vec<_> = index.revoked().map(|(serial, ..)| serial).collect();
+        let entries = entries(&index, revoked, now)?;
+        let expected = Expected { number: index.next_number(now)?, entries: entries.len() };
+        let list = List {
+            number: expected.number,
+            this_update: now,
+            next_update: now.plus(publication::NEXT_UPDATE),
+            entries: entries.into_iter().map(|(_, entry)| entry).collect(),
+            mark,
+        };
+        let signed = list.sign(&self.certificate, &self.key)?;
+        let crl = publication::finish(&mut index, &self.certificate, &signed, expected, now)?;
+        drop(index);
+        self.observer.observe(&Event::CrlPublished {
+            number: crl.number().unwrap_or(CrlNumber::from(0)),
+            revoked: crl.len(),
+            next_update: crl.next_update(),
+        });
+        Ok(crl)
+    }
 }
 
 fn publish(
@@ -54,35 +75,20 @@ fn publish(
 ) -> Result<DeltaCrl, AuthorityError> {
     let base = index.base()?;
     let number = index.next_number(now)?;
-    let mut serials = Vec::new();
-    let mut entries = Vec::new();
-    for serial in index.revoked_since(&base) {
-        let Some(standing) = index.standing(&serial) else { continue };
-        let Some(revocation) = standing.revoked else { continue };
-        // As in a complete CRL.
-        if standing.not_after.plus(KEPT_AFTER_EXPIRY) >= now {
-            entries.push(entry(&serial, &revocation).map_err(encoding)?);
-            serials.push(serial);
-        }
-    }
-    let moment = |at| {
-        time(at)
-            .map_err(|_| AuthorityError::BadParameter { what: "a date lies outside the years 1970 to 9999" })
+    let (serials, entries): (Vec<_>, Vec<_>) =
+        entries(index, index.revoked_since(&base), now)?.into_iter().unzip();
+    let of_base = Uint::new(&base.number.to_be_bytes()).map_err(encoding)?;
+    let list = List {
+        number,
+        this_update: now,
+        next_update: now.plus(NEXT_UPDATE),
+        entries,
+        // Critical, so that nobody takes it for a complete one (§5.2.4).
+        mark: extension(BaseCrlNumber::OID, true, &BaseCrlNumber(of_base)).map_err(encoding)?,
     };
-    let raw = issuer.raw().map_err(|source| AuthorityError::Certificate { source })?;
-    let fields = TbsCertList::<Rfc5280> {
-        version: Version::V2,
-        signature: signed_form::algorithm(key),
-        issuer: Name::from_der(raw.subject).map_err(encoding)?,
-        this_update: moment(now)?,
-        next_update: Some(moment(now.plus(NEXT_UPDATE))?),
-        // RFC 5280 §5.1.2.6: an empty list is left out.
-        revoked_certificates: Some(entries).filter(|entries| !entries.is_empty()),
-        crl_extensions: Some(extensions(issuer, number, base.number).map_err(encoding)?),
-    };
-    let signed =
-        signed_form::sign(&fields.to_der().map_err(encoding)?, key).map_err(SignError::into_authority)?;
+    let signed = list.sign(issuer, key)?;
     check_signed_by(&signed, issuer)?;
+    let raw = issuer.raw().map_err(|source| AuthorityError::Certificate { source })?;
     let delta = DeltaCrl::read_back(signed, &raw)
         .map_err(|_| AuthorityError::Defective { rule: "the delta CRL does not read back" })?;
     if delta.serials() != serials
@@ -96,47 +102,23 @@ fn publish(
     Ok(delta)
 }
 
-fn entry(serial: &Serial, revocation: &Revocation) -> der::Result<RevokedCert> {
-    let reason = revocation.reason.code().map(|code| extension(CrlReason::OID, false, &code));
-    Ok(RevokedCert {
-        serial_number: SerialNumber::new(serial.as_be_bytes())?,
-        // Years before 1970 can not be written here; a revocation that old holds all the same.
-        revocation_date: time(revocation.at.max(UnixTime::from_secs(0)))?,
-        crl_entry_extensions: reason.transpose()?.map(|reason| vec![reason]),
-    })
-}
-
-/// The key identifier as complete CRLs have it, since relying parties compare the two (§6.3.3 (c)), the number, and the mark of a
-/// delta: critical, so that nobody takes it for a complete one.
-fn extensions(issuer: &Certificate, number: u64, base: u64) -> der::Result<Vec<Extension>> {
-    let mut extensions = Vec::new();
-    if let Some(id) = &issuer.extensions().key_id {
-        let id = AuthorityKeyIdentifier {
-            key_identifier: Some(OctetString::new(id.clone())?),
-            authority_cert_issuer: None,
-            authority_cert_serial_number: None,
-        };
-        extensions.push(extension(AuthorityKeyIdentifier::OID, false, &id)?);
+/// Where deltas are: one distribution point with one URL.
+fn freshest(address: &str) -> Result<x509_cert::ext::Extension, AuthorityError> {
+    let is_url = ["http://", "https://"]
+        .iter()
+        .any(|scheme| address.len() > scheme.len() && address.starts_with(scheme));
+    if !is_url || address.len() > LONGEST_ADDRESS || !address.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let what = "the address of delta CRLs must be an http or https URL of at most 2048 characters";
+        return Err(AuthorityError::BadParameter { what });
     }
-    let [number, base] = [number, base].map(|number| Uint::new(&number.to_be_bytes()));
-    extensions.push(extension(CrlNumberExtension::OID, false, &CrlNumberExtension(number?))?);
-    extensions.push(extension(BaseCrlNumber::OID, true, &BaseCrlNumber(base?))?);
-    Ok(extensions)
-}
-
-fn extension(id: der::oid::ObjectIdentifier, critical: bool, value: &impl Encode) -> der::Result<Extension> {
-    Ok(Extension { extn_id: id, critical, extn_value: OctetString::new(value.to_der()?)? })
-}
-
-/// UTCTime up to 2049 and GeneralizedTime from then on (RFC 5280 §5.1.2.4).
-fn time(at: UnixTime) -> der::Result<Time> {
-    let seconds = u64::try_from(at.secs()).map_err(|_| der::ErrorKind::DateTime)?;
-    let at = GeneralizedTime::from_unix_duration(Duration::from_secs(seconds))?;
-    Ok(Time::from(at.to_date_time()))
-}
-
-fn encoding(error: der::Error) -> AuthorityError {
-    AuthorityError::Encoding { source: Box::new(error) }
+    let uri = GeneralName::UniformResourceIdentifier(Ia5String::new(address).map_err(encoding)?);
+    let point = DistributionPoint {
+        distribution_point: Some(DistributionPointName::FullName(vec![uri])),
+        reasons: None,
+        crl_issuer: None,
+    };
+    extension(FreshestCrl::OID, false, &FreshestCrl(vec![point])).map_err(encoding)
 }
 
 const NEXT_UPDATE: Duration = Duration::from_secs(600);
+const LONGEST_ADDRESS: usize = crate::names::LONGEST_URI;

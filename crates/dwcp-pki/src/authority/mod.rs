@@ -5,6 +5,7 @@ mod directory;
 mod error;
 mod index;
 mod issuance;
+mod list;
 mod ocsp;
 mod params;
 mod policy;

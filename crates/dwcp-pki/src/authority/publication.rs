@@ -38,11 +38,29 @@ pub(super) fn publish(
     let signer =
         Issuer::from_ca_cert_der(issuer.certificate_der(), Signer(key)).map_err(AuthorityError::encoding)?;
     let signed = params.signed_by(&signer).map_err(AuthorityError::encoding)?;
-    check_signed_by(signed.der(), issuer)?;
-    let crl = Crl::from_der(signed.der())
+    finish(index, issuer, signed.der(), Expected { number, entries: expected }, now)
+}
+
+/// What a CRL that was just signed has to say.
+pub(super) struct Expected {
+    pub(super) number: u64,
+    pub(super) entries: usize,
+}
+
+/// Reads a complete CRL back, and keeps its number and that it is a base for deltas before it is returned.
+pub(super) fn finish(
+    index: &mut Locked<'_>,
+    issuer: &Certificate,
+    signed: &[u8],
+    expected: Expected,
+    now: UnixTime,
+) -> Result<Crl, AuthorityError> {
+    let Expected { number, entries } = expected;
+    check_signed_by(signed, issuer)?;
+    let crl = Crl::from_der(signed)
         .map_err(|_| AuthorityError::Defective { rule: "the CRL does not read back" })?;
     let named = issuer.raw().is_ok_and(|raw| raw.subject == crl.raw_issuer());
-    if !named || crl.len() != expected || crl.number() != Some(CrlNumber::from(number)) {
+    if !named || crl.len() != entries || crl.number() != Some(CrlNumber::from(number)) {
         return Err(AuthorityError::Defective { rule: "the CRL does not say what was revoked" });
     }
     index.keep_number(number)?;
@@ -60,6 +78,6 @@ fn entry(serial: &Serial, revocation: &Revocation) -> Result<RevokedCertParams, 
 }
 
 /// After it a CRL proves nothing, so a relying party that fails closed stops at the latest then.
-const NEXT_UPDATE: Duration = Duration::from_secs(24 * 3_600);
+pub(super) const NEXT_UPDATE: Duration = Duration::from_secs(24 * 3_600);
 /// RFC 5280 §3.3: an entry stays until a CRL was published after the certificate's end. Seven times the life of a CRL.
 pub(super) const KEPT_AFTER_EXPIRY: Duration = Duration::from_secs(7 * 24 * 3_600);
