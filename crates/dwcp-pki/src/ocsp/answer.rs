@@ -42,12 +42,15 @@ impl OcspAnswer {
         self.refusal.as_ref().and_then(|(_, problem)| problem.as_ref())
     }
 
-    pub(super) fn given(response: &OcspResponse, keep_until: Option<UnixTime>) -> Self {
-        Self {
-            der: response.shared_der(),
-            keep_until,
-            refusal: response.refusal().map(|refusal| (refusal, None)),
-        }
+    /// What was made for one request alone, also when it is a refusal for good reason.
+    pub(super) fn once(response: &OcspResponse) -> Self {
+        let refusal = response.refusal().map(|refusal| (refusal, None));
+        Self { der: response.shared_der(), keep_until: None, refusal }
+    }
+
+    /// What is given to whoever asks the same, until then.
+    pub(super) fn repeated(der: Arc<[u8]>, keep_until: UnixTime) -> Self {
+        Self { der, keep_until: Some(keep_until), refusal: None }
     }
 
     /// RFC 6960 §2.3: what is wrong with the request is malformedRequest, whatever it is.
@@ -93,5 +96,19 @@ impl Coded for OcspProblem {
             Self::Request(source) => source.blame(),
             Self::Authority(source) => source.blame(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_meets_a_busy_authority_is_asked_to_come_again() {
+        let busy = OcspAnswer::failed(AuthorityError::IndexBusy { path: "lock".into() });
+        assert_eq!((busy.der(), busy.refusal()), (&[0x30, 3, 0x0a, 1, 3][..], Some(OcspRefusal::TryLater)));
+        assert_eq!(busy.problem().unwrap().code(), "pki.index.busy");
+        let suspect = OcspAnswer::failed(AuthorityError::IndexSuspect);
+        assert_eq!((suspect.refusal(), suspect.keep_until()), (Some(OcspRefusal::InternalError), None));
     }
 }

@@ -2,10 +2,10 @@
 
 use super::build::Validity;
 use super::cert_id::Form;
-use super::response::OcspResponse;
 use crate::{Revocation, Serial};
 use dwcp_base::UnixTime;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// A certificate as a question names it: the answer repeats that form.
 pub(super) type Key = (Serial, Form);
@@ -13,7 +13,8 @@ pub(super) type Key = (Serial, Form);
 /// An answer, and what has to be the same for it to hold.
 #[derive(Clone)]
 pub(super) struct Kept {
-    pub(super) response: OcspResponse,
+    /// The bytes alone: what was read from them takes several times their room.
+    pub(super) der: Arc<[u8]>,
     pub(super) validity: Validity,
     /// What the index said.
     pub(super) revoked: Option<Revocation>,
@@ -60,7 +61,7 @@ impl Cache {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{CertId, OcspRefusal};
+    use super::super::CertId;
     use super::*;
     use crate::fields::RawCertificate;
 
@@ -75,8 +76,7 @@ mod tests {
         let (this_update, next_update) =
             (UnixTime::from_secs(this_update), UnixTime::from_secs(this_update + 3_600));
         let validity = Validity { this_update, next_update };
-        let response = OcspResponse::refused(OcspRefusal::TryLater);
-        Kept { response, validity, revoked: None, revision: 0 }
+        Kept { der: Arc::default(), validity, revoked: None, revision: 0 }
     }
 
     #[test]

@@ -1,11 +1,9 @@
 //! The responder of an authority: bytes in, bytes out, each certificate's answer signed once and given until it is half spent.
 
 use super::answer::OcspAnswer;
-use super::build::Validity;
 use super::cache::{Cache, Kept};
 use super::cert_id::CertId;
 use super::request::OcspRequest;
-use super::response::OcspResponse;
 use super::status::CertStatus;
 use crate::{AuthorityError, CertificateAuthority, ParseError};
 use dwcp_base::UnixTime;
@@ -21,6 +19,32 @@ use std::sync::{Arc, Mutex, PoisonError};
 ///
 /// A kept answer costs one `stat` of the index; any other waits for the index as
 /// [`CertificateAuthority`] says, and nothing is locked while it is signed.
+///
+/// ```
+/// # use dwcp_base::{LocalDisk, UnixTime};
+/// # use dwcp_crypto::{KeyType, SigningKey};
+/// # use dwcp_pki::{AuthorityParams, CertificateAuthority, CertificateRequest, IssuancePolicy};
+/// use dwcp_pki::{CertIdHash, CertStatus, OcspNonce, OcspRequest, OcspResponder, OcspResponse};
+/// # use std::sync::Arc;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = tempfile::tempdir()?;
+/// # let now = UnixTime::from_secs(1_790_000_000);
+/// # let params = AuthorityParams::new("Example Root");
+/// # let authority = CertificateAuthority::create(Arc::new(LocalDisk), directory.path(), &params, now)?;
+/// # let key = SigningKey::generate(KeyType::EcdsaP256)?;
+/// # let request = CertificateRequest::generate(&key, &["DNS:web.example.org".parse()?])?;
+/// # let chain = authority.issue(&request, &IssuancePolicy::default(), now)?;
+/// # let (leaf, issuer) = (chain.leaf().clone(), authority.certificate().clone());
+/// let responder = OcspResponder::new(Arc::new(authority));
+///
+/// // Whoever wants to know asks with a nonce of its own, and believes no other answer.
+/// let question = OcspRequest::for_certificate(&leaf, &issuer, CertIdHash::Sha1)?.with_nonce(OcspNonce::random()?)?;
+/// let answer = responder.answer(question.der(), now);
+/// let verdict = OcspResponse::from_der(answer.der())?.verify(&leaf, &issuer, question.nonce(), now)?;
+/// assert_eq!(verdict.status(), CertStatus::Good);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Security
 /// Whoever asks with nonces makes this side sign: bound how many requests a source gets answered.
@@ -57,7 +81,7 @@ impl OcspResponder {
         };
         let given = match (request.ids(), request.nonce()) {
             ([id], None) => self.kept_or_signed(id, &request, now),
-            _ => self.authority.ocsp(&request, now).map(|response| OcspAnswer::given(&response, None)),
+            _ => self.authority.ocsp(&request, now).map(|response| OcspAnswer::once(&response)),
         };
         given.unwrap_or_else(OcspAnswer::failed)
     }
@@ -69,36 +93,34 @@ impl OcspResponder {
         now: UnixTime,
     ) -> Result<OcspAnswer, AuthorityError> {
         let Some(form) = id.form().filter(|_| self.authority.is_issuer_of(id)) else {
-            return self.authority.ocsp(request, now).map(|response| OcspAnswer::given(&response, None));
+            return self.authority.ocsp(request, now).map(|response| OcspAnswer::once(&response));
         };
         let key = (*id.serial(), form);
-        let given = |response: &OcspResponse, validity: Validity| {
-            Ok(OcspAnswer::given(response, Some(validity.next_update)))
-        };
+        let given = |kept: &Kept| Ok(OcspAnswer::repeated(Arc::clone(&kept.der), kept.validity.next_update));
         let revision = self.authority.revision()?;
         let kept = self.cache().get(&key).filter(|kept| kept.is_fresh(now));
         if let Some(kept) = &kept
             && kept.revision == revision
         {
-            return given(&kept.response, kept.validity);
+            return given(kept);
         }
         // Something was issued or revoked since, mostly something else.
         let (standing, revision) = self.authority.ocsp_standing(id.serial())?;
         let Some(revoked) = standing else {
             // Never issued: kept, it would let strangers push out what is asked for.
             let (response, _) = self.authority.sign_ocsp(&[(id, CertStatus::Unknown)], None, now)?;
-            return Ok(OcspAnswer::given(&response, None));
+            return Ok(OcspAnswer::once(&response));
         };
         let kept = match kept {
             Some(kept) if kept.revoked == revoked => Kept { revision, ..kept },
             _ => {
                 let (response, validity) =
                     self.authority.sign_ocsp(&[(id, CertStatus::of(revoked))], None, now)?;
-                Kept { response, validity, revoked, revision }
+                Kept { der: response.shared_der(), validity, revoked, revision }
             }
         };
         self.cache().insert(key, kept.clone());
-        given(&kept.response, kept.validity)
+        given(&kept)
     }
 
     fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
