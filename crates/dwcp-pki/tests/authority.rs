@@ -31,7 +31,7 @@ fn a_new_authority_is_a_root_that_signs_leaves_only() {
         assert_eq!(root.not_after(), NOW.plus(DAY * 3_650));
         let parsed = x509_cert::Certificate::from_der(root.der()).unwrap();
         let (critical, usage) = parsed.tbs_certificate().get_extension::<KeyUsage>().unwrap().unwrap();
-        assert!(critical && usage.key_cert_sign() && usage.crl_sign() && !usage.digital_signature());
+        assert!(critical && usage.key_cert_sign() && usage.crl_sign() && usage.digital_signature());
         assert!(parsed.tbs_certificate().get_extension::<SubjectKeyIdentifier>().unwrap().is_some());
         let chain = ca.issue(&request(&["DNS:a.example.org"]), &IssuancePolicy::default(), NOW).unwrap();
         assert_eq!(chain.leaf().issuer(), "CN=Root");

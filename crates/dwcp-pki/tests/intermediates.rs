@@ -226,6 +226,7 @@ fn places_on_the_web_are_those_of_every_certificate_and_list() {
     let directory = tempfile::tempdir().unwrap();
     let urls = AuthorityUrls {
         crl: Some("http://ca.example.org/pki/root.crl".parse().unwrap()),
+        delta: None,
         issuer: Some("http://ca.example.org/pki/root.crt".parse().unwrap()),
         ocsp: Some("http://ca.example.org/pki/ocsp".parse().unwrap()),
     };

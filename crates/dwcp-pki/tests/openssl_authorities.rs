@@ -38,6 +38,7 @@ fn openssl_follows_what_is_issued_to_the_root_and_sees_every_revocation() {
         let at = directory.path();
         let urls = |name: &str| AuthorityUrls {
             crl: Some(format!("http://ca.example.org/{name}.crl").parse().unwrap()),
+            delta: None,
             issuer: Some(format!("http://ca.example.org/{name}.crt").parse().unwrap()),
             ocsp: Some("http://ca.example.org/ocsp".parse().unwrap()),
         };

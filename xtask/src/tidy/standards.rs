@@ -22,6 +22,7 @@ const KNOWN: &[(u32, &str)] = &[
     (4514, "LDAP: String Representation of Distinguished Names"),
     (4648, "The Base16, Base32, and Base64 Data Encodings"),
     (4868, "Using HMAC-SHA-256, HMAC-SHA-384, and HMAC-SHA-512 with IPsec"),
+    (5019, "The Lightweight Online Certificate Status Protocol (OCSP) Profile for High-Volume Environments"),
     (5116, "An Interface and Algorithms for Authenticated Encryption"),
     (5280, "Internet X.509 Public Key Infrastructure Certificate and CRL Profile"),
     (5424, "The Syslog Protocol"),

@@ -108,6 +108,9 @@ pub enum AuthorityError {
         /// The serial asked for.
         serial: Serial,
     },
+    /// There is no complete CRL that a delta CRL could refer to.
+    #[error("a delta CRL refers to a complete one, and none was published yet: publish a complete CRL first")]
+    NoCompleteCrl,
     /// The authority's certificate file can not be read.
     #[error("the authority's certificate was not read")]
     CertificateFile {
@@ -259,6 +262,7 @@ impl Coded for AuthorityError {
             Self::Expired { .. } => "pki.authority.expired",
             Self::NotYetValid { .. } => "pki.authority.early",
             Self::UnknownSerial { .. } => "pki.certificate.unknown",
+            Self::NoCompleteCrl => "pki.crl.unpublished",
             Self::CertificateFile { source } => source.code(),
             Self::Certificate { .. } | Self::NotAnAuthority => "pki.authority.certificate",
             Self::Key { source } => source.code(),

@@ -65,7 +65,9 @@ fn template(
     template.not_before = encoder_time(not_before)?;
     template.not_after = encoder_time(not_after)?;
     template.is_ca = IsCa::Ca(BasicConstraints::Constrained(params.path_length));
-    template.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    // digitalSignature: its key signs OCSP responses as well (RFC 5280 §4.2.1.3).
+    template.key_usages =
+        vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     template.name_constraints = params.constraints.encoder();
     Ok(template)
 }

@@ -1,13 +1,16 @@
 //! A certificate authority in a directory: `ca.crt`, `ca.key` and `index/`.
 
 mod constraints;
+mod delta;
 mod directory;
 mod error;
 mod index;
 mod issuance;
 mod key;
 mod line;
+mod list;
 mod making;
+mod ocsp;
 mod params;
 mod policy;
 mod publication;

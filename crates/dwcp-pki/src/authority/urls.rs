@@ -2,15 +2,20 @@
 //! its place only when every certificate of the issuer names the same one (RFC 5280 §5.2.5).
 
 use super::AuthorityError;
-use rcgen::{CrlDistributionPoint, CrlIssuingDistributionPoint, CustomExtension};
+use der::asn1::Ia5String;
+use rcgen::{CrlDistributionPoint, CustomExtension};
 use std::fmt::Write;
 use std::str::FromStr;
+use x509_cert::ext::pkix::crl::dp::{DistributionPoint, IssuingDistributionPoint};
+use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 
 /// Places on the web, each `http` (RFC 5280 §4.2.1.13; over TLS a relying party would need what it is about to fetch).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuthorityUrls {
     /// The complete CRL.
     pub crl: Option<HttpUrl>,
+    /// Its deltas (RFC 5280 §5.2.6).
+    pub delta: Option<HttpUrl>,
     /// The authority's own certificate (RFC 5280 §4.2.2.1, caIssuers).
     pub issuer: Option<HttpUrl>,
     /// The OCSP responder.
@@ -30,6 +35,11 @@ impl HttpUrl {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    fn point(&self) -> der::Result<DistributionPointName> {
+        let uri = GeneralName::UniformResourceIdentifier(Ia5String::new(&self.0)?);
+        Ok(DistributionPointName::FullName(vec![uri]))
     }
 }
 
@@ -65,7 +75,9 @@ impl AuthorityUrls {
     /// The lines of the file: a header, then a kind and a URL each.
     pub(super) fn to_text(&self) -> String {
         let mut text = format!("{HEADER}\n");
-        for (kind, url) in [("crl", &self.crl), ("issuer", &self.issuer), ("ocsp", &self.ocsp)] {
+        for (kind, url) in
+            [("crl", &self.crl), ("delta", &self.delta), ("issuer", &self.issuer), ("ocsp", &self.ocsp)]
+        {
             if let Some(url) = url {
                 // Writing to a string does not fail.
                 let _ = writeln!(text, "{kind} {url}");
@@ -85,6 +97,7 @@ impl AuthorityUrls {
             let (kind, url) = line.split_once(' ')?;
             let slot = match kind {
                 "crl" => &mut urls.crl,
+                "delta" => &mut urls.delta,
                 "issuer" => &mut urls.issuer,
                 "ocsp" => &mut urls.ocsp,
                 _ => return None,
@@ -101,21 +114,37 @@ impl AuthorityUrls {
         self.crl.iter().map(|url| CrlDistributionPoint { uris: vec![url.0.clone()] }).collect()
     }
 
-    /// For lists: where this one is.
-    pub(super) fn issuing_point(&self) -> Option<CrlIssuingDistributionPoint> {
-        let distribution_point = self.points().into_iter().next()?;
-        Some(CrlIssuingDistributionPoint { distribution_point, scope: None })
+    /// For lists: where the complete one is.
+    pub(super) fn issuing_point(&self) -> der::Result<Option<IssuingDistributionPoint>> {
+        let Some(url) = &self.crl else { return Ok(None) };
+        Ok(Some(IssuingDistributionPoint {
+            distribution_point: Some(url.point()?),
+            only_contains_user_certs: false,
+            only_contains_ca_certs: false,
+            only_some_reasons: None,
+            indirect_crl: false,
+            only_contains_attribute_certs: false,
+        }))
+    }
+
+    /// For complete lists: where deltas are.
+    pub(super) fn delta_point(&self) -> der::Result<Option<DistributionPoint>> {
+        let Some(url) = &self.delta else { return Ok(None) };
+        Ok(Some(DistributionPoint {
+            distribution_point: Some(url.point()?),
+            reasons: None,
+            crl_issuer: None,
+        }))
     }
 
     /// For certificates: where their issuer and its responder are (RFC 5280 §4.2.2.1).
     pub(super) fn access(&self) -> Result<Option<CustomExtension>, AuthorityError> {
         use der::Encode;
-        use x509_cert::ext::pkix::name::GeneralName;
         use x509_cert::ext::pkix::{AccessDescription, AuthorityInfoAccessSyntax};
         let mut found = Vec::new();
         for (method, url) in [(OCSP, &self.ocsp), (CA_ISSUERS, &self.issuer)] {
             let Some(url) = url else { continue };
-            let uri = der::asn1::Ia5String::new(&url.0).map_err(|_| unencodable())?;
+            let uri = Ia5String::new(&url.0).map_err(|_| unencodable())?;
             found.push(AccessDescription {
                 access_method: method,
                 access_location: GeneralName::UniformResourceIdentifier(uri),
@@ -148,6 +177,7 @@ mod tests {
     fn urls_make_the_round_trip_and_others_are_refused() {
         let urls = AuthorityUrls {
             crl: Some("http://ca.example.org/pki/root.crl".parse().unwrap()),
+            delta: Some("http://ca.example.org/pki/root-delta.crl".parse().unwrap()),
             issuer: None,
             ocsp: Some("http://[2001:db8::1]:8080/pki/ocsp".parse().unwrap()),
         };

@@ -34,6 +34,11 @@ impl Log {
         Self { path, key_pin, at: Position::default(), durable: 0, torn: false, suspect: false }
     }
 
+    /// The end of the last good line that was read.
+    pub(super) fn read_to(&self) -> u64 {
+        self.at.offset
+    }
+
     /// Hands on every line that was added since the last time.
     pub(super) fn catch_up(
         &mut self,
