@@ -1,6 +1,6 @@
-//! SHA-256 (FIPS 180-4), for fingerprints and pins.
+//! SHA-256 (FIPS 180-4), for fingerprints and pins, and SHA-1 where an older tool shows nothing else.
 
-use ring::digest::{Context, SHA256};
+use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 
 /// SHA-256 of `bytes`.
 #[must_use]
@@ -24,6 +24,17 @@ pub fn sha256_of(parts: &[&[u8]]) -> [u8; 32] {
     out
 }
 
+/// SHA-1 of `bytes`, to be shown beside a better fingerprint for those who have only this one to compare with.
+///
+/// # Security
+/// Two inputs with one digest can be made: nothing may be decided by it.
+#[must_use]
+pub fn sha1_for_display(bytes: &[u8]) -> [u8; 20] {
+    let mut out = [0; 20];
+    out.copy_from_slice(digest(&SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref());
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,5 +47,10 @@ mod tests {
         ];
         assert_eq!(sha256(b"abc"), expected);
         assert_eq!(sha256_of(&[b"a", b"", b"bc"]), expected);
+        let expected = [
+            0xa9, 0x99, 0x3e, 0x36, 0x47, 0x06, 0x81, 0x6a, 0xba, 0x3e, 0x25, 0x71, 0x78, 0x50, 0xc2, 0x6c,
+            0x9c, 0xd0, 0xd8, 0x9d,
+        ];
+        assert_eq!(sha1_for_display(b"abc"), expected);
     }
 }
