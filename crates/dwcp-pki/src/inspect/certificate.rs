@@ -52,7 +52,7 @@ impl InspectedCertificate {
             return Err(InspectError::TooLarge { limit: certificate::LARGEST });
         }
         let wrong = |field| InspectError::field(Document::Certificate, field);
-        let outer = Outer::read(der).map_err(wrong("outer structure"))?;
+        let outer = Outer::read(Document::Certificate, der)?;
         let mut fields = outer.signed.inside();
         let version = version(&mut fields, wrapped(0)).map_err(wrong("version"))?;
         let serial = Number::next(&mut fields).map_err(wrong("serialNumber"))?;
@@ -159,14 +159,20 @@ pub(super) struct Outer<'a> {
 }
 
 impl<'a> Outer<'a> {
-    pub(super) fn read(der: &'a [u8]) -> Result<Self, Fault> {
-        let mut fields = Cursor::single_sequence(der, 0)?;
-        let signed = fields.sequence()?;
-        let algorithm = Algorithm::next(&mut fields)?;
-        let bits = fields.expect(tlv::BIT_STRING, "a signature that is no BIT STRING")?;
-        fields.finish()?;
-        Ok(Self { signed, algorithm, signature: tlv::bit_string(&bits)?.0.to_vec() })
+    pub(super) fn read(document: Document, der: &'a [u8]) -> Result<Self, InspectError> {
+        let wrong = |field| InspectError::field(document, field);
+        let mut fields = Cursor::single_sequence(der, 0).map_err(wrong("outer SEQUENCE"))?;
+        let signed = fields.sequence().map_err(wrong("signed part"))?;
+        let algorithm = Algorithm::next(&mut fields).map_err(wrong("signatureAlgorithm"))?;
+        let signature = signature_value(&mut fields).map_err(wrong("signatureValue"))?;
+        fields.finish().map_err(wrong("outer SEQUENCE"))?;
+        Ok(Self { signed, algorithm, signature })
     }
+}
+
+fn signature_value(fields: &mut Cursor<'_>) -> Result<Vec<u8>, Fault> {
+    let bits = fields.expect(tlv::BIT_STRING, "a signature that is no BIT STRING")?;
+    Ok(tlv::bit_string(&bits)?.0.to_vec())
 }
 
 /// The version in `[0]`, counted from 1, or 1 where none is written.

@@ -56,7 +56,7 @@ impl InspectedCrl {
             return Err(InspectError::TooLarge { limit: LARGEST });
         }
         let wrong = |field| InspectError::field(Document::Crl, field);
-        let outer = Outer::read(der).map_err(wrong("outer structure"))?;
+        let outer = Outer::read(Document::Crl, der)?;
         let mut fields = outer.signed.inside();
         let version = version(&mut fields).map_err(wrong("version"))?;
         let inner = Algorithm::next(&mut fields).map_err(wrong("signature"))?;

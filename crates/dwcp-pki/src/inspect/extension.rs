@@ -23,7 +23,7 @@ pub struct Extension {
     pub repeated: bool,
     /// What it says, or why that can not be read.
     pub value: Result<ExtensionValue, Fault>,
-    /// The DER of its value.
+    /// The DER of its value; all of the extension's content where flag and value can not be told apart.
     pub der: Vec<u8>,
 }
 
@@ -127,12 +127,22 @@ impl Extension {
     fn read(value: &Value<'_>) -> Result<Self, Fault> {
         let mut fields = value.inside();
         let oid = Oid::next(&mut fields)?;
-        let critical = fields.optional(tlv::BOOLEAN)?.map_or(Ok(false), |flag| tlv::boolean(&flag))?;
-        let octets = fields.expect(OCTET_STRING, "an extension whose value is no OCTET STRING")?;
-        fields.finish()?;
-        let value = read_value(&oid, octets.content, octets.content_at());
-        Ok(Self { oid, critical, repeated: false, value, der: octets.content.to_vec() })
+        // What follows may be broken: where the extension ends is known all the same.
+        let (critical, value, der) = match flag_and_value(&mut fields) {
+            Ok((critical, octets)) => {
+                (critical, read_value(&oid, octets.content, octets.content_at()), octets.content)
+            }
+            Err(fault) => (false, Err(fault), value.content),
+        };
+        Ok(Self { oid, critical, repeated: false, value, der: der.to_vec() })
     }
+}
+
+fn flag_and_value<'a>(fields: &mut Cursor<'a>) -> Result<(bool, Value<'a>), Fault> {
+    let critical = fields.optional(tlv::BOOLEAN)?.map_or(Ok(false), |flag| tlv::boolean(&flag))?;
+    let octets = fields.expect(OCTET_STRING, "an extension whose value is no OCTET STRING")?;
+    fields.finish()?;
+    Ok((critical, octets))
 }
 
 /// The first extension that reads as the caller wants it.

@@ -2,8 +2,8 @@
 
 use super::extension::{Extension, ExtensionValue};
 use super::{
-    Algorithm, InspectedCertificate, InspectedCrl, InspectedRequest, KeyDetail, Moment, OwnSignature,
-    PublicKey,
+    Algorithm, GeneralName, InspectedCertificate, InspectedCrl, InspectedRequest, KeyDetail, Moment,
+    OwnSignature, PublicKey,
 };
 use dwcp_base::UnixTime;
 
@@ -82,6 +82,18 @@ impl InspectedCertificate {
 
     fn uses(&self, found: &mut Remarks) {
         let authority = self.authority().is_some_and(|(authority, _)| authority);
+        if let Some((_, Some(length))) = self.authority() {
+            if length.is_negative() {
+                found.add("path-length-odd", "its path length is negative");
+            } else if !authority {
+                found.add("path-length-odd", "it has a path length and is no authority");
+            }
+        }
+        for name in self.names() {
+            if matches!(name, GeneralName::BadIp(_) | GeneralName::Network { .. }) {
+                found.add("name-odd", format!("its name {name} is no address"));
+            }
+        }
         let usage = self.key_usage();
         let signs = usage.is_some_and(|usage| usage.has("keyCertSign"));
         if authority && usage.is_some() && !signs {

@@ -63,7 +63,7 @@ impl InspectedRequest {
             return Err(InspectError::TooLarge { limit: certificate::LARGEST });
         }
         let wrong = |field| InspectError::field(Document::Request, field);
-        let outer = Outer::read(der).map_err(wrong("outer structure"))?;
+        let outer = Outer::read(Document::Request, der)?;
         let mut fields = outer.signed.inside();
         let version = Number::next(&mut fields).map_err(wrong("version"))?;
         let version = counted(&version)
