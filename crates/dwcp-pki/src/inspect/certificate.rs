@@ -119,7 +119,7 @@ impl InspectedCertificate {
 
     /// Whether its own key made its signature.
     pub fn own_signature(&self) -> OwnSignature {
-        OwnSignature::of(&self.der, &self.key.der)
+        OwnSignature::of(&self.der, &self.key)
     }
 
     /// Whether subject and issuer are written alike (RFC 5280 §3.2: self-issued).
@@ -142,8 +142,12 @@ pub enum OwnSignature {
 }
 
 impl OwnSignature {
-    pub(super) fn of(der: &[u8], key_info: &[u8]) -> Self {
-        match signature::verify(der, key_info) {
+    pub(super) fn of(der: &[u8], key: &PublicKey) -> Self {
+        // A key that the check does not take is no proof of a forgery.
+        if !key.is_checkable() {
+            return Self::Unchecked;
+        }
+        match signature::verify(der, &key.der) {
             Ok(()) => Self::Good,
             Err(signature::SignatureFault::Wrong) => Self::Bad,
             Err(signature::SignatureFault::Unsupported) => Self::Unchecked,

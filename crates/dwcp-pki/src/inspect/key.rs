@@ -82,6 +82,21 @@ impl PublicKey {
         }
     }
 
+    /// Whether a signature by this key can be told good from bad here: RSA within the bounds of ring, whole points, and the
+    /// fixed kinds, whose algorithm decides.
+    pub(super) fn is_checkable(&self) -> bool {
+        match &self.detail {
+            KeyDetail::Rsa { modulus_bits, exponent, .. } => {
+                let exponent =
+                    exponent.as_u64().is_some_and(|e| (3..1 << 33).contains(&e) && !e.is_multiple_of(2));
+                exponent && (2_048..=8_192).contains(modulus_bits)
+            }
+            KeyDetail::Curve { compressed, .. } => !compressed,
+            KeyDetail::Fixed => true,
+            _ => false,
+        }
+    }
+
     /// What it is called: `RSA`, the name of the curve, or the algorithm.
     pub fn name(&self) -> String {
         match &self.detail {

@@ -76,7 +76,7 @@ impl InspectedRequest {
         Ok(Self {
             version,
             subject,
-            possession: OwnSignature::of(der, &key.der),
+            possession: OwnSignature::of(der, &key),
             key,
             attributes,
             signature_algorithm: outer.algorithm,
