@@ -23,20 +23,21 @@ impl InspectedCertificate {
         let mut found = Remarks::default();
         self.lifetime(&mut found, now);
         found.key(&self.key);
-        let rooted = self.is_self_issued() && self.own_signature() != OwnSignature::Bad;
+        let authority = self.authority().is_some_and(|(authority, _)| authority);
+        let rooted = authority && self.is_self_issued() && self.own_signature() != OwnSignature::Bad;
         // RFC 5280 §6.1: nobody checks the signature of a trust anchor.
         found.signature(&self.signature_algorithm, self.inner_algorithm.as_ref(), rooted);
         self.oddities(&mut found);
         self.uses(&mut found);
         if self.is_self_issued() {
             match self.own_signature() {
+                // That is how every root is made.
+                OwnSignature::Good if authority => {}
                 OwnSignature::Good => found.add("self-signed", "it is signed with its own key"),
                 OwnSignature::Bad => {
-                    found.add("self-issued", "it names itself as issuer and is not signed with its own key")
+                    found.add("self-issued", "it names itself as issuer and is not signed with its own key");
                 }
-                OwnSignature::Unchecked => {
-                    found.add("self-issued", "it names itself as issuer; its signature was not checked")
-                }
+                OwnSignature::Unchecked => {}
             }
         }
         found.extensions(&self.extensions);

@@ -107,6 +107,16 @@ pub enum Cert {
     Revoke(Revoke),
     /// Write the current revocation list
     Crl(CrlOut),
+    /// Show what stands in certificates, requests and revocation lists
+    Show(Show),
+}
+
+/// `dwcp cert show`
+#[derive(Debug, Args)]
+pub struct Show {
+    /// PEM with any number of documents, or DER with one; - is standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
 }
 
 /// `dwcp cert ca …`

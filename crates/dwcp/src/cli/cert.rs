@@ -2,7 +2,8 @@
 
 use super::args::{Ca, CaInit, Cert, CrlOut, Issue, Revoke};
 use super::exit::{Exit, Failure};
-use super::output::Report;
+use super::output::{Output, Report};
+use super::show;
 use dwcp_base::{Clock, Disk, LocalDisk, SystemClock, read_bounded};
 use dwcp_crypto::{KeyType, SigningKey};
 use dwcp_pki::{
@@ -15,12 +16,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Runs one of the certificate verbs.
-pub(super) fn run(verb: &Cert) -> Result<Report, Failure> {
+pub(super) fn run(verb: &Cert, output: Output) -> Result<Report, Failure> {
     match verb {
         Cert::Ca(Ca::Init(args)) => init(args),
         Cert::Issue(args) => issue(args),
         Cert::Revoke(args) => revoke(args),
         Cert::Crl(args) => crl(args),
+        Cert::Show(args) => show::run(args, output),
     }
 }
 
