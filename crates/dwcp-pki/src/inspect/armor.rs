@@ -44,6 +44,7 @@ fn content<'a>(
     rest: &mut (impl Iterator<Item = &'a [u8]> + Clone),
     begun: &[u8],
 ) -> Result<Content, InspectError> {
+    let secret = is_secret(begun);
     let mut text = Vec::new();
     loop {
         let mut ahead = rest.clone();
@@ -55,10 +56,12 @@ fn content<'a>(
         match label(line, END) {
             Some(ended) if ended == begun => break,
             Some(_) => return Err(InspectError::NoEnd),
+            // No copy of a key is made that somebody would have to wipe.
+            None if secret => {}
             None => text.extend(line.iter().filter(|byte| !byte.is_ascii_whitespace())),
         }
     }
-    if is_secret(begun) {
+    if secret {
         return Ok(Content::PrivateKey);
     }
     let text = std::str::from_utf8(&text).map_err(|_| InspectError::Base64)?;

@@ -1,6 +1,7 @@
 //! A file with documents in it: DER, or PEM with any number of sections.
 
 use super::armor::{self, Content};
+use super::tlv::{Cursor, SEQUENCE};
 use super::{InspectError, Inspected, text};
 
 /// What is in a file.
@@ -25,11 +26,14 @@ impl Contents {
         if file.len() > LARGEST_FILE {
             return Err(InspectError::TooLarge { limit: LARGEST_FILE });
         }
+        let file = file.strip_prefix(BYTE_ORDER_MARK).unwrap_or(file);
         if file.trim_ascii().is_empty() {
             return Err(InspectError::Empty);
         }
         let mut contents = Self { documents: Vec::new(), left_out: Vec::new(), private_keys: 0 };
-        if !armor::is_pem(file) {
+        // A document may have lines in its texts that look like PEM.
+        let is_der = Cursor::single(file, 0).is_ok_and(|value| value.tag == SEQUENCE);
+        if is_der || !armor::is_pem(file) {
             contents.documents.push(Ok(Inspected::from_der(file)?));
             return Ok(contents);
         }
@@ -81,5 +85,7 @@ fn shown(label: &[u8]) -> String {
 
 /// Base64 of the largest CRL.
 const LARGEST_FILE: usize = 92 << 20;
+/// What some editors put in front of text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const MOST_SECTIONS: usize = 4096;
 const LONGEST_LABEL: usize = 64;

@@ -229,9 +229,10 @@ impl Remarks {
             KeyDetail::Malformed(fault) => {
                 self.add("key-malformed", format!("its key is malformed: {fault}"))
             }
-            KeyDetail::Unknown => {
-                self.add("key-unknown", format!("its key is of an unknown kind, {}", key.algorithm.name()))
-            }
+            KeyDetail::Unknown => self.add(
+                "key-unknown",
+                format!("its key is of a kind that is not looked into here, {}", key.algorithm.name()),
+            ),
             _ => {}
         }
     }

@@ -13,9 +13,17 @@ use std::fmt::Write;
 /// and isolates, zero-width and other invisible characters, tag characters and private or unassigned noncharacters.
 #[must_use]
 pub fn escaped(text: &str) -> String {
+    if is_plain(text.as_bytes()) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     text.chars().for_each(|character| push(&mut out, character));
     out
+}
+
+/// Whether there is nothing to escape, as in nearly every name.
+fn is_plain(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != b'\\')
 }
 
 pub(super) fn push(out: &mut String, character: char) {
@@ -40,6 +48,9 @@ pub(super) fn is_inert(character: char) -> bool {
 
 /// Bytes that ought to be ASCII or UTF-8; a byte that is part of neither becomes `\x..`.
 pub(super) fn of_bytes(bytes: &[u8]) -> String {
+    if let Some(plain) = std::str::from_utf8(bytes).ok().filter(|_| is_plain(bytes)) {
+        return plain.to_owned();
+    }
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         chunk.valid().chars().for_each(|character| push(&mut out, character));
