@@ -1,4 +1,5 @@
 //! `dwcp cert show`: what it prints of certificates, requests and lists, and what it never prints.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod support;
@@ -167,7 +168,7 @@ fn at_a1_a_hostile_certificate_moves_no_terminal() {
         assert!(text.contains("u{1b}[2J") && text.contains("1B[2J"), "{text}");
     }
     // And in a label that is left out, and in an error.
-    let label = format!("-----BEGIN X\u{1b}[2J-----\n-----END X\u{1b}[2J-----\n");
+    let label = "-----BEGIN X\u{1b}[2J-----\n-----END X\u{1b}[2J-----\n";
     let (code, said) = refused(&["cert", "show", &files.write("label.pem", label)]);
     assert!(code == 1 && said.contains("X\\u{1b}[2J") && !said.contains('\u{1b}'), "{said}");
 }
@@ -264,4 +265,19 @@ fn the_certificates_of_this_machine_are_all_shown() {
             .find(|extension| extension.get("malformed").is_some());
         assert_eq!((&one["kind"], malformed), (&"certificate".into(), None), "{one}");
     }
+}
+
+#[test]
+fn a_server_is_asked_for_its_chain_and_not_believed() {
+    let place = support::Place::new();
+    let _running = place.up();
+    let url = format!("https://{}", place.admin);
+    let text = ok(&["cert", "show", &url]);
+    assert!(text.contains("nothing was verified") && text.contains("spiffe://test.example/"), "{text}");
+    let shown = json(&url);
+    assert_eq!(shown["serial"], json(&place.node("identity.crt"))["serial"]);
+    // Nobody listens, nothing of TLS listens, and what is no server.
+    let closed = format!("https://127.0.0.1:{}", support::free_port());
+    assert_eq!(refused(&["cert", "show", &closed]).0, 6);
+    assert_eq!(refused(&["cert", "show", "https://a/b"]).0, 2);
 }

@@ -17,6 +17,11 @@ pub struct Contents {
 }
 
 impl Contents {
+    /// Documents that came another way, in their order.
+    pub fn of(documents: Vec<Result<Inspected, InspectError>>) -> Self {
+        Self { documents, left_out: Vec::new(), private_keys: 0 }
+    }
+
     /// Reads a file of at most 92 MiB with at most 4096 PEM sections.
     ///
     /// # Errors
@@ -30,7 +35,7 @@ impl Contents {
         if file.trim_ascii().is_empty() {
             return Err(InspectError::Empty);
         }
-        let mut contents = Self { documents: Vec::new(), left_out: Vec::new(), private_keys: 0 };
+        let mut contents = Self::of(Vec::new());
         // A document may have lines in its texts that look like PEM.
         let is_der = Cursor::single(file, 0).is_ok_and(|value| value.tag == SEQUENCE);
         if is_der || !armor::is_pem(file) {

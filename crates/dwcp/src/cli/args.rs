@@ -114,7 +114,7 @@ pub enum Cert {
 /// `dwcp cert show`
 #[derive(Debug, Args)]
 pub struct Show {
-    /// PEM with any number of documents, or DER with one; - is standard input
+    /// PEM with any number of documents, or DER with one; - is standard input, https://HOST[:PORT] what a server shows
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 }

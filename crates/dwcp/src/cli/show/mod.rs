@@ -5,6 +5,7 @@ mod crl;
 mod extension_json;
 mod extension_text;
 mod fields;
+mod remote;
 mod request;
 mod sheet;
 mod stream;
@@ -23,25 +24,11 @@ use zeroize::Zeroizing;
 pub(super) fn run(args: &Show, output: Output) -> Result<Report, Failure> {
     let name = args.file.to_string_lossy();
     let what = format!("{name} was not read");
-    if name.starts_with("https://") {
-        return Err(Failure::plain(
-            Exit::Usage,
-            what,
-            "servers are not asked for their certificates yet",
-            "save what the server sends to a file, or verify it with `dwcp tls handshake`",
-        ));
-    }
-    // There may be private keys between the certificates.
-    let file = Zeroizing::new(if name == "-" {
-        let mut bytes = Vec::new();
-        io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| {
-            Failure::new(Exit::Failure, what.clone(), &error, "hand the document to standard input")
-        })?;
-        bytes
+    let mut contents = if name.starts_with("https://") {
+        remote::contents(&name)?
     } else {
-        read_bounded(&args.file, LARGEST).map_err(|error| Failure::file(what.clone(), &error))?
-    });
-    let mut contents = Contents::read(&file).map_err(|error| refused(&what, &error))?;
+        Contents::read(&file(args, &what)?).map_err(|error| refused(&what, &error))?
+    };
     if contents.documents.is_empty() {
         return Err(nothing(&what, &contents));
     }
@@ -57,6 +44,22 @@ pub(super) fn run(args: &Show, output: Output) -> Result<Report, Failure> {
         return Ok(Report::silent().ending(if written == Exit::Success { exit } else { written }));
     }
     Ok(Report::document(text(&contents, now), Value::Null).ending(exit))
+}
+
+/// The bytes of a file or of standard input; there may be private keys among them.
+fn file(args: &Show, what: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    if args.file.as_os_str() != "-" {
+        return read_bounded(&args.file, LARGEST)
+            .map(Zeroizing::new)
+            .map_err(|error| Failure::file(what, &error));
+    }
+    let mut bytes = Zeroizing::new(Vec::new());
+    io::stdin()
+        .lock()
+        .take(LARGEST + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Failure::new(Exit::Failure, what, &error, "hand the document to standard input"))?;
+    Ok(bytes)
 }
 
 fn refused(what: &str, error: &InspectError) -> Failure {
