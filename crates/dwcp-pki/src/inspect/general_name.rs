@@ -159,12 +159,12 @@ fn ip(octets: &[u8]) -> Option<IpAddr> {
 
 /// How many ones a mask begins with, where nothing but zeros follows them.
 fn prefix(mask: IpAddr) -> Option<u32> {
-    let (bits, width) = match mask {
-        IpAddr::V4(mask) => (u128::from(mask.to_bits()) << 96, 32),
-        IpAddr::V6(mask) => (mask.to_bits(), 128),
+    let bits = match mask {
+        IpAddr::V4(mask) => u128::from(mask.to_bits()) << 96,
+        IpAddr::V6(mask) => mask.to_bits(),
     };
     let ones = bits.leading_ones();
-    (bits.checked_shl(ones).unwrap_or(0) == 0).then_some(ones.min(width))
+    (bits.checked_shl(ones).unwrap_or(0) == 0).then_some(ones)
 }
 
 /// The names of the one SEQUENCE that an extension's value is.
