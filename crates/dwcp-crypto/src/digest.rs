@@ -1,4 +1,5 @@
-//! SHA-256 (FIPS 180-4), for fingerprints and pins, and SHA-1 where an old standard names things by it.
+//! SHA-256 (FIPS 180-4), for fingerprints and pins, and SHA-1 where an old standard names things by it or an old tool shows
+//! nothing else.
 
 use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 
@@ -24,8 +25,8 @@ pub fn sha256_of(parts: &[&[u8]]) -> [u8; 32] {
     out
 }
 
-/// SHA-1 of `bytes`, for looking up what a standard names by it: certificate and responder ids of OCSP (RFC 6960 §4.1.1,
-/// §4.2.1).
+/// SHA-1 of `bytes`, for looking up what a standard names by it (certificate and responder ids of OCSP, RFC 6960 §4.1.1, §4.2.1),
+/// and to be shown beside a better fingerprint.
 ///
 /// # Security
 /// Two texts with one SHA-1 can be made at will. Nothing may be believed because such a digest matches; a signature with a

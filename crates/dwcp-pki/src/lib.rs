@@ -14,6 +14,7 @@ mod event;
 mod extensions;
 mod fields;
 mod identity;
+pub mod inspect;
 mod issued_check;
 mod key_file;
 mod key_pin;

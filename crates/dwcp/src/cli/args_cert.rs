@@ -25,6 +25,8 @@ pub enum Cert {
     Selfsigned(SelfSigned),
     /// List what an authority has issued
     List(List),
+    /// Show what stands in certificates, requests and revocation lists
+    Show(Show),
 }
 
 /// `dwcp cert ca …`
@@ -59,6 +61,9 @@ pub struct NewAuthority {
     /// Where its list will be found (http://…); every certificate and the list name this place
     #[arg(long, value_name = "URL")]
     pub crl_url: Option<String>,
+    /// Where its deltas will be found; complete lists name this place
+    #[arg(long, value_name = "URL")]
+    pub delta_url: Option<String>,
     /// Where its own certificate will be found
     #[arg(long, value_name = "URL")]
     pub issuer_url: Option<String>,
@@ -253,6 +258,14 @@ pub struct SelfSigned {
     /// Lifetime
     #[arg(long, default_value = "24h")]
     pub ttl: GoDuration,
+}
+
+/// `dwcp cert show`
+#[derive(Debug, Args)]
+pub struct Show {
+    /// PEM with any number of documents, or DER with one; - is standard input, https://HOST[:PORT] what a server shows
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
 }
 
 /// `dwcp cert list`

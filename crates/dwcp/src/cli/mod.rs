@@ -13,6 +13,7 @@ mod exit;
 mod init;
 mod node_failure;
 mod output;
+mod show;
 mod tls;
 mod up;
 mod usage;

@@ -122,6 +122,7 @@ fn params(new: &NewAuthority, path_length: u8) -> Result<AuthorityParams, Failur
         constraints: NameConstraints { permitted: subtrees(&new.permit)?, excluded: subtrees(&new.exclude)? },
         urls: AuthorityUrls {
             crl: url(&new.crl_url)?,
+            delta: url(&new.delta_url)?,
             issuer: url(&new.issuer_url)?,
             ocsp: url(&new.ocsp_url)?,
         },

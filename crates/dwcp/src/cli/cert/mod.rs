@@ -32,6 +32,7 @@ pub(super) fn run(verb: &Cert, output: Output, named: Option<&Path>) -> Result<R
         Cert::Revoke(args) => revoke::revoke(args),
         Cert::Crl(args) => revoke::crl(args),
         Cert::List(args) => list::run(args),
+        Cert::Show(args) => super::show::run(args, output),
     }
 }
 
