@@ -19,8 +19,10 @@ pub enum Cert {
     Sign(Sign),
     /// Take a certificate back
     Revoke(Revoke),
-    /// Write the current revocation list
+    /// Write the current revocation list, or what changed since the last complete one
     Crl(CrlOut),
+    /// Write a signed answer on one certificate (OCSP), to be stapled or shown
+    Ocsp(Ocsp),
     /// Make a certificate that nobody but itself vouches for: writes PREFIX.crt and PREFIX.key
     Selfsigned(SelfSigned),
     /// List what an authority has issued
@@ -33,9 +35,9 @@ pub enum Cert {
 #[derive(Debug, Subcommand)]
 pub enum Ca {
     /// Make a root authority in a directory
-    Init(CaInit),
+    Init(Box<CaInit>),
     /// Make an authority below another one, in a directory of its own
-    Intermediate(CaIntermediate),
+    Intermediate(Box<CaIntermediate>),
     /// Seal the key of an authority under a passphrase or a key file
     Seal(CaSeal),
 }
@@ -244,6 +246,25 @@ pub struct CrlOut {
     #[arg(long, value_name = "DIR")]
     pub ca: PathBuf,
     /// Where to write it (PEM); - is standard output
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Only what changed since a complete list that was published before (RFC 5280 §5.2.4)
+    #[arg(long)]
+    pub delta: bool,
+    #[command(flatten)]
+    pub unlock: Unlock,
+}
+
+/// `dwcp cert ocsp`
+#[derive(Debug, Args)]
+pub struct Ocsp {
+    /// The authority's directory
+    #[arg(long, value_name = "DIR")]
+    pub ca: PathBuf,
+    /// The certificate that is asked about (PEM; of a chain the first)
+    #[arg(long, value_name = "FILE")]
+    pub cert: PathBuf,
+    /// Where to write the answer (DER)
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
     #[command(flatten)]

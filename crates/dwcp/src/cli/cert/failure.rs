@@ -23,6 +23,9 @@ pub(crate) fn authority_failure(what: &str, dir: &Path, error: &AuthorityError) 
         AuthorityError::Key { source: KeyFileError::File { source } } => {
             return Failure { what: what.to_owned(), ..Failure::file(what, source) };
         }
+        AuthorityError::NoCompleteCrl => {
+            (Exit::NotFound, "publish a complete list first: `dwcp cert crl` without --delta")
+        }
         AuthorityError::Sealed => {
             (Exit::Configuration, "give --passphrase-file, --passphrase-fd or --key-file")
         }

@@ -5,6 +5,7 @@ mod failure;
 mod files;
 mod issue;
 mod list;
+mod ocsp;
 mod policy;
 mod revoke;
 mod sign;
@@ -31,6 +32,7 @@ pub(super) fn run(verb: &Cert, output: Output, named: Option<&Path>) -> Result<R
         Cert::Sign(args) => sign::run(args),
         Cert::Revoke(args) => revoke::revoke(args),
         Cert::Crl(args) => revoke::crl(args),
+        Cert::Ocsp(args) => ocsp::run(args),
         Cert::List(args) => list::run(args),
         Cert::Show(args) => super::show::run(args, output),
     }

@@ -4,11 +4,12 @@ use super::authority::open;
 use super::authority_failure;
 use super::files::{MAX_PEM, write};
 use crate::cli::args_cert::{CrlOut, Revoke};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::{Exit, Failure, inert};
 use crate::cli::output::Report;
 use dwcp_base::{Clock, SystemClock, read_bounded};
-use dwcp_pki::{Certificate, RevocationReason, Revoked, Serial};
+use dwcp_pki::{Certificate, CertificateChain, RevocationReason, Revoked, Serial};
 use serde_json::json;
+use std::path::Path;
 
 /// Takes a certificate back.
 pub(super) fn revoke(args: &Revoke) -> Result<Report, Failure> {
@@ -29,14 +30,7 @@ pub(super) fn revoke(args: &Revoke) -> Result<Report, Failure> {
                 "write it in hexadecimal, as `dwcp cert issue` prints it",
             )
         })?,
-        (None, Some(file)) => {
-            let what = format!("{} was not read", file.display());
-            let bytes = read_bounded(file, MAX_PEM).map_err(|error| Failure::file(what.clone(), &error))?;
-            let certificate = Certificate::from_pem(&bytes).map_err(|error| {
-                Failure::new(Exit::Failure, what, &error, "name a PEM file with a certificate").coded(&error)
-            })?;
-            certificate.serial()
-        }
+        (None, Some(file)) => leaf(file)?.serial(),
         // The parser requires one of the two.
         (None, None) => {
             return Err(Failure::plain(
@@ -65,31 +59,53 @@ pub(super) fn revoke(args: &Revoke) -> Result<Report, Failure> {
     Ok(Report::new(text, json!({ "serial": serial.to_string(), "already": already })))
 }
 
-/// Writes the current list.
+/// The certificate of a file; of a chain the first, as `dwcp cert issue` writes it.
+pub(super) fn leaf(file: &Path) -> Result<Certificate, Failure> {
+    let what = format!("{} was not read", file.display());
+    let bytes = read_bounded(file, MAX_PEM).map_err(|error| Failure::file(what.clone(), &error))?;
+    let chain = CertificateChain::from_pem(&bytes).map_err(|error| {
+        Failure::new(Exit::Failure, what, &error, "name a PEM file with a certificate").coded(&error)
+    })?;
+    Ok(chain.leaf().clone())
+}
+
+/// Writes the current list, or a delta.
 pub(super) fn crl(args: &CrlOut) -> Result<Report, Failure> {
     let authority = open(&args.ca, &args.unlock)?;
-    let crl = authority
-        .crl(SystemClock::new().unix())
-        .map_err(|error| authority_failure("no revocation list was made", &args.ca, &error))?;
-    let number = crl.number().map(|number| number.to_string()).unwrap_or_default();
-    let json = json!({
-        "number": number,
-        "entries": crl.len(),
-        "this_update": crl.this_update().to_string(),
-        "next_update": crl.next_update().to_string(),
-    });
+    let now = SystemClock::new().unix();
+    let refused = |error| authority_failure("no revocation list was made", &args.ca, &error);
+    let (pem, mut json, text) = if args.delta {
+        let delta = authority.delta_crl(now).map_err(refused)?;
+        let json = json!({
+            "number": delta.number().to_string(),
+            "base": delta.base().to_string(),
+            "entries": delta.len(),
+            "this_update": delta.this_update().to_string(),
+            "next_update": delta.next_update().to_string(),
+        });
+        let (number, base) = (delta.number(), delta.base());
+        let text = format!(
+            "number {number}, {} revoked since {base}, good until {}",
+            delta.len(),
+            delta.next_update()
+        );
+        (delta.to_pem(), json, text)
+    } else {
+        let crl = authority.crl(now).map_err(refused)?;
+        let number = crl.number().map(|number| number.to_string()).unwrap_or_default();
+        let text = format!("number {number}, {} revoked, good until {}", crl.len(), crl.next_update());
+        let json = json!({
+            "number": number,
+            "entries": crl.len(),
+            "this_update": crl.this_update().to_string(),
+            "next_update": crl.next_update().to_string(),
+        });
+        (crl.to_pem(), json, text)
+    };
     if args.out.as_os_str() == "-" {
-        let pem = crl.to_pem();
-        let mut json = json;
         json["pem"] = pem.clone().into();
         return Ok(Report::document(pem.trim_end(), json));
     }
-    write(&args.out, crl.to_pem().as_bytes(), false)?;
-    let text = format!(
-        "{}: number {number}, {} revoked, good until {}",
-        args.out.display(),
-        crl.len(),
-        crl.next_update()
-    );
-    Ok(Report::new(text, json))
+    write(&args.out, pem.as_bytes(), false)?;
+    Ok(Report::new(format!("{}: {text}", inert(&args.out)), json))
 }
