@@ -1,6 +1,7 @@
 //! The issuance index: what was issued and revoked, on disk before anybody is told, shared by processes.
 
 mod base;
+mod commit;
 mod entry;
 mod lock;
 mod log;
@@ -10,6 +11,7 @@ pub(super) use lock::lock;
 
 use super::{AuthorityError, RevocationReason};
 use crate::{KeyPin, Serial};
+use commit::Queue;
 use dwcp_base::{Disk, UnixTime};
 use entry::Entry;
 use log::Log;
@@ -23,6 +25,8 @@ pub(super) struct Index {
     disk: Arc<dyn Disk>,
     directory: PathBuf,
     state: Mutex<State>,
+    /// Who waits to be written.
+    queue: Queue,
 }
 
 struct State {
@@ -107,7 +111,12 @@ impl Index {
 
     fn over(disk: Arc<dyn Disk>, directory: &Path, key_pin: KeyPin) -> Self {
         let log = Log::new(directory.join(LOG), key_pin);
-        Self { disk, directory: directory.to_owned(), state: Mutex::new(State::new(log)) }
+        Self {
+            disk,
+            directory: directory.to_owned(),
+            state: Mutex::new(State::new(log)),
+            queue: Queue::default(),
+        }
     }
 }
 
@@ -151,11 +160,6 @@ impl Locked<'_> {
             (entry, revoked)
         };
         Ok(found.into_iter().map(with_standing).collect())
-    }
-
-    /// Returns once the certificate's line is on stable storage.
-    pub(super) fn add_issued(&mut self, entry: IssuedEntry) -> Result<(), AuthorityError> {
-        self.write(&Entry::Issued(entry))
     }
 
     /// Returns once the revocation's line is on stable storage.
