@@ -52,6 +52,18 @@ pub enum Refusal {
         /// The object identifier of the extension.
         extension: String,
     },
+    /// The certificate that is to be renewed was revoked.
+    #[error("the certificate was revoked")]
+    Revoked,
+    /// The certificate that is to be renewed has expired: ask for a new one.
+    #[error("the certificate has expired at {not_after}")]
+    Expired {
+        /// When it did.
+        not_after: UnixTime,
+    },
+    /// A renewal asks for other names than the certificate has.
+    #[error("the request asks for other names than the certificate has")]
+    OtherNames,
     /// Its key is the authority's own.
     #[error("the request is for the authority's own key")]
     AuthorityKey,

@@ -16,6 +16,7 @@ mod policy;
 mod publication;
 mod reason;
 mod record;
+mod renewal;
 mod self_signed;
 mod urls;
 
