@@ -14,8 +14,8 @@ use std::time::{Duration, SystemTime};
 ///
 /// # Security
 /// A crash can leave the temporary file of a [`replace`](Disk::replace) behind, with a key in it. The next successful
-/// replacement of a secret file beside it removes those that are more than an hour older than itself; younger ones may
-/// be another writer's.
+/// replacement of the same secret file removes those that are more than an hour older than itself; younger ones may
+/// be another writer's. In a large directory it is the first replacement by a process that looks, and then one a minute.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LocalDisk;
 
@@ -179,28 +179,18 @@ fn remove_leftovers(path: &Path, now: SystemTime) {
     for file in files.flatten() {
         count += 1;
         let name = file.file_name();
-        let stem = name
+        let number = name
             .as_encoded_bytes()
-            .strip_suffix(SUFFIX.as_bytes())
-            .filter(|stem| stem.first() == Some(&b'.'));
-        let ours = |stem: &[u8]| stem.strip_prefix(prefix.as_encoded_bytes()).is_some_and(is_number);
-        let left_over = stem.is_some_and(|stem| ours(stem) || is_anybodys(stem));
+            .strip_prefix(prefix.as_encoded_bytes())
+            .and_then(|rest| rest.strip_suffix(SUFFIX.as_bytes()));
+        let ours = number.is_some_and(is_number);
         let old = || file.metadata().is_ok_and(|m| m.is_file() && m.modified().is_ok_and(|t| is_old(t, now)));
         let left = || File::open(file.path()).is_ok_and(|file| file.try_lock().is_ok());
-        if left_over && old() && left() {
+        if ours && old() && left() {
             let _ = fs::remove_file(file.path());
         }
     }
     *large = (count > MANY).then(|| (place.to_owned(), now));
-}
-
-/// As [`beside`] makes them for whatever file.
-fn is_anybodys(stem: &[u8]) -> bool {
-    let parts: Vec<&[u8]> = stem.rsplitn(4, |byte| *byte == b'.').collect();
-    let [random, count, process, _] = parts[..] else { return false };
-    random.len() == 16
-        && random.iter().all(u8::is_ascii_hexdigit)
-        && [count, process].iter().all(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit))
 }
 
 /// Process, count and, since there is one, a random part: as [`beside`] makes them, of this file and not of `name.7`.
