@@ -1,6 +1,7 @@
-//! SHA-256 (FIPS 180-4), for fingerprints and pins.
+//! SHA-256 (FIPS 180-4), for fingerprints and pins, and SHA-1 where an old standard names things by it or an old tool shows
+//! nothing else.
 
-use ring::digest::{Context, SHA256};
+use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 
 /// SHA-256 of `bytes`.
 #[must_use]
@@ -24,6 +25,19 @@ pub fn sha256_of(parts: &[&[u8]]) -> [u8; 32] {
     out
 }
 
+/// SHA-1 of `bytes`, for looking up what a standard names by it (certificate and responder ids of OCSP, RFC 6960 §4.1.1, §4.2.1),
+/// and to be shown beside a better fingerprint.
+///
+/// # Security
+/// Two texts with one SHA-1 can be made at will. Nothing may be believed because such a digest matches; a signature with a
+/// stronger hash must stand behind it.
+#[must_use]
+pub fn sha1_for_lookup(bytes: &[u8]) -> [u8; 20] {
+    let mut out = [0; 20];
+    out.copy_from_slice(digest(&SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref());
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,5 +50,14 @@ mod tests {
         ];
         assert_eq!(sha256(b"abc"), expected);
         assert_eq!(sha256_of(&[b"a", b"", b"bc"]), expected);
+    }
+
+    #[test]
+    fn sha_1_gives_the_fips_180_4_example() {
+        let expected = [
+            0xa9, 0x99, 0x3e, 0x36, 0x47, 0x06, 0x81, 0x6a, 0xba, 0x3e, 0x25, 0x71, 0x78, 0x50, 0xc2, 0x6c,
+            0x9c, 0xd0, 0xd8, 0x9d,
+        ];
+        assert_eq!(sha1_for_lookup(b"abc"), expected);
     }
 }

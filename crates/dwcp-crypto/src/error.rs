@@ -64,6 +64,9 @@ pub enum CryptoError {
     /// The memory that a derivation needs is not there.
     #[error("there is not enough memory for the derivation")]
     OutOfMemory,
+    /// Whoever holds a signing key did not sign: it can not be reached, is locked, or refuses.
+    #[error("the holder of the signing key did not sign")]
+    SignerUnavailable,
     /// A name of a key type is none that this crate knows.
     #[error("the name is none of p256, p384 and ed25519")]
     UnknownName,
@@ -90,6 +93,7 @@ impl Coded for CryptoError {
             Self::LegacyKey => "crypto.key.legacy",
             Self::TooManyKeys => "crypto.keys.exceeded",
             Self::OutOfMemory => "crypto.memory.unavailable",
+            Self::SignerUnavailable => "crypto.signer.unavailable",
             Self::UnknownName => "crypto.name.unknown",
         }
     }
@@ -111,6 +115,7 @@ impl Coded for CryptoError {
             | Self::LegacyKey
             | Self::TooManyKeys
             | Self::OutOfMemory
+            | Self::SignerUnavailable
             | Self::UnknownName => Blame::Local,
         }
     }

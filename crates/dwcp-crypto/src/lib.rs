@@ -46,5 +46,5 @@ pub use opening::OpeningKey;
 pub use passphrase::{NewPassphrase, Passphrase, PassphraseError, Weakness};
 pub use sealing::{SealingKey, Sequence};
 pub use secret::{Secret, constant_time_eq};
-pub use signing::{KeyType, SigningKey};
+pub use signing::{KeyType, Signer, SigningKey};
 pub use stream::{StreamDecryptor, StreamEncryptor, StreamFormat, StreamKey, StreamParameters};

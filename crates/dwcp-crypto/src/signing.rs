@@ -50,6 +50,38 @@ impl FromStr for KeyType {
     }
 }
 
+/// A private key that signs, wherever it is kept: in this process, or in a module that never gives it out.
+///
+/// [`SigningKey`] is the one in memory. Signing may take as long as the holder of the key needs: call it off event loops.
+pub trait Signer: fmt::Debug + Send + Sync {
+    /// What kind of key it is.
+    fn key_type(&self) -> KeyType;
+
+    /// The raw public key: the uncompressed point `04 || x || y` for ECDSA (65 or 97 bytes), 32 bytes for Ed25519.
+    fn public_key(&self) -> &[u8];
+
+    /// Signs `message`: DER `Ecdsa-Sig-Value` (RFC 3279 §2.2.3) for ECDSA, the 64 raw bytes for Ed25519.
+    ///
+    /// # Errors
+    /// [`CryptoError::SignerUnavailable`] when the holder of the key does not answer or refuses,
+    /// [`CryptoError::Randomness`] when an ECDSA nonce can not be drawn.
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CryptoError>;
+}
+
+impl Signer for SigningKey {
+    fn key_type(&self) -> KeyType {
+        self.key_type()
+    }
+
+    fn public_key(&self) -> &[u8] {
+        self.public_key()
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        self.sign(message)
+    }
+}
+
 /// A private key that signs. Its PKCS#8 form is wiped on drop and `Debug` shows the kind alone.
 ///
 /// # Security

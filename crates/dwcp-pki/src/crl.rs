@@ -163,7 +163,7 @@ impl fmt::Debug for Crl {
 pub struct CrlNumber([u8; 20]);
 
 impl CrlNumber {
-    fn from_be_bytes(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn from_be_bytes(bytes: &[u8]) -> Option<Self> {
         let mut octets = [0; 20];
         octets.get_mut(20_usize.checked_sub(bytes.len())?..)?.copy_from_slice(bytes);
         Some(Self(octets))
@@ -261,7 +261,8 @@ fn rule(error: &webpki::Error) -> &'static str {
     }
 }
 
-const ISSUING_DISTRIBUTION_POINT: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.28");
+/// id-ce-issuingDistributionPoint. The OID that x509-cert 0.3.0 has for its type is that of another extension.
+pub(crate) const ISSUING_DISTRIBUTION_POINT: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.28");
 const LARGEST: usize = 64 << 20;
 /// Base64 takes four bytes for three; line ends and white space take a little more.
 const LARGEST_PEM: usize = 92 << 20;

@@ -22,11 +22,11 @@ pub enum Event {
         /// Why.
         reason: RevocationReason,
     },
-    /// An authority of this process signed a CRL.
+    /// An authority of this process signed a CRL, complete or a delta: both have numbers of one sequence.
     CrlPublished {
         /// Its number.
         number: CrlNumber,
-        /// How many serials it revokes.
+        /// How many serials it lists.
         revoked: usize,
         /// When the next one must be there.
         next_update: UnixTime,

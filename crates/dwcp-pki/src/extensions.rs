@@ -7,7 +7,7 @@ use der::{Decode, ErrorKind, Tag};
 use std::net::IpAddr;
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::{
-    BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName, SubjectKeyIdentifier,
+    BasicConstraints, ExtendedKeyUsage, KeyUsage, NameConstraints, SubjectAltName, SubjectKeyIdentifier,
 };
 use x509_cert::spki::ObjectIdentifier;
 
@@ -23,6 +23,8 @@ pub(crate) struct ExtensionFacts {
     pub(crate) key_id: Option<Vec<u8>>,
     /// The DER of cRLDistributionPoints, which counts among the others as well.
     pub(crate) crl_points: Option<Vec<u8>>,
+    /// The DER of nameConstraints, which counts among the others as well.
+    pub(crate) name_constraints: Option<Vec<u8>>,
     pub(crate) others: Vec<ObjectIdentifier>,
 }
 
@@ -63,6 +65,9 @@ impl ExtensionFacts {
             other => {
                 if other == CRL_POINTS {
                     self.crl_points = Some(value.to_vec());
+                }
+                if other == NameConstraints::OID {
+                    self.name_constraints = Some(value.to_vec());
                 }
                 self.others.push(other);
             }

@@ -49,7 +49,12 @@ pub(crate) fn read(path: &Path) -> Result<SigningKey, KeyFileError> {
     let text = Secret::from(
         dwcp_base::read_secret(path, LARGEST as u64).map_err(|source| KeyFileError::File { source })?,
     );
-    let pkcs8 = decode(&text).map_err(|source| KeyFileError::Format { source })?;
+    parse(&text)
+}
+
+/// The key in the text of a key file.
+pub(crate) fn parse(text: &Secret) -> Result<SigningKey, KeyFileError> {
+    let pkcs8 = decode(text).map_err(|source| KeyFileError::Format { source })?;
     SigningKey::from_pkcs8(pkcs8).map_err(|source| KeyFileError::Key { source })
 }
 

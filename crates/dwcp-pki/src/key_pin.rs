@@ -1,7 +1,7 @@
 //! Pins of public keys: the SHA-256 of a SubjectPublicKeyInfo (RFC 7469 §2.4).
 
-use crate::signer::Signer;
-use dwcp_crypto::{SigningKey, digest};
+use crate::signer::Lent;
+use dwcp_crypto::{Signer, digest};
 use rcgen::PublicKeyData;
 use std::fmt;
 use std::str::FromStr;
@@ -17,8 +17,8 @@ impl KeyPin {
     }
 
     /// The pin of the public half of `key`.
-    pub fn of_key(key: &SigningKey) -> Self {
-        Self::of_key_info(&Signer(key).subject_public_key_info())
+    pub fn of_key(key: &dyn Signer) -> Self {
+        Self::of_key_info(&Lent(key).subject_public_key_info())
     }
 
     /// The SHA-256 itself.

@@ -9,10 +9,12 @@ mod certificate;
 mod chain;
 mod credential;
 mod crl;
+mod delta_crl;
 mod event;
 mod extensions;
 mod fields;
 mod identity;
+pub mod inspect;
 mod issued_check;
 mod key_file;
 mod key_pin;
@@ -21,6 +23,7 @@ mod manager_error;
 mod name_error;
 mod names;
 mod obtain;
+mod ocsp;
 mod parse_error;
 mod pattern;
 mod pem;
@@ -29,6 +32,7 @@ mod request;
 mod schedule;
 mod serial;
 mod signature;
+mod signed_form;
 mod signer;
 mod slot;
 mod spiffe;
@@ -38,14 +42,16 @@ mod validation;
 
 pub use allow_list::{AllowList, Denial, Grant};
 pub use authority::{
-    AllowedNames, AuthorityError, AuthorityParams, BadLifetime, CertificateAuthority, IssuancePolicy,
-    IssuedRecord, IssuedStanding, NameRule, Refusal, Revocation, RevocationReason, Revoked, UnknownReason,
+    AllowedNames, AuthorityError, AuthorityKey, AuthorityParams, AuthorityUrls, BadLifetime, BadSubtree,
+    BadUrl, CertificateAuthority, HttpUrl, IssuancePolicy, IssuedRecord, IssuedStanding, KeyStorage,
+    NameConstraints, NameRule, NameSubtree, Refusal, Revocation, RevocationReason, Revoked, UnknownReason,
     Usage,
 };
 pub use certificate::Certificate;
 pub use chain::{CertificateChain, MAX_PRESENTED};
 pub use credential::{Credential, CredentialError};
 pub use crl::{Crl, CrlNumber};
+pub use delta_crl::DeltaCrl;
 pub use event::{Event, OverdueLevel};
 pub use identity::{Peer, PeerIdentity, RevocationChecked, WhyAnonymous};
 pub use issued_check::IssuedFault;
@@ -56,6 +62,10 @@ pub use manager_error::ManagerError;
 pub use name_error::NameError;
 pub use names::SubjectName;
 pub use obtain::{FirstTrust, obtain};
+pub use ocsp::{
+    CertIdHash, CertStatus, OcspAnswer, OcspError, OcspNonce, OcspProblem, OcspRefusal, OcspRequest,
+    OcspResponder, OcspResponse, OcspVerdict,
+};
 pub use parse_error::{Document, ParseError};
 pub use pattern::{IdentityPattern, PatternError};
 pub use provider::{BoxFuture, Cause, CertProvider, EmbeddedProvider, Issued, ProviderError};

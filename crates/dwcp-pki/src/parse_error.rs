@@ -16,6 +16,10 @@ pub enum Document {
     Crl,
     /// A private key in PKCS#8 (RFC 5958).
     PrivateKey,
+    /// An OCSP request (RFC 6960 §4.1).
+    OcspRequest,
+    /// An OCSP response (RFC 6960 §4.2).
+    OcspResponse,
 }
 
 impl fmt::Display for Document {
@@ -25,6 +29,8 @@ impl fmt::Display for Document {
             Self::Request => "certificate request",
             Self::Crl => "CRL",
             Self::PrivateKey => "private key",
+            Self::OcspRequest => "OCSP request",
+            Self::OcspResponse => "OCSP response",
         })
     }
 }

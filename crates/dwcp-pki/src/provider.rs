@@ -116,7 +116,7 @@ impl EmbeddedProvider {
                 }
                 other => ProviderError::Unavailable { retry_after: None, source: other.into() },
             })?;
-        Ok(Issued { chain, roots: vec![self.authority.certificate().clone()] })
+        Ok(Issued { chain, roots: vec![self.authority.root().clone()] })
     }
 }
 

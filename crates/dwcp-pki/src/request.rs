@@ -3,7 +3,7 @@
 use crate::extensions::{ExtensionFacts, MOST_NAMES};
 use crate::fields::Fields;
 use crate::signature::{self, SignatureFault};
-use crate::signer::Signer;
+use crate::signer::Lent;
 use crate::{Document, KeyPin, NameError, ParseError, SubjectName, certificate, pem};
 use der::Decode;
 use der::oid::AssociatedOid;
@@ -38,7 +38,7 @@ impl CertificateRequest {
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
         params.subject_alt_names = encoder_names(names).map_err(|source| RequestError::Name { source })?;
-        let request = params.serialize_request(&Signer(key)).map_err(|_| RequestError::Signing)?;
+        let request = params.serialize_request(&Lent(key)).map_err(|_| RequestError::Signing)?;
         // Reading it back proves that what leaves here would be accepted here.
         Self::from_der(request.der()).map_err(|source| RequestError::Unreadable { source })
     }

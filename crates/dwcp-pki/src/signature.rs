@@ -18,14 +18,25 @@ pub(crate) enum SignatureFault {
 
 /// Checks `SEQUENCE { signed, algorithm, BIT STRING }` against a whole SubjectPublicKeyInfo.
 pub(crate) fn verify(document: &[u8], key_info: &[u8]) -> Result<(), SignatureFault> {
+    match parts(document) {
+        Some((parts, true)) => check(&parts, key_info),
+        _ => Err(SignatureFault::Wrong),
+    }
+}
+
+/// As [`verify`], of a document in which unsigned fields may follow: an OCSP response carries certificates there.
+pub(crate) fn verify_with_more(document: &[u8], key_info: &[u8]) -> Result<(), SignatureFault> {
+    parts(document).map_or(Err(SignatureFault::Wrong), |(parts, _)| check(&parts, key_info))
+}
+
+fn check(parts: &Parts<'_>, key_info: &[u8]) -> Result<(), SignatureFault> {
     #[cfg(test)]
     CHECKS.with(|checks| checks.set(checks.get() + 1));
-    let (signed, algorithm, signature) = parts(document).ok_or(SignatureFault::Wrong)?;
     let key_info = SubjectPublicKeyInfoDer::from(key_info);
     let key = RawPublicKeyEntity::try_from(&key_info).map_err(|_| SignatureFault::Unsupported)?;
     let mut fault = SignatureFault::Unsupported;
-    for candidate in ACCEPTED.iter().filter(|c| c.signature_alg_id().as_ref() == algorithm) {
-        match key.verify_signature(*candidate, signed, signature) {
+    for candidate in ACCEPTED.iter().filter(|c| c.signature_alg_id().as_ref() == parts.algorithm) {
+        match key.verify_signature(*candidate, parts.signed, parts.signature) {
             Ok(()) => return Ok(()),
             Err(Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_)) => {}
             Err(_) => fault = SignatureFault::Wrong,
@@ -49,14 +60,21 @@ pub(crate) fn is_made_by(key_info: &[u8], key_type: KeyType, message: &[u8], sig
 }
 
 /// The signed bytes as they came, the content of the algorithm identifier, and the signature.
-fn parts(document: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+struct Parts<'a> {
+    signed: &'a [u8],
+    algorithm: &'a [u8],
+    signature: &'a [u8],
+}
+
+/// The parts of a document, and whether nothing follows them.
+fn parts(document: &[u8]) -> Option<(Parts<'_>, bool)> {
     let mut fields = Fields::of_sequence(document).ok()?;
     let signed = fields.sequence().ok()?.whole;
     let algorithm = fields.sequence().ok()?.content;
     let bits = fields.required().ok()?;
     bits.expect(Tag::BitString).ok()?;
-    match (bits.content.split_first()?, fields.next().ok()?) {
-        ((0, signature), None) => Some((signed, algorithm, signature)),
+    match bits.content.split_first()? {
+        (0, signature) => Some((Parts { signed, algorithm, signature }, fields.next().ok()?.is_none())),
         _ => None,
     }
 }

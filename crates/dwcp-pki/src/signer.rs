@@ -1,12 +1,12 @@
-//! Lends a [`SigningKey`] to the encoder of certificates, so that the key itself never leaves its owner.
+//! Lends a signing key to the encoder of certificates, so that the key itself never leaves its owner.
 
-use dwcp_crypto::{KeyType, SigningKey};
+use dwcp_crypto::{KeyType, Signer};
 use rcgen::{PublicKeyData, SignatureAlgorithm};
 
 /// A signing key as the encoder sees it.
-pub(crate) struct Signer<'a>(pub(crate) &'a SigningKey);
+pub(crate) struct Lent<'a>(pub(crate) &'a dyn Signer);
 
-impl PublicKeyData for Signer<'_> {
+impl PublicKeyData for Lent<'_> {
     fn der_bytes(&self) -> &[u8] {
         self.0.public_key()
     }
@@ -21,7 +21,7 @@ impl PublicKeyData for Signer<'_> {
     }
 }
 
-impl rcgen::SigningKey for Signer<'_> {
+impl rcgen::SigningKey for Lent<'_> {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
         self.0.sign(message).map_err(|_| rcgen::Error::RemoteKeyError)
     }

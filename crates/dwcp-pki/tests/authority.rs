@@ -6,8 +6,8 @@ mod workbench;
 use dwcp_base::{Blame, Coded, LocalDisk, Recorder};
 use dwcp_crypto::KeyType;
 use dwcp_pki::{
-    AuthorityParams, CertificateAuthority, CrlNumber, Event, IssuancePolicy, IssuedStanding,
-    RevocationReason, Revoked, Usage,
+    AuthorityError, AuthorityParams, Certificate, CertificateAuthority, CrlNumber, Event, IssuancePolicy,
+    IssuedStanding, Refusal, RevocationReason, Revoked, Usage,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ fn a_new_authority_is_a_root_that_signs_leaves_only() {
         assert_eq!(root.not_after(), NOW.plus(DAY * 3_650));
         let parsed = x509_cert::Certificate::from_der(root.der()).unwrap();
         let (critical, usage) = parsed.tbs_certificate().get_extension::<KeyUsage>().unwrap().unwrap();
-        assert!(critical && usage.key_cert_sign() && usage.crl_sign() && !usage.digital_signature());
+        assert!(critical && usage.key_cert_sign() && usage.crl_sign() && usage.digital_signature());
         assert!(parsed.tbs_certificate().get_extension::<SubjectKeyIdentifier>().unwrap().is_some());
         let chain = ca.issue(&request(&["DNS:a.example.org"]), &IssuancePolicy::default(), NOW).unwrap();
         assert_eq!(chain.leaf().issuer(), "CN=Root");
@@ -172,4 +172,35 @@ fn entries_leave_the_crl_a_week_after_their_certificate_expired() {
     let _ = ca.revoke(&chain.leaf().serial(), RevocationReason::Unspecified, NOW).unwrap();
     assert_eq!(ca.crl(NOW.plus(DAY * 8)).unwrap().len(), 1);
     assert_eq!(ca.crl(NOW.plus(DAY * 9)).unwrap().len(), 0);
+}
+
+#[test]
+fn what_still_stands_is_renewed_for_the_same_names_and_a_fresh_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let ca = authority(directory.path());
+    let policy = IssuancePolicy::default();
+    let names = ["DNS:a.example.org", "URI:spiffe://example.org/a"];
+    let old = ca.issue(&request(&names), &policy, NOW).unwrap();
+    let later = NOW.plus(DAY / 2);
+    let swapped = request(&[names[1], names[0]]);
+    let new = ca.renew(old.leaf(), &swapped, &policy, later).unwrap();
+    assert_ne!((new.leaf().serial(), new.leaf().key_pin()), (old.leaf().serial(), old.leaf().key_pin()));
+    assert_eq!(new.leaf().not_after(), later.plus(DAY));
+    let refusal = |old: &Certificate, names: &[&str], now| match ca.renew(old, &request(names), &policy, now)
+    {
+        Err(AuthorityError::Refused { source }) => source,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refusal(old.leaf(), &names[..1], later), Refusal::OtherNames);
+    let more = [names[0], names[1], "DNS:b.example.org"];
+    assert_eq!(refusal(old.leaf(), &more, later), Refusal::OtherNames);
+    let expired = Refusal::Expired { not_after: old.leaf().not_after() };
+    assert_eq!(refusal(old.leaf(), &names, NOW.plus(DAY * 2)), expired);
+    let _ = ca.revoke(&old.leaf().serial(), RevocationReason::Superseded, later).unwrap();
+    assert_eq!(refusal(old.leaf(), &names, later), Refusal::Revoked);
+    // A certificate of the same serial from elsewhere is not this one.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let foreign = authority(elsewhere.path()).issue(&request(&names), &policy, NOW).unwrap();
+    let renewed = ca.renew(foreign.leaf(), &request(&names), &policy, later);
+    assert!(matches!(renewed, Err(AuthorityError::UnknownSerial { .. })));
 }

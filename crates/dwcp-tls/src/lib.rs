@@ -18,6 +18,7 @@ mod judge;
 mod manager;
 mod offer;
 mod policy;
+mod presented;
 mod provider;
 mod refusal;
 mod session;
@@ -42,6 +43,7 @@ pub use group::{Group, PostQuantum};
 pub use hello::{ClientHello, MOST_PROTOCOLS};
 pub use manager::TlsManager;
 pub use policy::{PolicyError, TlsPolicy};
+pub use presented::presented_by;
 pub use session::TlsSession;
 pub use settings::{
     ClientAuth, ClientIdentity, ClientSettings, HANDSHAKE_DEADLINE, LARGEST_CLIENT_HELLO, LARGEST_HANDSHAKE,

@@ -1,20 +1,25 @@
 //! The files of an authority: made together or not at all, never overwritten.
 
-use super::AuthorityError;
 use super::index::{self, Index};
+use super::{AuthorityError, AuthorityKey, AuthorityUrls, Line};
 use crate::certificate::{self, Certificate};
-use crate::{KeyFileError, key_file};
-use dwcp_base::Disk;
-use dwcp_crypto::SigningKey;
+use dwcp_base::{Disk, SecretFileError};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Writes key, index and certificate in this order: the certificate makes the directory an authority, so it comes last.
+/// Whether an authority could be made here, before one is certified for it.
+pub(super) fn check_free(directory: &Path) -> Result<(), AuthorityError> {
+    refuse_exposed(directory)?;
+    refuse_existing(&files(directory))
+}
+
+/// Writes everything and, last of all, the certificate, which makes the directory an authority.
 pub(super) fn establish(
     disk: &Arc<dyn Disk>,
     directory: &Path,
-    certificate: &Certificate,
-    key: &SigningKey,
+    line: &Line,
+    key: &AuthorityKey,
 ) -> Result<Index, AuthorityError> {
     let index = directory.join(INDEX);
     for path in [directory, &index] {
@@ -24,7 +29,7 @@ pub(super) fn establish(
     // Two processes that create at once meet here; the second finds the first's files.
     let guard = index::lock(&index)?;
     refuse_existing(&files(directory))?;
-    let made = write_all(disk, directory, certificate, key);
+    let made = write_all(disk, directory, line, key);
     if made.is_err() {
         for path in files(directory) {
             // They were not there before and the lock is held, so they are ours; what failed first is what is reported.
@@ -35,8 +40,8 @@ pub(super) fn establish(
     made
 }
 
-/// Reads and checks `ca.crt`.
-pub(super) fn read_certificate(directory: &Path) -> Result<Certificate, AuthorityError> {
+/// Reads and checks `ca.crt` and what is beside it.
+pub(super) fn read_line(directory: &Path) -> Result<Line, AuthorityError> {
     refuse_exposed(directory)?;
     let text = dwcp_base::read_bounded(&directory.join(CERTIFICATE), certificate::LARGEST_PEM)
         .map_err(|source| AuthorityError::CertificateFile { source })?;
@@ -46,35 +51,66 @@ pub(super) fn read_certificate(directory: &Path) -> Result<Certificate, Authorit
     if !certificate.is_authority() || !may_revoke {
         return Err(AuthorityError::NotAnAuthority);
     }
-    Ok(certificate)
+    let above = match optional(&directory.join(ISSUERS))? {
+        Some(text) => {
+            Certificate::bundle_from_pem(&text).map_err(|source| AuthorityError::Certificate { source })?
+        }
+        None => Vec::new(),
+    };
+    let urls = match optional(&directory.join(URLS))? {
+        Some(text) => AuthorityUrls::from_text(&text)
+            .ok_or_else(|| AuthorityError::Urls { path: directory.join(URLS) })?,
+        None => AuthorityUrls::default(),
+    };
+    let line = Line::new(certificate, above, urls)?;
+    line.check(&directory.join(ISSUERS))?;
+    Ok(line)
+}
+
+/// A file that need not be there.
+fn optional(path: &Path) -> Result<Option<Vec<u8>>, AuthorityError> {
+    match dwcp_base::read_bounded(path, certificate::LARGEST_PEM) {
+        Ok(text) => Ok(Some(text)),
+        Err(SecretFileError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(AuthorityError::CertificateFile { source }),
+    }
 }
 
 fn write_all(
     disk: &Arc<dyn Disk>,
     directory: &Path,
-    certificate: &Certificate,
-    key: &SigningKey,
+    line: &Line,
+    key: &AuthorityKey,
 ) -> Result<Index, AuthorityError> {
     let write = |name: &str, bytes: &[u8], secret| {
         let path = directory.join(name);
         disk.replace(&path, bytes, secret).map_err(|e| AuthorityError::storage("write", path, e))
     };
-    let pem = key_file::private_key_pem(key)
-        .map_err(|source| AuthorityError::Key { source: KeyFileError::Format { source } })?;
-    write(KEY, pem.expose(), true)?;
-    let index = Index::create(Arc::clone(disk), &directory.join(INDEX), certificate.key_pin())?;
-    write(CERTIFICATE, certificate.to_pem().as_bytes(), false)?;
+    if let Some(file) = key.file() {
+        write(KEY, file.expose(), true)?;
+    }
+    if !line.above().is_empty() {
+        let pem: String = line.above().iter().map(Certificate::to_pem).collect();
+        write(ISSUERS, pem.as_bytes(), false)?;
+    }
+    if !line.urls().is_empty() {
+        write(URLS, line.urls().to_text().as_bytes(), false)?;
+    }
+    let index = Index::create(Arc::clone(disk), &directory.join(INDEX), line.own().key_pin())?;
+    write(CERTIFICATE, line.own().to_pem().as_bytes(), false)?;
     Ok(index)
 }
 
-fn files(directory: &Path) -> [PathBuf; 3] {
-    [directory.join(CERTIFICATE), directory.join(KEY), directory.join(INDEX).join(index::LOG)]
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> = [CERTIFICATE, KEY, ISSUERS, URLS].map(|name| directory.join(name)).into();
+    files.push(directory.join(INDEX).join(index::LOG));
+    files
 }
 
 fn refuse_existing(files: &[PathBuf]) -> Result<(), AuthorityError> {
     for path in files {
         match path.symlink_metadata() {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(e) => return Err(AuthorityError::storage("look at", path, e)),
             Ok(_) => return Err(AuthorityError::AlreadyExists { path: path.clone() }),
         }
@@ -105,3 +141,6 @@ fn refuse_exposed(_directory: &Path) -> Result<(), AuthorityError> {
 pub(super) const KEY: &str = "ca.key";
 pub(super) const INDEX: &str = "index";
 const CERTIFICATE: &str = "ca.crt";
+/// The authorities above this one, the root last; a root has none.
+const ISSUERS: &str = "issuers.crt";
+const URLS: &str = "urls";

@@ -3,7 +3,7 @@
 use crate::certificate::printable;
 use crate::{KeyFileError, NameError, ParseError, Serial, SubjectName};
 use dwcp_base::{Blame, Coded, SecretFileError, UnixTime};
-use dwcp_crypto::CryptoError;
+use dwcp_crypto::{CryptoError, EnvelopeError, KekError};
 use std::io;
 use std::path::PathBuf;
 
@@ -31,6 +31,12 @@ pub enum Refusal {
     /// A SPIFFE ID stands beside another URI (X.509-SVID §2: exactly one URI).
     #[error("a SPIFFE ID must be the only URI")]
     ManyIdentities,
+    /// The name lies outside of what the authority, or one above it, is bound to.
+    #[error("the authority is bound to other names than {}", printable(&name.to_string()))]
+    Constrained {
+        /// The name.
+        name: SubjectName,
+    },
     /// It asks to be an authority, or to sign certificates or CRLs.
     #[error("the request asks to be a certificate authority")]
     AuthorityRights,
@@ -46,6 +52,18 @@ pub enum Refusal {
         /// The object identifier of the extension.
         extension: String,
     },
+    /// The certificate that is to be renewed was revoked.
+    #[error("the certificate was revoked")]
+    Revoked,
+    /// The certificate that is to be renewed has expired: ask for a new one.
+    #[error("the certificate has expired at {not_after}")]
+    Expired {
+        /// When it did.
+        not_after: UnixTime,
+    },
+    /// A renewal asks for other names than the certificate has.
+    #[error("the request asks for other names than the certificate has")]
+    OtherNames,
     /// Its key is the authority's own.
     #[error("the request is for the authority's own key")]
     AuthorityKey,
@@ -102,6 +120,9 @@ pub enum AuthorityError {
         /// The serial asked for.
         serial: Serial,
     },
+    /// There is no complete CRL that a delta CRL could refer to.
+    #[error("a delta CRL refers to a complete one, and none was published yet: publish a complete CRL first")]
+    NoCompleteCrl,
     /// The authority's certificate file can not be read.
     #[error("the authority's certificate was not read")]
     CertificateFile {
@@ -122,6 +143,35 @@ pub enum AuthorityError {
     Key {
         /// What is wrong with it.
         source: KeyFileError,
+    },
+    /// The authority's key is sealed, and nothing was given that opens it.
+    #[error("the authority's key is sealed")]
+    Sealed,
+    /// The authority's key was expected to be sealed and lies in clear.
+    #[error("the authority's key is not sealed")]
+    NotSealed,
+    /// The authority's key was not sealed or unsealed.
+    #[error("the authority's key was not opened or sealed")]
+    Unsealed {
+        /// What the envelope said.
+        source: EnvelopeError,
+    },
+    /// The authority, or one above it, is bound to names of a kind that is not checked here, so nothing may be issued.
+    #[error("the authority is bound to names of a kind that is not supported")]
+    Constraints,
+    /// The certificates of the authorities above it do not lead from it to a root.
+    #[error("{} does not lead from the authority to its root: {rule}", path.display())]
+    Issuers {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        rule: &'static str,
+    },
+    /// The file of the authority's places on the web is damaged.
+    #[error("{} is damaged", path.display())]
+    Urls {
+        /// The file.
+        path: PathBuf,
     },
     /// Key and certificate in the directory do not belong together.
     #[error("the authority's key does not match its certificate")]
@@ -192,8 +242,19 @@ impl AuthorityError {
         Self::Storage { action, path: path.into(), source }
     }
 
+    pub(super) fn unsealed(source: EnvelopeError) -> Self {
+        Self::Unsealed { source }
+    }
+
     pub(super) fn encoding(error: rcgen::Error) -> Self {
         Self::Encoding { source: Box::new(error) }
+    }
+}
+
+/// So that [`at_once`](dwcp_crypto::kek::at_once) can be asked for a key.
+impl From<KekError> for AuthorityError {
+    fn from(source: KekError) -> Self {
+        Self::Unsealed { source: source.into() }
     }
 }
 
@@ -213,9 +274,16 @@ impl Coded for AuthorityError {
             Self::Expired { .. } => "pki.authority.expired",
             Self::NotYetValid { .. } => "pki.authority.early",
             Self::UnknownSerial { .. } => "pki.certificate.unknown",
+            Self::NoCompleteCrl => "pki.crl.unpublished",
             Self::CertificateFile { source } => source.code(),
             Self::Certificate { .. } | Self::NotAnAuthority => "pki.authority.certificate",
             Self::Key { source } => source.code(),
+            Self::Sealed => "pki.authority.sealed",
+            Self::NotSealed => "pki.authority.unsealed",
+            Self::Unsealed { source } => source.code(),
+            Self::Constraints => "pki.authority.constraints",
+            Self::Issuers { .. } => "pki.authority.issuers",
+            Self::Urls { .. } => "pki.authority.urls",
             Self::KeyMismatch => "pki.authority.mismatched",
             Self::IndexMissing { .. } => "pki.index.missing",
             Self::IndexCorrupt { .. } | Self::IndexForeign { .. } => "pki.index.corrupt",

@@ -1,42 +1,21 @@
-//! Builds certificates: the root of an authority, and leaves whose every field comes from the policy.
+//! Builds leaves, whose every field comes from the policy.
 
+use super::Line;
 use super::policy::{IssuancePolicy, Usage};
-use super::{AuthorityError, AuthorityParams, Refusal};
+use super::{AuthorityError, Refusal};
 use crate::extensions::{CLIENT_AUTH, SERVER_AUTH};
 use crate::request::encoder_names;
-use crate::signer::Signer;
+use crate::signer::Lent;
 use crate::{Certificate, CertificateRequest, Serial, SubjectName, signature};
 use dwcp_base::UnixTime;
-use dwcp_crypto::SigningKey;
+use dwcp_crypto::Signer;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyUsagePurpose,
-    SubjectPublicKeyInfo,
+    CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyUsagePurpose, SubjectPublicKeyInfo,
 };
 use std::time::Duration;
 use time::OffsetDateTime;
 use x509_cert::ext::pkix::{KeyUsage, KeyUsages};
 use x509_cert::spki::ObjectIdentifier;
-
-/// A self-signed authority (RFC 5280 §4.2.1.9: cA and pathLen, critical; §4.2.1.3: keyCertSign and cRLSign).
-pub(super) fn root(
-    key: &SigningKey,
-    params: &AuthorityParams,
-    now: UnixTime,
-) -> Result<Certificate, AuthorityError> {
-    let not_after = params.check(now)?;
-    let mut template = CertificateParams::default();
-    template.distinguished_name = common_name(&params.common_name);
-    template.serial_number = Some(encoder_serial(&new_serial()?));
-    template.not_before = encoder_time(now.minus(BACKDATED))?;
-    template.not_after = encoder_time(not_after)?;
-    template.is_ca = IsCa::Ca(BasicConstraints::Constrained(params.path_length));
-    template.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let built = template.self_signed(&Signer(key)).map_err(AuthorityError::encoding)?;
-    let certificate =
-        Certificate::from_der(built.der()).map_err(|source| AuthorityError::Certificate { source })?;
-    check_signed_by(certificate.der(), &certificate)?;
-    Ok(certificate)
-}
 
 /// What a request gets, before it is signed.
 pub(super) struct Grant {
@@ -51,22 +30,18 @@ impl Grant {
     pub(super) fn judge(
         request: &CertificateRequest,
         policy: &IssuancePolicy,
-        issuer: &Certificate,
+        line: &Line,
         now: UnixTime,
     ) -> Result<Self, AuthorityError> {
-        if now > issuer.not_after() {
-            return Err(AuthorityError::Expired { not_after: issuer.not_after() });
-        }
-        if now < issuer.not_before() {
-            return Err(AuthorityError::NotYetValid { not_before: issuer.not_before() });
-        }
-        if request.key_pin() == issuer.key_pin() {
+        let (from, to) = line.validity_at(now)?;
+        if line.certificates().any(|issuer| request.key_pin() == issuer.key_pin()) {
             return Err(Refusal::AuthorityKey.into());
         }
         let names = granted_names(request, policy)?;
+        line.judge(&names)?;
         check_wishes(request, policy.usage())?;
-        let not_before = now.minus(BACKDATED).max(issuer.not_before());
-        let not_after = now.plus(policy.ttl()).min(issuer.not_after());
+        let not_before = now.minus(BACKDATED).max(from);
+        let not_after = now.plus(policy.ttl()).min(to);
         Ok(Self { names, not_before, not_after, usage: policy.usage() })
     }
 
@@ -75,9 +50,10 @@ impl Grant {
         &self,
         serial: &Serial,
         request: &CertificateRequest,
-        issuer: &Certificate,
-        key: &SigningKey,
+        line: &Line,
+        key: &dyn Signer,
     ) -> Result<Certificate, AuthorityError> {
+        let issuer = line.own();
         let defective = |rule| Err(AuthorityError::Defective { rule });
         let mut template = CertificateParams::default();
         // RFC 5280 §4.1.2.6: where no DNS name can be shown the subject is empty and the names extension critical.
@@ -94,9 +70,11 @@ impl Grant {
         template.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         template.extended_key_usages = self.usage.purposes();
         template.use_authority_key_identifier_extension = true;
+        template.crl_distribution_points = line.urls().points();
+        template.custom_extensions.extend(line.urls().access()?);
         let subject_key =
             SubjectPublicKeyInfo::from_der(request.key_info()).map_err(AuthorityError::encoding)?;
-        let signer = Issuer::from_ca_cert_der(issuer.certificate_der(), Signer(key))
+        let signer = Issuer::from_ca_cert_der(issuer.certificate_der(), Lent(key))
             .map_err(AuthorityError::encoding)?;
         let built = template.signed_by(&subject_key, &signer).map_err(AuthorityError::encoding)?;
         let certificate = Certificate::from_der(built.der())
@@ -201,7 +179,7 @@ pub(super) fn encoder_time(at: UnixTime) -> Result<OffsetDateTime, AuthorityErro
         .ok_or(AuthorityError::BadParameter { what: "a date lies outside the years that can be written" })
 }
 
-fn common_name(text: &str) -> DistinguishedName {
+pub(super) fn common_name(text: &str) -> DistinguishedName {
     let mut name = DistinguishedName::new();
     name.push(DnType::CommonName, text);
     name

@@ -1,29 +1,40 @@
 //! A certificate authority in a directory: `ca.crt`, `ca.key` and `index/`.
 
+mod constraints;
+mod delta;
 mod directory;
 mod error;
 mod index;
 mod issuance;
+mod key;
+mod line;
+mod list;
+mod making;
+mod ocsp;
 mod params;
 mod policy;
 mod publication;
 mod reason;
 mod record;
+mod renewal;
 mod self_signed;
+mod urls;
 
+pub use constraints::{BadSubtree, NameConstraints, NameSubtree};
 pub use error::{AuthorityError, Refusal};
 pub use index::Revocation;
+pub use key::{AuthorityKey, KeyStorage};
 pub use params::AuthorityParams;
 pub use policy::{AllowedNames, BadLifetime, IssuancePolicy, NameRule, Usage};
 pub use reason::{RevocationReason, UnknownReason};
 pub use record::{IssuedRecord, IssuedStanding};
+pub use urls::{AuthorityUrls, BadUrl, HttpUrl};
 
-use crate::{
-    Certificate, CertificateChain, CertificateRequest, Crl, CrlNumber, Event, KeyPin, Serial, key_file,
-};
+use crate::{Certificate, CertificateChain, CertificateRequest, Crl, CrlNumber, Event, KeyPin, Serial};
 use dwcp_base::{Disk, Observer, Silent, UnixTime};
-use dwcp_crypto::SigningKey;
+use dwcp_crypto::Signer;
 use index::{Index, IssuedEntry};
+use line::Line;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -38,8 +49,8 @@ use std::sync::Arc;
 /// # Security
 /// Keep `ca.key` where nothing else runs; whoever reads it is this authority.
 pub struct CertificateAuthority {
-    certificate: Certificate,
-    key: SigningKey,
+    line: Line,
+    key: Arc<dyn Signer>,
     index: Index,
     observer: Arc<dyn Observer<Event>>,
 }
@@ -69,11 +80,60 @@ impl CertificateAuthority {
         params: &AuthorityParams,
         now: UnixTime,
     ) -> Result<Self, AuthorityError> {
-        let key =
-            SigningKey::generate(params.key_type).map_err(|source| AuthorityError::Crypto { source })?;
-        let certificate = issuance::root(&key, params, now)?;
-        let index = directory::establish(&disk, directory, &certificate, &key)?;
-        Ok(Self { certificate, key, index, observer: Arc::new(Silent) })
+        Self::create_with(disk, directory, params, AuthorityKey::generate(params.key_type)?, now)
+    }
+
+    /// As [`create`](Self::create) with a key that is sealed, or held elsewhere.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn create_with(
+        disk: Arc<dyn Disk>,
+        directory: &Path,
+        params: &AuthorityParams,
+        key: AuthorityKey,
+        now: UnixTime,
+    ) -> Result<Self, AuthorityError> {
+        let certificate = making::root(&**key.signer(), params, now)?;
+        let line = Line::new(certificate, Vec::new(), params.urls.clone())?;
+        let index = directory::establish(&disk, directory, &line, &key)?;
+        Ok(Self { line, key: key.into_signer(), index, observer: Arc::new(Silent) })
+    }
+
+    /// Makes an authority in `directory` that this one vouches for: valid no longer than this one and those above it, and bound
+    /// by their names as well as by its own. It is in the index of this one, and can be revoked there.
+    ///
+    /// What it issues comes with its own certificate; relying parties trust the root alone.
+    ///
+    /// # Errors
+    /// [`AuthorityError::BadParameter`] also where the path length leaves no room, [`AuthorityError::Expired`]; else as
+    /// [`create`](Self::create). When its files could not be written it is revoked again.
+    pub fn create_intermediate(
+        &self,
+        disk: Arc<dyn Disk>,
+        directory: &Path,
+        params: &AuthorityParams,
+        key: AuthorityKey,
+        now: UnixTime,
+    ) -> Result<Self, AuthorityError> {
+        directory::check_free(directory)?;
+        let serial = self.fresh_serial()?;
+        if self.line.certificates().any(|above| KeyPin::of_key(&**key.signer()) == above.key_pin()) {
+            return Err(Refusal::AuthorityKey.into());
+        }
+        let above = (&self.line, &*self.key);
+        let certificate = making::intermediate(&**key.signer(), params, &serial, above, now)?;
+        self.index.issue(IssuedEntry::of(&certificate, now))?;
+        self.observer.observe(&Event::CertificateIssued { serial, not_after: certificate.not_after() });
+        let line = Line::new(certificate, self.line.certificates().cloned().collect(), params.urls.clone())?;
+        match directory::establish(&disk, directory, &line, &key) {
+            Ok(index) => Ok(Self { line, key: key.into_signer(), index, observer: Arc::new(Silent) }),
+            Err(error) => {
+                // Nobody has it; what failed first is what is reported.
+                let _ = self.revoke(&serial, RevocationReason::CessationOfOperation, now);
+                Err(error)
+            }
+        }
     }
 
     /// Opens the authority in `directory`. One that has expired still opens: it can revoke and publish.
@@ -83,14 +143,34 @@ impl CertificateAuthority {
     /// not belong together, [`AuthorityError::IndexCorrupt`] when the index is damaged elsewhere than in a last line that a
     /// power loss left half-written, [`AuthorityError::IndexMissing`] when it is gone.
     pub fn open(disk: Arc<dyn Disk>, directory: &Path) -> Result<Self, AuthorityError> {
-        let certificate = directory::read_certificate(directory)?;
-        let key = key_file::read(&directory.join(directory::KEY))
-            .map_err(|source| AuthorityError::Key { source })?;
-        if KeyPin::of_key(&key) != certificate.key_pin() {
+        let line = directory::read_line(directory)?;
+        Self::over(disk, directory, line, AuthorityKey::read(directory)?)
+    }
+
+    /// As [`open`](Self::open) with a key that was sealed, or that is held elsewhere.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(
+        disk: Arc<dyn Disk>,
+        directory: &Path,
+        key: AuthorityKey,
+    ) -> Result<Self, AuthorityError> {
+        Self::over(disk, directory, directory::read_line(directory)?, key)
+    }
+
+    fn over(
+        disk: Arc<dyn Disk>,
+        directory: &Path,
+        line: Line,
+        key: AuthorityKey,
+    ) -> Result<Self, AuthorityError> {
+        let pin = line.own().key_pin();
+        if KeyPin::of_key(&**key.signer()) != pin {
             return Err(AuthorityError::KeyMismatch);
         }
-        let index = Index::open(disk, &directory.join(directory::INDEX), certificate.key_pin())?;
-        Ok(Self { certificate, key, index, observer: Arc::new(Silent) })
+        let index = Index::open(disk, &directory.join(directory::INDEX), pin)?;
+        Ok(Self { line, key: key.into_signer(), index, observer: Arc::new(Silent) })
     }
 
     /// Tells `observer` of everything that is issued, revoked and published through this value.
@@ -102,13 +182,28 @@ impl CertificateAuthority {
 
     /// The authority's own certificate.
     pub fn certificate(&self) -> &Certificate {
-        &self.certificate
+        self.line.own()
+    }
+
+    /// The certificates of the authorities above it, the root last; none for a root.
+    pub fn issuers(&self) -> &[Certificate] {
+        self.line.above()
+    }
+
+    /// What relying parties trust to trust it: itself, or the root above it.
+    pub fn root(&self) -> &Certificate {
+        self.line.root()
+    }
+
+    /// Where its lists, its certificate and its answers are found.
+    pub fn urls(&self) -> &AuthorityUrls {
+        self.line.urls()
     }
 
     /// Issues what `policy` grants of `request`: a leaf whose serial has 159 random bits, valid from 60 s ago, never beyond
     /// the authority's own end, with names from the request and every other field from the policy.
     ///
-    /// The chain has the leaf alone, since a root is not presented.
+    /// The chain has the leaf and every authority above it but the root, which is not presented.
     ///
     /// # Errors
     /// [`AuthorityError::Refused`] names what was asked beyond the policy; [`AuthorityError::Expired`] when the authority's
@@ -119,28 +214,22 @@ impl CertificateAuthority {
         policy: &IssuancePolicy,
         now: UnixTime,
     ) -> Result<CertificateChain, AuthorityError> {
-        let grant = issuance::Grant::judge(request, policy, &self.certificate, now)?;
-        let mut index = self.index.settled()?;
-        if index.is_compromised(&request.key_pin()) {
-            return Err(Refusal::CompromisedKey.into());
-        }
+        let grant = issuance::Grant::judge(request, policy, &self.line, now)?;
+        let serial = self.fresh_serial()?;
+        // Nobody waits for the signature; that the key was given up meanwhile is found where the line is written.
+        let certificate = grant.sign(&serial, request, &self.line, &*self.key)?;
+        self.index.issue(IssuedEntry::of(&certificate, now))?;
+        self.observer.observe(&Event::CertificateIssued { serial, not_after: certificate.not_after() });
+        self.line.chain(certificate)
+    }
+
+    /// That it is fresh for the index too is found where its line is written.
+    fn fresh_serial(&self) -> Result<Serial, AuthorityError> {
         let serial = issuance::new_serial()?;
-        if index.standing(&serial).is_some() || serial == self.certificate.serial() {
+        if serial == self.line.own().serial() {
             return Err(AuthorityError::Defective { rule: "159 random bits came twice" });
         }
-        let certificate = grant.sign(&serial, request, &self.certificate, &self.key)?;
-        index.add_issued(IssuedEntry {
-            at: now,
-            serial,
-            not_before: certificate.not_before(),
-            not_after: certificate.not_after(),
-            key_pin: certificate.key_pin(),
-            names: certificate.names().to_vec(),
-        })?;
-        drop(index);
-        self.observer.observe(&Event::CertificateIssued { serial, not_after: certificate.not_after() });
-        CertificateChain::new(vec![certificate])
-            .map_err(|_| AuthorityError::Defective { rule: "a chain of one is too long" })
+        Ok(serial)
     }
 
     /// Revokes a certificate that was issued here; doing so again changes nothing, save that
@@ -178,7 +267,7 @@ impl CertificateAuthority {
     /// # Errors
     /// [`AuthorityError::Storage`] when the number could not be kept, and then nothing was published.
     pub fn crl(&self, now: UnixTime) -> Result<Crl, AuthorityError> {
-        let crl = publication::publish(&mut self.index.settled()?, &self.certificate, &self.key, now)?;
+        let crl = publication::publish(&mut self.index.settled()?, &self.line, &*self.key, now)?;
         self.observer.observe(&Event::CrlPublished {
             number: crl.number().unwrap_or(CrlNumber::from(0)),
             revoked: crl.len(),
@@ -192,8 +281,17 @@ impl CertificateAuthority {
     /// # Errors
     /// As [`open`](Self::open) for the index.
     pub fn issued(&self) -> Result<Vec<IssuedRecord>, AuthorityError> {
-        let entries = self.index.locked()?.issued()?;
-        Ok(entries.into_iter().map(|(entry, revoked)| IssuedRecord::new(entry, revoked)).collect())
+        records(&self.index)
+    }
+
+    /// Everything that was ever issued by the authority in `directory`, whose key is not needed for that.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), save for the key.
+    pub fn records(disk: Arc<dyn Disk>, directory: &Path) -> Result<Vec<IssuedRecord>, AuthorityError> {
+        let line = directory::read_line(directory)?;
+        let index = Index::open(disk, &directory.join(directory::INDEX), line.own().key_pin())?;
+        records(&index)
     }
 
     /// A number that changes whenever something was issued or revoked, by whatever process: one `stat`, to be polled.
@@ -205,8 +303,13 @@ impl CertificateAuthority {
     }
 }
 
+fn records(index: &Index) -> Result<Vec<IssuedRecord>, AuthorityError> {
+    let entries = index.locked()?.issued()?;
+    Ok(entries.into_iter().map(|(entry, revoked)| IssuedRecord::new(entry, revoked)).collect())
+}
+
 impl fmt::Debug for CertificateAuthority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CertificateAuthority").field("certificate", &self.certificate).finish_non_exhaustive()
+        f.debug_struct("CertificateAuthority").field("certificate", self.line.own()).finish_non_exhaustive()
     }
 }

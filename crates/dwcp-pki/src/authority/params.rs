@@ -1,21 +1,25 @@
 //! What a new authority is made with.
 
-use super::AuthorityError;
+use super::{AuthorityError, AuthorityUrls, NameConstraints};
 use dwcp_base::UnixTime;
 use dwcp_crypto::KeyType;
 use std::time::Duration;
 
-/// The parameters of a new self-signed authority.
+/// The parameters of a new authority.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthorityParams {
     /// The common name of its subject: 1 to 64 characters, none of them a control character (RFC 5280 appendix A.1).
     pub common_name: String,
-    /// The kind of its key. Default: P-256.
+    /// The kind of its key, where it is made with it. Default: P-256.
     pub key_type: KeyType,
     /// How long it is valid. Default: ten years of 365 days.
     pub lifetime: Duration,
     /// How many authorities may stand between it and a leaf (RFC 5280 §4.2.1.9). Default: 0, none.
     pub path_length: u8,
+    /// The names that it and every authority below it are bound to. Default: none.
+    pub constraints: NameConstraints,
+    /// Where its lists, certificate and answers are found. Default: nowhere.
+    pub urls: AuthorityUrls,
 }
 
 impl AuthorityParams {
@@ -26,6 +30,8 @@ impl AuthorityParams {
             key_type: KeyType::EcdsaP256,
             lifetime: Duration::from_secs(3_650 * 86_400),
             path_length: 0,
+            constraints: NameConstraints::default(),
+            urls: AuthorityUrls::default(),
         }
     }
 
@@ -42,6 +48,7 @@ impl AuthorityParams {
         if self.lifetime < SHORTEST {
             return refused("the lifetime must be at least an hour");
         }
+        self.constraints.check()?;
         let not_after = now.plus(self.lifetime);
         // RFC 5280 §4.1.2.5: the last moment that can be written down.
         if now < UnixTime::from_secs(0) || not_after > LAST_MOMENT {

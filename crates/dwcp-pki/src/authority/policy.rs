@@ -1,5 +1,6 @@
 //! What an authority grants, whatever a request asks for.
 
+use super::NameSubtree;
 use crate::{SubjectName, TrustDomain};
 use rcgen::ExtendedKeyUsagePurpose;
 use std::time::Duration;
@@ -34,6 +35,8 @@ pub enum NameRule {
     Exact(SubjectName),
     /// Every DNS name below this domain at any depth; neither the domain itself nor a wildcard.
     DnsBelow(String),
+    /// What this domain or network holds: of a domain that is the domain itself too.
+    Within(NameSubtree),
     /// Every SPIFFE ID of this trust domain.
     TrustDomain(TrustDomain),
 }
@@ -49,6 +52,9 @@ impl NameRule {
             }
             (Self::TrustDomain(domain), name) => {
                 name.spiffe_id().is_some_and(|id| id.trust_domain() == domain)
+            }
+            (Self::Within(subtree), name) => {
+                !matches!(name, SubjectName::Dns(dns) if dns.contains('*')) && subtree.holds(name)
             }
             _ => false,
         }
@@ -153,6 +159,8 @@ mod tests {
             NameRule::DnsBelow("example.org".to_owned()),
             NameRule::Exact("DNS:*.apps.example.org".parse().unwrap()),
             NameRule::TrustDomain("mesh.example".parse().unwrap()),
+            NameRule::Within("IP:10.0.0.0/8".parse().unwrap()),
+            NameRule::Within("DNS:inside.example".parse().unwrap()),
         ]);
         for (text, allowed) in [
             ("DNS:a.example.org", true),
@@ -166,6 +174,10 @@ mod tests {
             ("URI:spiffe://mesh.example.evil/web", false),
             ("URI:https://mesh.example/web", false),
             ("IP:192.0.2.1", false),
+            ("IP:10.1.2.3", true),
+            ("DNS:inside.example", true),
+            ("DNS:a.inside.example", true),
+            ("DNS:*.inside.example", false),
         ] {
             assert_eq!(names.allow(&text.parse().unwrap()), allowed, "{text}");
         }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use x509_cert::ext::pkix::CrlReason;
 
 /// The reasons of RFC 5280 §5.3.1, under their names there.
 ///
@@ -61,16 +62,17 @@ impl RevocationReason {
         self == Self::KeyCompromise && other != Self::KeyCompromise
     }
 
-    pub(crate) fn encoder(self) -> rcgen::RevocationReason {
+    /// The code of RFC 5280 §5.3.1; `None` for `unspecified`, which is better left out than written.
+    pub(crate) fn code(self) -> Option<CrlReason> {
         match self {
-            Self::Unspecified => rcgen::RevocationReason::Unspecified,
-            Self::KeyCompromise => rcgen::RevocationReason::KeyCompromise,
-            Self::CaCompromise => rcgen::RevocationReason::CaCompromise,
-            Self::AffiliationChanged => rcgen::RevocationReason::AffiliationChanged,
-            Self::Superseded => rcgen::RevocationReason::Superseded,
-            Self::CessationOfOperation => rcgen::RevocationReason::CessationOfOperation,
-            Self::PrivilegeWithdrawn => rcgen::RevocationReason::PrivilegeWithdrawn,
-            Self::AaCompromise => rcgen::RevocationReason::AaCompromise,
+            Self::Unspecified => None,
+            Self::KeyCompromise => Some(CrlReason::KeyCompromise),
+            Self::CaCompromise => Some(CrlReason::CaCompromise),
+            Self::AffiliationChanged => Some(CrlReason::AffiliationChanged),
+            Self::Superseded => Some(CrlReason::Superseded),
+            Self::CessationOfOperation => Some(CrlReason::CessationOfOperation),
+            Self::PrivilegeWithdrawn => Some(CrlReason::PrivilegeWithdrawn),
+            Self::AaCompromise => Some(CrlReason::AaCompromise),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::issuance::{BACKDATED, encoder_serial, encoder_time, new_serial};
 use super::policy::Usage;
 use super::{AuthorityError, Refusal};
 use crate::request::encoder_names;
-use crate::signer::Signer;
+use crate::signer::Lent;
 use crate::{Certificate, CertificateChain, Credential, SubjectName};
 use dwcp_base::UnixTime;
 use dwcp_crypto::{KeyType, SigningKey};
@@ -45,7 +45,7 @@ impl Credential {
         template.is_ca = IsCa::ExplicitNoCa;
         template.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         template.extended_key_usages = Usage::Both.purposes();
-        let built = template.self_signed(&Signer(&key)).map_err(AuthorityError::encoding)?;
+        let built = template.self_signed(&Lent(&key)).map_err(AuthorityError::encoding)?;
         let certificate =
             Certificate::from_der(built.der()).map_err(|source| AuthorityError::Certificate { source })?;
         let chain = CertificateChain::new(vec![certificate])

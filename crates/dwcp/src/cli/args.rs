@@ -1,6 +1,7 @@
 //! The command line, as the parser sees it.
 
 use super::args_at_rest::{Decrypt, Encrypt, Keyring};
+use super::args_cert::Cert;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -93,93 +94,6 @@ pub struct Up {
     /// Overrides node.state_dir
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
-}
-
-/// `dwcp cert …`
-#[derive(Debug, Subcommand)]
-pub enum Cert {
-    /// The authority itself
-    #[command(subcommand)]
-    Ca(Ca),
-    /// Make a key and have it certified: writes PREFIX.crt, PREFIX.key and PREFIX.csr
-    Issue(Issue),
-    /// Take a certificate back
-    Revoke(Revoke),
-    /// Write the current revocation list
-    Crl(CrlOut),
-}
-
-/// `dwcp cert ca …`
-#[derive(Debug, Subcommand)]
-pub enum Ca {
-    /// Make a root authority in a directory
-    Init(CaInit),
-}
-
-/// `dwcp cert ca init`
-#[derive(Debug, Args)]
-pub struct CaInit {
-    /// The directory; must not hold an authority yet
-    #[arg(long)]
-    pub dir: PathBuf,
-    /// Common name
-    #[arg(long, value_name = "CN")]
-    pub name: String,
-    /// p256, p384 or ed25519
-    #[arg(long, default_value = "p256")]
-    pub key_type: String,
-    /// Lifetime in days
-    #[arg(long, default_value_t = 3650, value_parser = clap::value_parser!(u32).range(1..=36_500))]
-    pub days: u32,
-}
-
-/// `dwcp cert issue`
-#[derive(Debug, Args)]
-pub struct Issue {
-    /// The authority's directory
-    #[arg(long, value_name = "DIR")]
-    pub ca: PathBuf,
-    /// DNS:…, IP:…, URI:… or EMAIL:…; repeats
-    #[arg(long = "san", value_name = "KIND:VALUE", required = true)]
-    pub sans: Vec<String>,
-    /// Prefix of the files written
-    #[arg(long, value_name = "PREFIX")]
-    pub out: PathBuf,
-    /// Lifetime
-    #[arg(long, default_value = "24h")]
-    pub ttl: crate::config::GoDuration,
-    /// server, client or both
-    #[arg(long, default_value = "both")]
-    pub usage: String,
-}
-
-/// `dwcp cert revoke`
-#[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("which").required(true).args(["serial", "cert"]))]
-pub struct Revoke {
-    /// The authority's directory
-    #[arg(long, value_name = "DIR")]
-    pub ca: PathBuf,
-    /// Serial number, hexadecimal
-    #[arg(long, value_name = "HEX")]
-    pub serial: Option<String>,
-    /// The certificate itself (PEM)
-    #[arg(long, value_name = "FILE")]
-    pub cert: Option<PathBuf>,
-    /// Why, by a name of RFC 5280 §5.3.1: key-compromise, superseded, cessation-of-operation, …
-    #[arg(long, default_value = "unspecified")]
-    pub reason: String,
-}
-
-/// `dwcp cert crl`
-#[derive(Debug, Args)]
-pub struct CrlOut {
-    /// The authority's directory
-    #[arg(long, value_name = "DIR")]
-    pub ca: PathBuf,
-    /// Where to write it (PEM); - is standard output
-    #[arg(long, value_name = "FILE")]
-    pub out: PathBuf,
 }
 
 /// `dwcp tls …`

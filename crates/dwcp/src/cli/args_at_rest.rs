@@ -251,7 +251,7 @@ pub struct Import {
 const UNLOCK: &str = "What opens the keyring";
 
 /// A descriptor that can be read from: 1 and 2 are for writing.
-fn descriptor(text: &str) -> Result<u32, String> {
+pub(super) fn descriptor(text: &str) -> Result<u32, String> {
     match text.parse() {
         Ok(1 | 2) => Err("standard output and standard error are not read from".to_owned()),
         Ok(number) => Ok(number),

@@ -52,7 +52,7 @@ impl Exit {
 }
 
 /// A command's failure.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Failure {
     /// The exit code.
     pub exit: Exit,

@@ -2,6 +2,7 @@
 
 mod args;
 mod args_at_rest;
+mod args_cert;
 mod at_rest;
 mod audit;
 mod cert;
@@ -12,6 +13,7 @@ mod exit;
 mod init;
 mod node_failure;
 mod output;
+mod show;
 mod tls;
 mod up;
 mod usage;
@@ -52,7 +54,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Demo(args) => demo::run(args, output),
         Command::Init(args) => init::run(args),
         Command::Up(args) => up::run(args, named, cli.verbose),
-        Command::Cert(verb) => cert::run(verb),
+        Command::Cert(verb) => cert::run(verb, output, named),
         Command::Tls(verb) => tls::run(verb),
         Command::Encrypt(verb) => at_rest::encrypt(verb, output),
         Command::Decrypt(verb) => at_rest::decrypt(verb, output),

@@ -86,6 +86,11 @@ impl Output {
         }
     }
 
+    /// Prints a result that is better not held in memory as a whole; says whether that worked.
+    pub(super) fn stream(self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Exit {
+        printed(write)
+    }
+
     /// Prints the end of a command and gives its exit code.
     pub fn finish(self, result: Result<Report, Failure>) -> Exit {
         match result {
@@ -119,10 +124,14 @@ pub(super) fn tell(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Prints one result. A reader that has seen enough (`dwcp … | head`) is no error of ours; a full disk is.
+/// Prints one result.
 fn print(text: &str) -> Exit {
-    let mut out = io::stdout().lock();
-    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+    printed(|out| writeln!(out, "{text}").and_then(|()| out.flush()))
+}
+
+/// A reader that has seen enough (`dwcp … | head`) is no error of ours; a full disk is.
+fn printed(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Exit {
+    match write(&mut io::stdout().lock()) {
         Ok(()) => Exit::Success,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Success,
         Err(error) => {

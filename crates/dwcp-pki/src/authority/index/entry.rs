@@ -5,7 +5,7 @@
 //! body's fields stand one space apart; names come last and hold no spaces.
 
 use crate::authority::RevocationReason;
-use crate::{KeyPin, Serial, SubjectName};
+use crate::{Certificate, KeyPin, Serial, SubjectName};
 use dwcp_base::UnixTime;
 use dwcp_crypto::digest;
 
@@ -32,6 +32,20 @@ pub(in crate::authority) struct IssuedEntry {
     pub(in crate::authority) not_after: UnixTime,
     pub(in crate::authority) key_pin: KeyPin,
     pub(in crate::authority) names: Vec<SubjectName>,
+}
+
+impl IssuedEntry {
+    /// What is kept of `certificate`, which was made at `at`.
+    pub(in crate::authority) fn of(certificate: &Certificate, at: UnixTime) -> Self {
+        Self {
+            at,
+            serial: certificate.serial(),
+            not_before: certificate.not_before(),
+            not_after: certificate.not_after(),
+            key_pin: certificate.key_pin(),
+            names: certificate.names().to_vec(),
+        }
+    }
 }
 
 impl Entry {

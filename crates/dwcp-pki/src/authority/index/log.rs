@@ -34,6 +34,11 @@ impl Log {
         Self { path, key_pin, at: Position::default(), durable: 0, torn: false, suspect: false }
     }
 
+    /// The end of the last good line that was read.
+    pub(super) fn read_to(&self) -> u64 {
+        self.at.offset
+    }
+
     /// Hands on every line that was added since the last time.
     pub(super) fn catch_up(
         &mut self,
@@ -79,28 +84,58 @@ impl Log {
     ///
     /// After an error the file is what it was before, or the log refuses every further line.
     pub(super) fn append(&mut self, disk: &dyn Disk, entry: &Entry) -> Result<(), AuthorityError> {
+        self.append_all(disk, std::slice::from_ref(entry)).1
+    }
+
+    /// As [`append`](Self::append) for several lines, with one write and one sync for each block of the disk that they fill. Says how
+    /// many are on stable storage, which are the first ones, and what went wrong with the others.
+    ///
+    /// Blocks can reach the disk in any order. Were more than one of them filled by a write, a power loss could leave zeros with
+    /// good lines behind them, which can not be told from damage.
+    pub(super) fn append_all(
+        &mut self,
+        disk: &dyn Disk,
+        entries: &[Entry],
+    ) -> (usize, Result<(), AuthorityError>) {
+        let (mut text, mut at, mut done) = (String::new(), self.at, 0);
+        for (place, entry) in entries.iter().enumerate() {
+            let (line, checksum) = entry.encode(&at.checksum);
+            if !Entry::decode(line.as_bytes(), &at.checksum).is_ok_and(|(read, _)| read == *entry) {
+                let rule = "a line of the index would not read back";
+                return (done, Err(AuthorityError::Defective { rule }));
+            }
+            text.push_str(&line);
+            text.push('\n');
+            at = Position { offset: at.offset + line.len() as u64 + 1, lines: at.lines + 1, checksum };
+            if at.offset / BLOCK != self.at.offset / BLOCK || place + 1 == entries.len() {
+                if let Err(error) = self.write(disk, &text, at) {
+                    return (done, Err(error));
+                }
+                text.clear();
+                done = place + 1;
+            }
+        }
+        (done, Ok(()))
+    }
+
+    /// Writes whole lines that end at `to`.
+    fn write(&mut self, disk: &dyn Disk, text: &str, to: Position) -> Result<(), AuthorityError> {
         if self.suspect {
             return Err(AuthorityError::IndexSuspect);
-        }
-        let (mut line, checksum) = entry.encode(&self.at.checksum);
-        if !Entry::decode(line.as_bytes(), &self.at.checksum).is_ok_and(|(read, _)| read == *entry) {
-            return Err(AuthorityError::Defective { rule: "a line of the index would not read back" });
         }
         let failed = |source| AuthorityError::storage("write", &self.path, source);
         let mut file = disk.append(&self.path).map_err(failed)?;
         if self.torn {
             cut(file.as_mut(), self.at.offset).map_err(failed)?;
             self.torn = false;
-            tracing::warn!(path = %self.path.display(), "cut off a line that was never finished");
+            tracing::warn!(path = %self.path.display(), "cut off lines that were never finished");
         }
-        line.push('\n');
-        if let Err(source) = file.write_all(line.as_bytes()).and_then(|()| file.sync()) {
+        if let Err(source) = file.write_all(text.as_bytes()).and_then(|()| file.sync()) {
             self.suspect = cut(file.as_mut(), self.at.offset).is_err();
             return Err(AuthorityError::storage("write", &self.path, source));
         }
-        let offset = self.at.offset + line.len() as u64;
-        self.at = Position { offset, lines: self.at.lines + 1, checksum };
-        self.durable = offset;
+        self.at = to;
+        self.durable = to.offset;
         Ok(())
     }
 
@@ -128,7 +163,7 @@ impl Log {
             };
             let (entry, checksum) = match Entry::decode(body, &at.checksum) {
                 Ok(decoded) => decoded,
-                // Blocks that a power loss kept from the disk read as zeros; nothing that was acknowledged is there.
+                // A block that a power loss kept from the disk reads as zeros; nothing that was acknowledged is there.
                 Err(_) if body.contains(&0) && is_last(&mut reader).map_err(failed)? => return Ok(true),
                 Err(rule) => return corrupt(rule),
             };
@@ -175,3 +210,5 @@ fn is_last(reader: &mut BufReader<File>) -> io::Result<bool> {
 
 /// More than the names of the largest request take; a longer line was not written here.
 const LONGEST_LINE: u64 = 256 << 10;
+/// What disks and file systems write as one; larger ones are multiples of it.
+const BLOCK: u64 = 4_096;

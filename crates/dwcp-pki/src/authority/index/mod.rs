@@ -1,5 +1,7 @@
 //! The issuance index: what was issued and revoked, on disk before anybody is told, shared by processes.
 
+mod base;
+mod commit;
 mod entry;
 mod lock;
 mod log;
@@ -9,6 +11,7 @@ pub(super) use lock::lock;
 
 use super::{AuthorityError, RevocationReason};
 use crate::{KeyPin, Serial};
+use commit::Queue;
 use dwcp_base::{Disk, UnixTime};
 use entry::Entry;
 use log::Log;
@@ -22,12 +25,22 @@ pub(super) struct Index {
     disk: Arc<dyn Disk>,
     directory: PathBuf,
     state: Mutex<State>,
+    /// Who waits to be written.
+    queue: Queue,
 }
 
 struct State {
     log: Log,
     table: BTreeMap<Serial, Standing>,
     compromised: BTreeSet<KeyPin>,
+    /// The serial of every revocation's line, in order: what came after a CRL is what a delta to it lists.
+    revocations: Vec<Serial>,
+}
+
+impl State {
+    fn new(log: Log) -> Self {
+        Self { log, table: BTreeMap::new(), compromised: BTreeSet::new(), revocations: Vec::new() }
+    }
 }
 
 /// What matters of a certificate once it is issued.
@@ -76,8 +89,8 @@ impl Index {
     pub(super) fn locked(&self) -> Result<Locked<'_>, AuthorityError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let file = lock(&self.directory)?;
-        let State { log, table, compromised } = &mut *state;
-        log.catch_up(|entry| apply(table, compromised, entry))?;
+        let State { log, table, compromised, revocations } = &mut *state;
+        log.catch_up(|entry| apply(table, compromised, revocations, entry))?;
         Ok(Locked { index: self, state, _file: file })
     }
 
@@ -98,8 +111,12 @@ impl Index {
 
     fn over(disk: Arc<dyn Disk>, directory: &Path, key_pin: KeyPin) -> Self {
         let log = Log::new(directory.join(LOG), key_pin);
-        let state = State { log, table: BTreeMap::new(), compromised: BTreeSet::new() };
-        Self { disk, directory: directory.to_owned(), state: Mutex::new(state) }
+        Self {
+            disk,
+            directory: directory.to_owned(),
+            state: Mutex::new(State::new(log)),
+            queue: Queue::default(),
+        }
     }
 }
 
@@ -114,6 +131,11 @@ pub(super) struct Locked<'a> {
 impl Locked<'_> {
     pub(super) fn standing(&self, serial: &Serial) -> Option<Standing> {
         self.state.table.get(serial).copied()
+    }
+
+    /// As [`Index::revision`], of what was read here.
+    pub(super) fn revision(&self) -> u64 {
+        self.state.log.read_to()
     }
 
     pub(super) fn is_compromised(&self, key: &KeyPin) -> bool {
@@ -138,11 +160,6 @@ impl Locked<'_> {
             (entry, revoked)
         };
         Ok(found.into_iter().map(with_standing).collect())
-    }
-
-    /// Returns once the certificate's line is on stable storage.
-    pub(super) fn add_issued(&mut self, entry: IssuedEntry) -> Result<(), AuthorityError> {
-        self.write(&Entry::Issued(entry))
     }
 
     /// Returns once the revocation's line is on stable storage.
@@ -186,15 +203,17 @@ impl Locked<'_> {
     }
 
     fn write(&mut self, entry: &Entry) -> Result<(), AuthorityError> {
-        let State { log, table, compromised } = &mut *self.state;
+        let State { log, table, compromised, revocations } = &mut *self.state;
         log.append(self.index.disk.as_ref(), entry)?;
-        apply(table, compromised, entry.clone()).map_err(|rule| AuthorityError::Defective { rule })
+        apply(table, compromised, revocations, entry.clone())
+            .map_err(|rule| AuthorityError::Defective { rule })
     }
 }
 
 fn apply(
     table: &mut BTreeMap<Serial, Standing>,
     compromised: &mut BTreeSet<KeyPin>,
+    revocations: &mut Vec<Serial>,
     entry: Entry,
 ) -> Result<(), &'static str> {
     match entry {
@@ -216,6 +235,7 @@ fn apply(
             if reason == RevocationReason::KeyCompromise {
                 compromised.insert(standing.key_pin);
             }
+            revocations.push(serial);
             Ok(())
         }
     }

@@ -8,8 +8,7 @@ use crate::cli::output::{Output, Report, tell};
 use dwcp_base::{Clock, SystemClock, UnixTime, read_secret};
 use dwcp_crypto::kek;
 use dwcp_crypto::{
-    DataAlgorithm, KeyInfo, KeyStatus, KeyTemplate, Keyring, KeyringError, KeyringFile, Secret,
-    StreamParameters,
+    DataAlgorithm, KeyInfo, KeyStatus, KeyTemplate, Keyring, KeyringError, KeyringFile, StreamParameters,
 };
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal, Read, Write};
@@ -111,7 +110,7 @@ fn make(
     let lock = lock::new(&wanted, named, None)?;
     let (id, template) = (id_text(keyring.primary()), keyring.template());
     let json = json!({ "keyring": path.display().to_string(), "primary": id, "type": template.to_string() });
-    let report = told(format!("{}: key {id}, {template}", inert(path)), json, lock.shown.as_ref(), output)?;
+    let report = told(format!("{}: key {id}, {template}", inert(path)), json, &lock, output)?;
     let disk = Arc::new(dwcp_base::LocalDisk);
     signals::work(&Arc::default(), false)?;
     kek::at_once(KeyringFile::create(path, disk, keyring, &*lock.kek, now(), AT_ONCE))
@@ -193,7 +192,7 @@ fn rewrap(args: &Rewrap, output: Output, named: Option<&Path>) -> Result<Report,
     let kind = lock.kind;
     let text = format!("{} is wrapped anew by {kind}; no data was touched", inert(&args.file));
     let json = json!({ "keyring": args.file.display().to_string(), "wrapping": { "kind": kind } });
-    let report = told(text, json, lock.shown.as_ref(), output)?;
+    let report = told(text, json, &lock, output)?;
     signals::work(&Arc::default(), false)?;
     kek::at_once(file.rewrap(&*lock.kek, now(), AT_ONCE))
         .map_err(|error| after(&lock, unlock::failure(unchanged(&args.file), &args.file, &error)))?;
@@ -307,19 +306,11 @@ fn after(lock: &lock::Lock, failure: Failure) -> Failure {
     if lock.shown.is_some() { failure.aside() } else { failure }
 }
 
-/// The report to end with. A passphrase that was made up is told now: were it told after the keyring is wrapped under it, and the
-/// telling failed, nobody could open the keyring again.
-fn told(text: String, mut json: Value, shown: Option<&Secret>, output: Output) -> Result<Report, Failure> {
-    let Some(passphrase) = shown else { return Ok(Report::new(text, json)) };
-    let passphrase = String::from_utf8_lossy(passphrase.expose());
-    let early = format!("passphrase: {passphrase}\nIt is shown this once; without it the keyring is lost.");
-    json["passphrase"] = Value::String(passphrase.into_owned());
-    output.tell(&Report::new(early, json)).map_err(|error| {
-        let fix = "let standard output lead to somebody who reads it, or name a --passphrase-file that does not exist yet";
-        Failure::new(Exit::Failure, "the passphrase could not be shown, so nothing was done", &error, fix)
-    })?;
+/// The report to end with, once a passphrase that was made up is shown.
+fn told(text: String, json: Value, lock: &lock::Lock, output: Output) -> Result<Report, Failure> {
+    let shown = lock.show(json.clone(), output)?;
     // With --json there is one object, and it is out.
-    Ok(if output.is_json() { Report::silent() } else { Report::new(text, Value::Null) })
+    Ok(if shown && output.is_json() { Report::silent() } else { Report::new(text, json) })
 }
 
 fn now() -> UnixTime {

@@ -3,24 +3,27 @@
 use super::unlock::{FILE, PASSPHRASE};
 use super::{passphrase, unlock};
 use crate::cli::args_at_rest::Unlock;
-use crate::cli::exit::Failure;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::{Output, Report};
 use crate::config;
 use dwcp_base::{Clock, LocalDisk, SystemClock};
 use dwcp_crypto::kek::{FileKek, KeyEncryptionKey, PassphraseKek};
 use dwcp_crypto::{KdfParams, KeyringFile, Secret};
+use serde_json::Value;
 use std::path::Path;
 
 /// What the command line says of it.
 #[derive(Clone, Copy)]
-pub(super) struct Wanted<'a> {
-    pub(super) file: Option<&'a Path>,
-    pub(super) descriptor: Option<u32>,
-    pub(super) key_file: Option<&'a Path>,
-    pub(super) generate: bool,
+pub(in crate::cli) struct Wanted<'a> {
+    pub(in crate::cli) file: Option<&'a Path>,
+    pub(in crate::cli) descriptor: Option<u32>,
+    pub(in crate::cli) key_file: Option<&'a Path>,
+    pub(in crate::cli) generate: bool,
 }
 
 impl<'a> Wanted<'a> {
-    pub(super) fn of(lock: &'a Unlock, generate: bool) -> Self {
+    /// What the options say.
+    pub(in crate::cli) fn of(lock: &'a Unlock, generate: bool) -> Self {
         Self {
             file: lock.passphrase_file.as_deref(),
             descriptor: lock.passphrase_fd,
@@ -29,13 +32,14 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    pub(super) fn is_nothing(&self) -> bool {
+    /// Whether they say nothing.
+    pub(in crate::cli) fn is_nothing(&self) -> bool {
         self.file.is_none() && self.descriptor.is_none() && self.key_file.is_none() && !self.generate
     }
 }
 
 /// A key-encryption key for new data.
-pub(super) struct Lock {
+pub(in crate::cli) struct Lock {
     pub(super) kek: Box<dyn KeyEncryptionKey>,
     /// `passphrase` or `file`, as the keyring file will say.
     pub(super) kind: &'static str,
@@ -46,8 +50,33 @@ pub(super) struct Lock {
 }
 
 impl Lock {
+    /// What seals.
+    pub(in crate::cli) fn kek(&self) -> &dyn KeyEncryptionKey {
+        &*self.kek
+    }
+
+    /// `passphrase` or `file`.
+    pub(in crate::cli) fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// Shows a passphrase that was made up, with `json` under --json, and says whether there was one. It is shown before anything
+    /// is sealed under it: were it shown after, and the showing failed, nobody could open it again.
+    pub(in crate::cli) fn show(&self, mut json: Value, output: Output) -> Result<bool, Failure> {
+        let Some(passphrase) = &self.shown else { return Ok(false) };
+        let passphrase = String::from_utf8_lossy(passphrase.expose());
+        let early =
+            format!("passphrase: {passphrase}\nIt is shown this once; what it seals is lost without it.");
+        json["passphrase"] = Value::String(passphrase.into_owned());
+        output.tell(&Report::new(early, json)).map_err(|error| {
+            let fix = "let standard output lead to somebody who reads it, or name a --passphrase-file that does not exist yet";
+            Failure::new(Exit::Failure, "the passphrase could not be shown, so nothing was done", &error, fix)
+        })?;
+        Ok(true)
+    }
+
     /// What is told when the keyring did not come: a secret that was made for it stays, since others may rely on it by now.
-    pub(super) fn failure(&self, mut failure: Failure) -> Failure {
+    pub(in crate::cli) fn failure(&self, mut failure: Failure) -> Failure {
         if self.made {
             failure.fix.push_str("; the secret that was made is kept: name it again, without --generate");
         }

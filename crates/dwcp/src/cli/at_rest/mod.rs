@@ -17,13 +17,31 @@ mod unlock;
 mod walk;
 mod watch;
 
-use super::args_at_rest::{Decrypt, Encrypt, FileJob, Keyring};
+use super::args_at_rest::{Decrypt, Encrypt, FileJob, Keyring, Unlock};
 use super::exit::Failure;
 use super::output::{Output, Report};
+use dwcp_crypto::kek::KeyEncryptionKey;
 use job::{Job, Way};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+
+pub(super) use lock::{Lock, Wanted};
+
+/// Signals are heard from now on: a question for a passphrase can be interrupted.
+pub(super) fn listen(output: Output) -> Result<(), Failure> {
+    signals::listen_for(output)
+}
+
+/// What opens something that is sealed; the passphrase is asked for where the command line names nothing.
+pub(super) fn opens(unlock: &Unlock) -> Result<Box<dyn KeyEncryptionKey>, Failure> {
+    unlock::existing(unlock)
+}
+
+/// What something new is to be sealed under.
+pub(super) fn new_lock(wanted: &Wanted<'_>, named: Option<&Path>) -> Result<Lock, Failure> {
+    lock::new(wanted, named, None)
+}
 
 /// Runs one of the encryption verbs.
 pub(super) fn encrypt(verb: &Encrypt, output: Output) -> Result<Report, Failure> {

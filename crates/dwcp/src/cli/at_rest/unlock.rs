@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What opens a keyring.
-fn existing(unlock: &Unlock) -> Result<Box<dyn KeyEncryptionKey>, Failure> {
+pub(super) fn existing(unlock: &Unlock) -> Result<Box<dyn KeyEncryptionKey>, Failure> {
     match &unlock.key_file {
         Some(path) => Ok(Box::new(key_file(path)?)),
         None => Ok(Box::new(PassphraseKek::opening(passphrase::existing(unlock)?))),

@@ -1,0 +1,154 @@
+//! Group commit: certificates that are issued at one time share one write and one sync.
+
+use super::{Entry, Index, IssuedEntry, Locked, apply};
+use crate::Serial;
+use crate::authority::{AuthorityError, Refusal};
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+type Outcome = Arc<Mutex<Option<Result<(), AuthorityError>>>>;
+
+/// Those who wait for their line to be on stable storage.
+#[derive(Default)]
+pub(super) struct Queue {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    tickets: Vec<Ticket>,
+    /// Somebody writes for others at the moment.
+    busy: bool,
+}
+
+struct Ticket {
+    entry: IssuedEntry,
+    outcome: Outcome,
+}
+
+impl Index {
+    /// Returns once the certificate's line is on stable storage. Whoever comes first writes for all who wait by then.
+    ///
+    /// # Errors
+    /// [`Refusal::CompromisedKey`] when the key was given up meanwhile, here or in another process; else what the disk said, and
+    /// then the line is not there, or the index refuses every further one.
+    pub(in crate::authority) fn issue(&self, entry: IssuedEntry) -> Result<(), AuthorityError> {
+        let outcome = Outcome::default();
+        let mut waiting = self.queue.lock();
+        waiting.tickets.push(Ticket { entry, outcome: Arc::clone(&outcome) });
+        loop {
+            if let Some(result) = taken(&outcome) {
+                return result;
+            }
+            if waiting.busy {
+                waiting = self.queue.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            waiting.busy = true;
+            let count = waiting.tickets.len().min(MOST_AT_ONCE);
+            let batch = Batch { queue: &self.queue, tickets: waiting.tickets.drain(..count).collect() };
+            drop(waiting);
+            self.commit(&batch.tickets);
+            drop(batch);
+            waiting = self.queue.lock();
+        }
+    }
+
+    fn commit(&self, tickets: &[Ticket]) {
+        match self.settled() {
+            Ok(mut locked) => {
+                let mut fresh = BTreeSet::new();
+                let accepted: Vec<&Ticket> =
+                    tickets.iter().filter(|ticket| locked.accepts(ticket, &mut fresh)).collect();
+                locked.write_all(&accepted);
+            }
+            Err(error) => tickets.iter().for_each(|ticket| ticket.ends(Err(again(&error)))),
+        }
+    }
+}
+
+impl Ticket {
+    fn ends(&self, result: Result<(), AuthorityError>) {
+        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+    }
+}
+
+impl Locked<'_> {
+    /// Whether a certificate may be; if not, its outcome says why.
+    fn accepts(&self, ticket: &Ticket, fresh: &mut BTreeSet<Serial>) -> bool {
+        let refused = if self.is_compromised(&ticket.entry.key_pin) {
+            Refusal::CompromisedKey.into()
+        } else if self.standing(&ticket.entry.serial).is_some() || !fresh.insert(ticket.entry.serial) {
+            AuthorityError::Defective { rule: "159 random bits came twice" }
+        } else {
+            return true;
+        };
+        ticket.ends(Err(refused));
+        false
+    }
+
+    /// What reached the disk stays, though later lines did not.
+    fn write_all(&mut self, tickets: &[&Ticket]) {
+        let entries: Vec<Entry> = tickets.iter().map(|ticket| Entry::Issued(ticket.entry.clone())).collect();
+        let super::State { log, table, compromised, revocations } = &mut *self.state;
+        let (written, result) = log.append_all(self.index.disk.as_ref(), &entries);
+        for (place, (ticket, entry)) in tickets.iter().zip(entries).enumerate() {
+            ticket.ends(match &result {
+                Err(error) if place >= written => Err(again(error)),
+                _ => apply(table, compromised, revocations, entry)
+                    .map_err(|rule| AuthorityError::Defective { rule }),
+            });
+        }
+    }
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lets the next one write, also when this one panicked.
+struct Batch<'a> {
+    queue: &'a Queue,
+    tickets: Vec<Ticket>,
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        for ticket in &self.tickets {
+            let mut outcome = ticket.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+            let abandoned =
+                || Err(AuthorityError::Defective { rule: "the writing of the index was given up" });
+            outcome.get_or_insert_with(abandoned);
+        }
+        self.queue.lock().busy = false;
+        self.queue.changed.notify_all();
+    }
+}
+
+fn taken(outcome: &Outcome) -> Option<Result<(), AuthorityError>> {
+    outcome.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// One error for each of those whom one write failed.
+fn again(error: &AuthorityError) -> AuthorityError {
+    match error {
+        AuthorityError::Storage { action, path, source } => {
+            AuthorityError::storage(action, path, io::Error::new(source.kind(), source.to_string()))
+        }
+        AuthorityError::IndexMissing { path } => AuthorityError::IndexMissing { path: path.clone() },
+        AuthorityError::IndexForeign { path } => AuthorityError::IndexForeign { path: path.clone() },
+        AuthorityError::IndexBusy { path } => AuthorityError::IndexBusy { path: path.clone() },
+        AuthorityError::IndexCorrupt { path, line, rule } => {
+            AuthorityError::IndexCorrupt { path: path.clone(), line: *line, rule }
+        }
+        AuthorityError::IndexSuspect => AuthorityError::IndexSuspect,
+        _ => AuthorityError::Defective { rule: "the index was not written" },
+    }
+}
+
+/// Those who come later wait for the next one, so that nobody waits for long.
+const MOST_AT_ONCE: usize = 64;
