@@ -25,7 +25,8 @@ pub(super) fn run(settings: &Settings) -> Result<Vec<Outcome>, Failed> {
             fs::create_dir_all(directory).map_err(|e| failed(format!("{}: {e}", directory.display())))?;
         }
         let mut command = fuzz(&program, &["run", &target]);
-        command.arg(&seeds).arg("--").arg(format!("-max_total_time={seconds}"));
+        // The first is written to, the others are read.
+        command.arg(&seeds).args(committed(&target)).arg("--").arg(format!("-max_total_time={seconds}"));
         command.arg(format!("-artifact_prefix={}/", artifacts.display()));
         command.args(["-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"]);
         outcomes.push(match run::succeed(command) {
@@ -37,6 +38,13 @@ pub(super) fn run(settings: &Settings) -> Result<Vec<Outcome>, Failed> {
         });
     }
     Ok(outcomes)
+}
+
+/// The seeds that lie in the tree: those of the target, and of those that read the same kind of document.
+fn committed(target: &str) -> Vec<PathBuf> {
+    let more: &[&str] = if target == "inspect" { &["certificate", "crl", "request"] } else { &[] };
+    let place = |name: &&str| tree::root().join("fuzz/seeds").join(name);
+    std::iter::once(&target).chain(more).map(place).filter(|directory| directory.is_dir()).collect()
 }
 
 /// One file, one target.
