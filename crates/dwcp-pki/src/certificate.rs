@@ -8,7 +8,9 @@ use dwcp_base::UnixTime;
 use dwcp_crypto::digest;
 use rustls_pki_types::CertificateDer;
 use std::fmt;
+use std::sync::OnceLock;
 use x509_cert::certificate::Version;
+use x509_cert::name::Name;
 
 /// A certificate that was read, not one that is trusted: only a trust store can say that.
 ///
@@ -17,14 +19,15 @@ use x509_cert::certificate::Version;
 pub struct Certificate {
     der: CertificateDer<'static>,
     serial: Serial,
-    subject: String,
-    issuer: String,
+    /// Made when somebody asks, as the fingerprint is: most certificates are judged and never shown.
+    subject: OnceLock<String>,
+    issuer: OnceLock<String>,
     not_before: UnixTime,
     not_after: UnixTime,
     authority: bool,
     extensions: ExtensionFacts,
     key_pin: KeyPin,
-    fingerprint: [u8; 32],
+    fingerprint: OnceLock<[u8; 32]>,
 }
 
 impl Certificate {
@@ -55,14 +58,14 @@ impl Certificate {
         let may_sign = extensions.key_usage.is_none_or(|usage| usage.key_cert_sign());
         Ok(Self {
             serial,
-            subject: printable(&fields.subject().to_string()),
-            issuer: printable(&fields.issuer().to_string()),
+            subject: OnceLock::new(),
+            issuer: OnceLock::new(),
             not_before: unix(fields.validity().not_before),
             not_after: unix(fields.validity().not_after),
             authority: third_version && extensions.authority && may_sign,
             extensions,
             key_pin: KeyPin::of_key_info(raw.key_info),
-            fingerprint: digest::sha256(der),
+            fingerprint: OnceLock::new(),
             der: CertificateDer::from(der.to_vec()),
         })
     }
@@ -110,12 +113,12 @@ impl Certificate {
     /// The subject's distinguished name as RFC 4514 text for display, escaped and at most 256 characters; empty when the
     /// names stand in the extension alone.
     pub fn subject(&self) -> &str {
-        &self.subject
+        self.subject.get_or_init(|| self.text_of(|raw| raw.subject))
     }
 
     /// The issuer's distinguished name, as [`subject`](Self::subject).
     pub fn issuer(&self) -> &str {
-        &self.issuer
+        self.issuer.get_or_init(|| self.text_of(|raw| raw.issuer))
     }
 
     /// The first second in which it is valid.
@@ -150,7 +153,13 @@ impl Certificate {
 
     /// SHA-256 of its DER.
     pub fn fingerprint(&self) -> [u8; 32] {
-        self.fingerprint
+        *self.fingerprint.get_or_init(|| digest::sha256(&self.der))
+    }
+
+    /// A distinguished name for display. It was decoded once, so it decodes again.
+    fn text_of(&self, name: impl for<'a> Fn(&RawCertificate<'a>) -> &'a [u8]) -> String {
+        let name = self.raw().ok().and_then(|raw| Name::from_der(name(&raw)).ok());
+        name.map(|name| printable(&name.to_string())).unwrap_or_default()
     }
 
     pub(crate) fn extensions(&self) -> &ExtensionFacts {
@@ -174,8 +183,8 @@ impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Certificate")
             .field("serial", &self.serial)
-            .field("subject", &self.subject)
-            .field("issuer", &self.issuer)
+            .field("subject", &self.subject())
+            .field("issuer", &self.issuer())
             .field("names", &self.extensions.names)
             .field("not_after", &self.not_after)
             .finish_non_exhaustive()

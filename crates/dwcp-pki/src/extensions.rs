@@ -94,9 +94,9 @@ fn read_names(document: Document, value: &[u8]) -> Result<Vec<SubjectName>, Pars
             return Err(broken(ErrorKind::TagUnexpected { expected: None, actual: field.tag }.into()));
         };
         match number.value() {
-            1 => names.push(SubjectName::Email(text(document, field.content)?)),
+            1 => names.push(SubjectName::Email(text(document, field.content)?.to_owned())),
             2 => names.push(SubjectName::Dns(text(document, field.content)?.to_ascii_lowercase())),
-            6 => names.push(SubjectName::Uri(text(document, field.content)?)),
+            6 => names.push(SubjectName::Uri(text(document, field.content)?.to_owned())),
             7 => names.push(SubjectName::Ip(address(document, field.content)?)),
             _ => {}
         }
@@ -107,7 +107,7 @@ fn read_names(document: Document, value: &[u8]) -> Result<Vec<SubjectName>, Pars
     Ok(names)
 }
 
-fn text(document: Document, content: &[u8]) -> Result<String, ParseError> {
+fn text(document: Document, content: &[u8]) -> Result<&str, ParseError> {
     let refused = |source| ParseError::Name { document, source };
     if content.is_empty() {
         return Err(refused(crate::NameError::Empty));
@@ -118,7 +118,8 @@ fn text(document: Document, content: &[u8]) -> Result<String, ParseError> {
     if !content.iter().all(u8::is_ascii_graphic) {
         return Err(refused(crate::NameError::ForbiddenCharacter));
     }
-    Ok(content.iter().map(|b| char::from(*b)).collect())
+    // All of it is ASCII.
+    std::str::from_utf8(content).map_err(|_| refused(crate::NameError::ForbiddenCharacter))
 }
 
 fn address(document: Document, content: &[u8]) -> Result<IpAddr, ParseError> {
