@@ -15,6 +15,8 @@ use x509_cert::spki::ObjectIdentifier;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ExtensionFacts {
     pub(crate) names: Vec<SubjectName>,
+    /// Whether there are names of kinds that nobody here compares.
+    pub(crate) other_names: bool,
     /// The `cA` flag of basicConstraints.
     pub(crate) authority: bool,
     pub(crate) path_length: Option<u8>,
@@ -50,7 +52,7 @@ impl ExtensionFacts {
         let value = extension.extn_value.as_bytes();
         let broken = ParseError::der(document);
         match extension.extn_id {
-            SubjectAltName::OID => self.names = read_names(document, value)?,
+            SubjectAltName::OID => (self.names, self.other_names) = read_names(document, value)?,
             BasicConstraints::OID => {
                 let constraints = BasicConstraints::from_der(value).map_err(broken)?;
                 self.authority = constraints.ca;
@@ -80,7 +82,7 @@ impl ExtensionFacts {
 ///
 /// Names of strangers are taken with less ceremony than [`SubjectName::check`] asks of ours (public certificates carry odd
 /// ones), but nothing that reads as another name elsewhere gets through: NUL, control, space and non-ASCII are refused.
-fn read_names(document: Document, value: &[u8]) -> Result<Vec<SubjectName>, ParseError> {
+fn read_names(document: Document, value: &[u8]) -> Result<(Vec<SubjectName>, bool), ParseError> {
     let broken = ParseError::der(document);
     let mut fields = Fields::of_sequence(value).map_err(&broken)?;
     let mut names = Vec::new();
@@ -104,7 +106,9 @@ fn read_names(document: Document, value: &[u8]) -> Result<Vec<SubjectName>, Pars
     if count == 0 {
         return Err(ParseError::malformed(document, "its subjectAltName is empty"));
     }
-    Ok(names)
+    // Each that was passed over counted as well.
+    let others = count > names.len();
+    Ok((names, others))
 }
 
 fn text(document: Document, content: &[u8]) -> Result<&str, ParseError> {

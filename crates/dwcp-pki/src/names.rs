@@ -47,6 +47,8 @@ impl SubjectName {
     pub fn check(&self) -> Result<(), NameError> {
         match self {
             Self::Dns(text) => check_dns(text),
+            // Some readers take it for the IPv4 address, and constraints of either kind then miss it.
+            Self::Ip(IpAddr::V6(address)) if address.to_ipv4_mapped().is_some() => Err(NameError::BadAddress),
             Self::Ip(_) => Ok(()),
             Self::Uri(text) => check_uri(text),
             Self::Email(text) => check_email(text),

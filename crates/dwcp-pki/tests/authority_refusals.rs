@@ -4,6 +4,7 @@
 mod workbench;
 
 use dwcp_base::{Blame, Coded, LocalDisk, UnixTime};
+use dwcp_crypto::{KeyType, SigningKey};
 use dwcp_pki::{
     AllowedNames, AuthorityError, AuthorityParams, CertificateAuthority, CertificateRequest, IssuancePolicy,
     NameRule, Refusal, RevocationReason, Revoked, Usage,
@@ -188,4 +189,23 @@ fn at_x15_dates_and_usages_are_granted_to_the_second_and_to_the_letter() {
         assert_eq!(leaf.not_before(), UnixTime::from_secs(NOW.secs() - 60));
         assert_eq!(leaf.not_after(), UnixTime::from_secs(NOW.secs()).plus(policy.ttl()));
     }
+}
+
+#[test]
+fn a_certificate_is_revoked_by_its_key_as_well_and_a_compromise_of_any_kind_bars_the_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let ca = authority(directory.path());
+    let key = SigningKey::generate(KeyType::EcdsaP256).unwrap();
+    let request = CertificateRequest::generate(&key, &names(&["DNS:a.example.org"])).unwrap();
+    let issued = ca.issue(&request, &IssuancePolicy::default(), NOW).unwrap();
+    // Anybody can write this serial into a certificate.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let other = authority(elsewhere.path());
+    let forged = other.issue(&request, &IssuancePolicy::default(), NOW).unwrap();
+    let refused = ca.revoke_certificate(forged.leaf(), RevocationReason::KeyCompromise, NOW);
+    assert!(matches!(refused, Err(AuthorityError::UnknownSerial { .. })));
+    let done = ca.revoke_certificate(issued.leaf(), RevocationReason::CaCompromise, NOW).unwrap();
+    assert_eq!(done, Revoked::Now);
+    let refused = ca.issue(&request, &IssuancePolicy::default(), NOW);
+    assert!(matches!(refused, Err(AuthorityError::Refused { source: Refusal::CompromisedKey })));
 }

@@ -103,7 +103,7 @@ fn write_all(
 
 fn files(directory: &Path) -> Vec<PathBuf> {
     let mut files: Vec<_> = [CERTIFICATE, KEY, ISSUERS, URLS].map(|name| directory.join(name)).into();
-    files.push(directory.join(INDEX).join(index::LOG));
+    files.extend([index::LOG, index::NUMBER, index::BASE].map(|name| directory.join(INDEX).join(name)));
     files
 }
 

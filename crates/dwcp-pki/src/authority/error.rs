@@ -31,6 +31,9 @@ pub enum Refusal {
     /// A SPIFFE ID stands beside another URI (X.509-SVID §2: exactly one URI).
     #[error("a SPIFFE ID must be the only URI")]
     ManyIdentities,
+    /// It asks for a name that is neither DNS name, address, URI nor mail address.
+    #[error("the request asks for a name of a kind that is never granted")]
+    NameKind,
     /// The name lies outside of what the authority, or one above it, is bound to.
     #[error("the authority is bound to other names than {}", printable(&name.to_string()))]
     Constrained {
@@ -217,6 +220,14 @@ pub enum AuthorityError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// A file is the new one, and whether that survives a power loss is open: its directory could not be synced.
+    #[error("{} was replaced, and the disk did not confirm it", path.display())]
+    Unsynced {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// The operating system gave no randomness, or a key was not made.
     #[error("no key or serial was made")]
     Crypto {
@@ -290,6 +301,7 @@ impl Coded for AuthorityError {
             Self::IndexBusy { .. } => "pki.index.busy",
             Self::IndexSuspect => "pki.index.suspect",
             Self::Storage { .. } => "pki.storage.failed",
+            Self::Unsynced { .. } => "pki.storage.unsynced",
             Self::Crypto { source } => source.code(),
             Self::Encoding { .. } | Self::Defective { .. } => "pki.authority.defect",
         }

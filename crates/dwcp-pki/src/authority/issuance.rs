@@ -135,6 +135,9 @@ fn granted_names(request: &CertificateRequest, policy: &IssuancePolicy) -> Resul
 /// refused; a subject key identifier is ours to choose.
 fn check_wishes(request: &CertificateRequest, usage: Usage) -> Result<(), Refusal> {
     let wishes = request.wishes();
+    if wishes.other_names {
+        return Err(Refusal::NameKind);
+    }
     if wishes.authority || wishes.key_usage.is_some_and(|k| k.key_cert_sign() || k.crl_sign()) {
         return Err(Refusal::AuthorityRights);
     }

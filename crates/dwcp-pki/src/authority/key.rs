@@ -1,6 +1,7 @@
 //! The key of an authority: in a file, in a file and sealed, or where this process never sees it.
 
-use super::{AuthorityError, directory};
+use super::{AuthorityError, directory, index};
+use crate::KeyPin;
 use crate::key_file::{self, KeyFileError};
 use dwcp_base::{Disk, SecretFileError, UnixTime, read_secret};
 use dwcp_crypto::kek::KeyEncryptionKey;
@@ -98,8 +99,9 @@ impl AuthorityKey {
     /// blocks of the disk and in backups: where that matters make a new authority.
     ///
     /// # Errors
-    /// As [`read`](Self::read) and [`generate_sealed`](Self::generate_sealed); [`AuthorityError::Storage`] when the file was not
-    /// replaced.
+    /// As [`read`](Self::read) and [`generate_sealed`](Self::generate_sealed); [`AuthorityError::KeyMismatch`] for a key that is not the
+    /// authority's; [`AuthorityError::Storage`] when the file was not replaced, [`AuthorityError::Unsynced`] when it was and may not
+    /// last: keep what unseals it.
     pub async fn seal(
         disk: &dyn Disk,
         directory: &Path,
@@ -107,14 +109,24 @@ impl AuthorityKey {
         now: UnixTime,
         deadline: Duration,
     ) -> Result<(), AuthorityError> {
+        // Of two who seal at once the second finds a sealed key.
+        let _lock = index::lock(&directory.join(directory::INDEX))?;
         let clear = text(directory)?;
         if is_sealed(&clear) {
             return Err(AuthorityError::Sealed);
         }
         let key = key_file::parse(&clear).map_err(|source| AuthorityError::Key { source })?;
+        if KeyPin::of_key(&key) != directory::read_line(directory)?.own().key_pin() {
+            return Err(AuthorityError::KeyMismatch);
+        }
         let file = sealed(key.pkcs8(), kek, now, deadline).await?;
-        let path = directory.join(directory::KEY);
-        disk.replace(&path, file.expose(), true).map_err(|e| AuthorityError::storage("write", path, e))
+        let named = directory.join(directory::KEY);
+        // The clear key is at the end of a link.
+        let path = named.canonicalize().map_err(|e| AuthorityError::storage("read", named, e))?;
+        disk.replace(&path, file.expose(), true).map_err(|source| match text(directory) {
+            Ok(there) if is_sealed(&there) => AuthorityError::Unsynced { path, source },
+            _ => AuthorityError::storage("write", path, source),
+        })
     }
 
     /// How the authority in `directory` holds its key, as far as its files tell.

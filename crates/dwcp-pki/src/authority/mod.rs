@@ -30,7 +30,9 @@ pub use reason::{RevocationReason, UnknownReason};
 pub use record::{IssuedRecord, IssuedStanding};
 pub use urls::{AuthorityUrls, BadUrl, HttpUrl};
 
-use crate::{Certificate, CertificateChain, CertificateRequest, Crl, CrlNumber, Event, KeyPin, Serial};
+use crate::{
+    Certificate, CertificateChain, CertificateRequest, Crl, CrlNumber, Event, KeyPin, MAX_PRESENTED, Serial,
+};
 use dwcp_base::{Disk, Observer, Silent, UnixTime};
 use dwcp_crypto::Signer;
 use index::{Index, IssuedEntry};
@@ -117,13 +119,18 @@ impl CertificateAuthority {
         now: UnixTime,
     ) -> Result<Self, AuthorityError> {
         directory::check_free(directory)?;
+        if self.line.above().len() + 2 >= MAX_PRESENTED {
+            return Err(AuthorityError::BadParameter {
+                what: "there are as many authorities above as a chain can hold",
+            });
+        }
         let serial = self.fresh_serial()?;
         if self.line.certificates().any(|above| KeyPin::of_key(&**key.signer()) == above.key_pin()) {
             return Err(Refusal::AuthorityKey.into());
         }
         let above = (&self.line, &*self.key);
         let certificate = making::intermediate(&**key.signer(), params, &serial, above, now)?;
-        self.index.issue(IssuedEntry::of(&certificate, now))?;
+        self.index.issue(IssuedEntry::of(&certificate, now), None)?;
         self.observer.observe(&Event::CertificateIssued { serial, not_after: certificate.not_after() });
         let line = Line::new(certificate, self.line.certificates().cloned().collect(), params.urls.clone())?;
         match directory::establish(&disk, directory, &line, &key) {
@@ -134,6 +141,14 @@ impl CertificateAuthority {
                 Err(error)
             }
         }
+    }
+
+    /// Whether an authority could be made in `directory`, before anything is made for it.
+    ///
+    /// # Errors
+    /// [`AuthorityError::AlreadyExists`] and [`AuthorityError::Exposed`], as [`create`](Self::create) would say.
+    pub fn check_free(directory: &Path) -> Result<(), AuthorityError> {
+        directory::check_free(directory)
     }
 
     /// Opens the authority in `directory`. One that has expired still opens: it can revoke and publish.
@@ -214,11 +229,22 @@ impl CertificateAuthority {
         policy: &IssuancePolicy,
         now: UnixTime,
     ) -> Result<CertificateChain, AuthorityError> {
+        self.issue_after(None, request, policy, now)
+    }
+
+    /// Issues what succeeds the certificate `old`, unless that was revoked by the time the line is written.
+    fn issue_after(
+        &self,
+        old: Option<Serial>,
+        request: &CertificateRequest,
+        policy: &IssuancePolicy,
+        now: UnixTime,
+    ) -> Result<CertificateChain, AuthorityError> {
         let grant = issuance::Grant::judge(request, policy, &self.line, now)?;
         let serial = self.fresh_serial()?;
         // Nobody waits for the signature; that the key was given up meanwhile is found where the line is written.
         let certificate = grant.sign(&serial, request, &self.line, &*self.key)?;
-        self.index.issue(IssuedEntry::of(&certificate, now))?;
+        self.index.issue(IssuedEntry::of(&certificate, now), old)?;
         self.observer.observe(&Event::CertificateIssued { serial, not_after: certificate.not_after() });
         self.line.chain(certificate)
     }
@@ -258,6 +284,25 @@ impl CertificateAuthority {
         drop(index);
         self.observer.observe(&Event::CertificateRevoked { serial: *serial, reason });
         Ok(Revoked::Now)
+    }
+
+    /// Revokes this certificate: as [`revoke`](Self::revoke) by its serial, if serial and key are those of one that was issued here.
+    /// A serial alone can be written into any certificate.
+    ///
+    /// # Errors
+    /// [`AuthorityError::UnknownSerial`] also when the key is another; else as [`revoke`](Self::revoke).
+    pub fn revoke_certificate(
+        &self,
+        certificate: &Certificate,
+        reason: RevocationReason,
+        now: UnixTime,
+    ) -> Result<Revoked, AuthorityError> {
+        let serial = certificate.serial();
+        let standing = self.index.settled()?.standing(&serial);
+        match standing {
+            Some(standing) if standing.key_pin == certificate.key_pin() => self.revoke(&serial, reason, now),
+            _ => Err(AuthorityError::UnknownSerial { serial }),
+        }
     }
 
     /// Signs a complete CRL with a number above every earlier one and nextUpdate 24 h from `now`.

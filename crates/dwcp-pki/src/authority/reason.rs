@@ -56,10 +56,15 @@ impl RevocationReason {
         }
     }
 
+    /// Whether the key may be in other hands: it gets no certificate from then on.
+    pub fn is_compromise(self) -> bool {
+        matches!(self, Self::KeyCompromise | Self::CaCompromise | Self::AaCompromise)
+    }
+
     /// Whether a certificate that was revoked for `other` can be revoked once more for this, since more follows from it: a
     /// compromised key gets no new certificate.
     pub(crate) fn outweighs(self, other: Self) -> bool {
-        self == Self::KeyCompromise && other != Self::KeyCompromise
+        self.is_compromise() && !other.is_compromise()
     }
 
     /// The code of RFC 5280 §5.3.1; `None` for `unspecified`, which is better left out than written.

@@ -37,7 +37,7 @@ impl CertificateAuthority {
         if sorted(request.names()) != sorted(old.names()) {
             return Err(Refusal::OtherNames.into());
         }
-        self.issue(request, policy, now)
+        self.issue_after(Some(serial), request, policy, now)
     }
 }
 

@@ -52,7 +52,17 @@ impl Locked<'_> {
                 tracing::warn!(%error, "delta CRLs start anew from the CRL that was published now");
                 None
             }
-            read => read?.filter(|(base, last)| base.count.max(last.count) <= newest.count),
+            // Published revocations that the log has forgotten would come back to life with this list.
+            Ok(Some((base, last))) if base.count.max(last.count) > newest.count => {
+                let rule = "revocations that were published are not in it: put it back, or remove crl-base to go on without them";
+                let line = newest.count as u64;
+                return Err(AuthorityError::IndexCorrupt {
+                    path: self.index.directory.join(super::LOG),
+                    line,
+                    rule,
+                });
+            }
+            read => read?,
         };
         let base = match earlier {
             None => newest,
@@ -117,7 +127,7 @@ fn read(bytes: &[u8]) -> Option<(Base, Base)> {
         .then_some(bases)
 }
 
-const FILE: &str = "crl-base";
+pub(in crate::authority) const FILE: &str = "crl-base";
 const LARGEST: u64 = 256;
 /// How often complete CRLs are published.
 const PUBLICATION: Duration = Duration::from_secs(3_600);

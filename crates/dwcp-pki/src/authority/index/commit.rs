@@ -25,6 +25,8 @@ struct Waiting {
 
 struct Ticket {
     entry: IssuedEntry,
+    /// The certificate it succeeds, which must still stand.
+    old: Option<Serial>,
     outcome: Outcome,
 }
 
@@ -32,12 +34,17 @@ impl Index {
     /// Returns once the certificate's line is on stable storage. Whoever comes first writes for all who wait by then.
     ///
     /// # Errors
-    /// [`Refusal::CompromisedKey`] when the key was given up meanwhile, here or in another process; else what the disk said, and
+    /// [`Refusal::CompromisedKey`] when the key was given up meanwhile, here or in another process, [`Refusal::Revoked`] when `old`
+    /// was; else what the disk said, and
     /// then the line is not there, or the index refuses every further one.
-    pub(in crate::authority) fn issue(&self, entry: IssuedEntry) -> Result<(), AuthorityError> {
+    pub(in crate::authority) fn issue(
+        &self,
+        entry: IssuedEntry,
+        old: Option<Serial>,
+    ) -> Result<(), AuthorityError> {
         let outcome = Outcome::default();
         let mut waiting = self.queue.lock();
-        waiting.tickets.push(Ticket { entry, outcome: Arc::clone(&outcome) });
+        waiting.tickets.push(Ticket { entry, old, outcome: Arc::clone(&outcome) });
         loop {
             if let Some(result) = taken(&outcome) {
                 return result;
@@ -80,6 +87,8 @@ impl Locked<'_> {
     fn accepts(&self, ticket: &Ticket, fresh: &mut BTreeSet<Serial>) -> bool {
         let refused = if self.is_compromised(&ticket.entry.key_pin) {
             Refusal::CompromisedKey.into()
+        } else if ticket.old.and_then(|old| self.standing(&old)).is_some_and(|old| old.revoked.is_some()) {
+            Refusal::Revoked.into()
         } else if self.standing(&ticket.entry.serial).is_some() || !fresh.insert(ticket.entry.serial) {
             AuthorityError::Defective { rule: "159 random bits came twice" }
         } else {

@@ -48,7 +48,11 @@ impl Log {
         let mut at = self.at;
         let torn = self.read_from(&mut at, take);
         self.at = at;
-        self.torn = torn?;
+        let torn = torn?;
+        if torn && !self.torn {
+            tracing::warn!(path = %self.path.display(), line = at.lines + 1, "the end of the index was never finished");
+        }
+        self.torn = torn;
         Ok(())
     }
 
@@ -189,6 +193,11 @@ impl Log {
             io::ErrorKind::NotFound => AuthorityError::IndexMissing { path: self.path.clone() },
             _ => AuthorityError::storage("read", &self.path, e),
         };
+        // Opening a pipe would wait, with the lock held.
+        if !std::fs::metadata(&self.path).map_err(failed)?.is_file() {
+            let rule = "it is no regular file";
+            return Err(AuthorityError::IndexCorrupt { path: self.path.clone(), line: 0, rule });
+        }
         let mut file = File::open(&self.path).map_err(failed)?;
         if file.metadata().map_err(failed)?.len() < at.offset {
             let rule = "the lines after it were cut off";

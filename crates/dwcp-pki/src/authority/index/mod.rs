@@ -232,7 +232,7 @@ fn apply(
                 Some(first) => Revocation { at: first.at, reason },
                 None => Revocation { at, reason },
             });
-            if reason == RevocationReason::KeyCompromise {
+            if reason.is_compromise() {
                 compromised.insert(standing.key_pin);
             }
             revocations.push(serial);
@@ -242,4 +242,5 @@ fn apply(
 }
 
 pub(super) const LOG: &str = "log";
-const NUMBER: &str = "crl-number";
+pub(super) const NUMBER: &str = "crl-number";
+pub(super) use base::FILE as BASE;

@@ -114,7 +114,7 @@ fn make(
     let disk = Arc::new(dwcp_base::LocalDisk);
     signals::work(&Arc::default(), false)?;
     kek::at_once(KeyringFile::create(path, disk, keyring, &*lock.kek, now(), AT_ONCE))
-        .map_err(|error| after(&lock, unlock::failure(what, path, &error)))?;
+        .map_err(|error| lock.failure(unlock::failure(what, path, &error)))?;
     Ok(report)
 }
 
@@ -195,7 +195,7 @@ fn rewrap(args: &Rewrap, output: Output, named: Option<&Path>) -> Result<Report,
     let report = told(text, json, &lock, output)?;
     signals::work(&Arc::default(), false)?;
     kek::at_once(file.rewrap(&*lock.kek, now(), AT_ONCE))
-        .map_err(|error| after(&lock, unlock::failure(unchanged(&args.file), &args.file, &error)))?;
+        .map_err(|error| lock.failure(unlock::failure(unchanged(&args.file), &args.file, &error)))?;
     Ok(report)
 }
 
@@ -298,12 +298,6 @@ fn line(key: &KeyInfo) -> String {
         line.push_str(&format!("  {} {at}", key.status));
     }
     line
-}
-
-/// What was shown is on standard output already, so that nothing else goes there.
-fn after(lock: &lock::Lock, failure: Failure) -> Failure {
-    let failure = lock.failure(failure);
-    if lock.shown.is_some() { failure.aside() } else { failure }
 }
 
 /// The report to end with, once a passphrase that was made up is shown.

@@ -80,7 +80,8 @@ impl Lock {
         if self.made {
             failure.fix.push_str("; the secret that was made is kept: name it again, without --generate");
         }
-        failure
+        // What was shown is on standard output already.
+        if self.shown.is_some() { failure.aside() } else { failure }
     }
 }
 

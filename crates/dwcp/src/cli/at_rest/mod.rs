@@ -33,6 +33,11 @@ pub(super) fn listen(output: Output) -> Result<(), Failure> {
     signals::listen_for(output)
 }
 
+/// What root replaces would be root's: refused where it is somebody else's.
+pub(super) fn refuse_foreign(path: &Path, what: &str) -> Result<(), Failure> {
+    unlock::refuse_foreign(path, what)
+}
+
 /// What opens something that is sealed; the passphrase is asked for where the command line names nothing.
 pub(super) fn opens(unlock: &Unlock) -> Result<Box<dyn KeyEncryptionKey>, Failure> {
     unlock::existing(unlock)

@@ -44,14 +44,14 @@ pub(super) fn look(path: &Path, unlock: &Unlock) -> Result<KeyringFile, Failure>
 
 /// The keyring file in `path`, to be changed.
 pub(super) fn edit(path: &Path, unlock: &Unlock) -> Result<KeyringFile, Failure> {
-    refuse_foreign(path)?;
+    refuse_foreign(path, &format!("the keyring {} is unchanged", path.display()))?;
     fits(path, unlock)?;
     edit_with(path, &*existing(unlock)?)
 }
 
 /// The same with a key-encryption key that is at hand.
 pub(super) fn edit_with(path: &Path, kek: &dyn KeyEncryptionKey) -> Result<KeyringFile, Failure> {
-    refuse_foreign(path)?;
+    refuse_foreign(path, &format!("the keyring {} is unchanged", path.display()))?;
     kek::at_once(KeyringFile::edit(path, Arc::new(LocalDisk), kek, AT_ONCE))
         .map_err(|error| failure(format!("the keyring {} was not opened", path.display()), path, &error))
 }
@@ -76,7 +76,7 @@ pub(super) fn fits(path: &Path, unlock: &Unlock) -> Result<(), Failure> {
 /// What root replaces is root's, and its owner would be locked out of it. To give it back is no way out: in a directory of
 /// somebody else's, that somebody chooses what is given away.
 #[cfg(unix)]
-fn refuse_foreign(path: &Path) -> Result<(), Failure> {
+pub(super) fn refuse_foreign(path: &Path, what: &str) -> Result<(), Failure> {
     use std::os::unix::fs::MetadataExt;
     let owner = std::fs::metadata(path).map_or(0, |there| there.uid());
     if owner == 0 || !rustix::process::geteuid().is_root() {
@@ -84,14 +84,14 @@ fn refuse_foreign(path: &Path) -> Result<(), Failure> {
     }
     Err(Failure::plain(
         Exit::Denied,
-        format!("the keyring {} is unchanged", path.display()),
+        what,
         format!("it belongs to user {owner}, and what root writes would be root's"),
         format!("run it as that user, for example with `sudo -u '#{owner}'`"),
     ))
 }
 
 #[cfg(not(unix))]
-fn refuse_foreign(_path: &Path) -> Result<(), Failure> {
+pub(super) fn refuse_foreign(_path: &Path, _what: &str) -> Result<(), Failure> {
     Ok(())
 }
 

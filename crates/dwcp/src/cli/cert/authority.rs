@@ -21,6 +21,7 @@ use std::time::Duration;
 /// Makes a root.
 pub(super) fn init(args: &CaInit, output: Output, named: Option<&Path>) -> Result<Report, Failure> {
     let params = params(&args.new, args.path_length)?;
+    free(&args.dir)?;
     let lock = lock(&Wanted::of(&args.lock, args.generate), args.seal, named)?;
     let key = key(params.key_type, lock.as_ref())?;
     let shown = shown(lock.as_ref(), &args.dir, output)?;
@@ -38,6 +39,7 @@ pub(super) fn intermediate(
     named: Option<&Path>,
 ) -> Result<Report, Failure> {
     let params = params(&args.new, args.path_length)?;
+    free(&args.dir)?;
     let above = open(&args.ca, &args.unlock)?;
     let wanted = Wanted {
         file: args.new_passphrase_file.as_deref(),
@@ -68,6 +70,7 @@ pub(super) fn seal(args: &CaSeal, output: Output, named: Option<&Path>) -> Resul
             return Err(Failure::plain(Exit::NotFound, what, why, fix));
         }
     }
+    at_rest::refuse_foreign(&args.dir.join("ca.key"), what)?;
     let lock = at_rest::new_lock(&Wanted::of(&args.lock, args.generate), named)?;
     let shown = shown(Some(&lock), &args.dir, output)?;
     at_once(AuthorityKey::seal(&LocalDisk, &args.dir, lock.kek(), now(), AT_ONCE))
@@ -96,6 +99,17 @@ fn opened(dir: &Path, unlock: &Unlock) -> Result<Result<CertificateAuthority, Au
     let kek = at_rest::opens(unlock)?;
     let key = at_once(AuthorityKey::unseal(dir, &*kek, AT_ONCE));
     Ok(key.and_then(|key| CertificateAuthority::open_with(disk(), dir, key)))
+}
+
+/// Before a secret is asked for or made for it.
+fn free(dir: &Path) -> Result<(), Failure> {
+    CertificateAuthority::check_free(dir)
+        .map_err(|error| authority_failure("no authority was made", dir, &error))
+}
+
+/// A passphrase that was shown is out: under --json nothing else goes to standard output.
+fn told(lock: Option<&Lock>, failure: Failure) -> Failure {
+    lock.map_or_else(|| failure.clone(), |lock| lock.failure(failure.clone()))
 }
 
 fn params(new: &NewAuthority, path_length: u8) -> Result<AuthorityParams, Failure> {
@@ -152,10 +166,6 @@ fn key(key_type: KeyType, lock: Option<&Lock>) -> Result<AuthorityKey, Failure> 
 fn shown(lock: Option<&Lock>, dir: &Path, output: Output) -> Result<bool, Failure> {
     let json = serde_json::json!({ "dir": dir.display().to_string() });
     lock.map_or(Ok(false), |lock| lock.show(json, output)).map(|shown| shown && output.is_json())
-}
-
-fn told(lock: Option<&Lock>, failure: Failure) -> Failure {
-    lock.map_or_else(|| failure.clone(), |lock| lock.failure(failure.clone()))
 }
 
 fn report(authority: &CertificateAuthority, dir: &Path, lock: Option<&Lock>, shown: bool) -> Report {

@@ -56,6 +56,12 @@ pub(crate) fn authority_failure(what: &str, dir: &Path, error: &AuthorityError) 
             Exit::Verification,
             "restore index/ from a backup: what was issued and revoked can not be trusted as it stands",
         ),
+        AuthorityError::Unsynced { .. } => {
+            (Exit::Failure, "keep the secret and the file from before, check the disk, and run it again")
+        }
+        AuthorityError::Storage { .. } => {
+            (Exit::Failure, "check that this user can write there, and that the disk is well and has room")
+        }
         _ => (Exit::Failure, "check the directory: an authority holds ca.crt, ca.key and index/"),
     };
     Failure::new(exit, format!("{what} ({})", dir.display()), error, fix).coded(error)

@@ -1,7 +1,7 @@
 //! `dwcp cert issue`, `dwcp cert csr` and `dwcp cert selfsigned`: keys that are made here.
 
 use super::authority::open;
-use super::files::{with_extension, write};
+use super::files::{Target, with_extension};
 use super::{authority_failure, describe};
 use crate::cli::args_cert::{Csr, Issue, SelfSigned, Subject, UsageChoice};
 use crate::cli::exit::{Exit, Failure, inert};
@@ -9,8 +9,11 @@ use crate::cli::output::Report;
 use crate::config::GoDuration;
 use dwcp_base::{Clock, SystemClock};
 use dwcp_crypto::{KeyType, SigningKey};
-use dwcp_pki::{CertificateRequest, Credential, IssuancePolicy, SubjectName, Usage, private_key_pem};
+use dwcp_pki::{
+    CertificateRequest, Credential, IssuancePolicy, RevocationReason, SubjectName, Usage, private_key_pem,
+};
 use serde_json::json;
+use std::path::PathBuf;
 
 /// Makes a key and has it certified.
 pub(super) fn issue(args: &Issue) -> Result<Report, Failure> {
@@ -18,12 +21,20 @@ pub(super) fn issue(args: &Issue) -> Result<Report, Failure> {
     let policy = lasting(IssuancePolicy::default().with_usage(usage(args.usage)), args.ttl)?;
     let authority = open(&args.ca, &args.unlock)?;
     let (key, request) = asked(&args.subject, &names)?;
+    let files = Files::begin(&args.subject, &["csr", "crt"])?;
+    let now = SystemClock::new().unix();
     let chain = authority
-        .issue(&request, &policy, SystemClock::new().unix())
+        .issue(&request, &policy, now)
         .map_err(|error| authority_failure("no certificate was issued", &args.ca, &error))?;
-    let (crt, csr) = (chain.to_pem(), request.to_pem());
-    let written = written(&args.subject, &key, &[("csr", &csr), ("crt", &crt)])?;
     let leaf = chain.leaf();
+    let written = files.write(&key, &[&request.to_pem(), &chain.to_pem()]).map_err(|mut failure| {
+        // Nobody has it; what failed first is what is told.
+        let taken_back =
+            authority.revoke(&leaf.serial(), RevocationReason::CessationOfOperation, now).is_ok();
+        let what = if taken_back { "is revoked again" } else { "was issued all the same: revoke it" };
+        failure.fix.push_str(&format!("; certificate {} {what}", leaf.serial()));
+        failure
+    })?;
     let text = format!("serial {} until {}{written}", leaf.serial(), leaf.not_after());
     Ok(Report::new(text, describe(leaf)))
 }
@@ -31,7 +42,7 @@ pub(super) fn issue(args: &Issue) -> Result<Report, Failure> {
 /// Makes a key and a request.
 pub(super) fn csr(args: &Csr) -> Result<Report, Failure> {
     let (key, request) = asked(&args.subject, &names(&args.subject)?)?;
-    let written = written(&args.subject, &key, &[("csr", &request.to_pem())])?;
+    let written = Files::begin(&args.subject, &["csr"])?.write(&key, &[&request.to_pem()])?;
     let json = json!({
         "names": request.names().iter().map(ToString::to_string).collect::<Vec<_>>(),
         "pin": request.key_pin().to_string(),
@@ -51,7 +62,7 @@ pub(super) fn self_signed(args: &SelfSigned) -> Result<Report, Failure> {
                 Failure::new(Exit::Usage, "no certificate was made", &error, "correct the names")
                     .coded(&error)
             })?;
-    let written = written(&args.subject, own.key(), &[("crt", &own.chain().to_pem())])?;
+    let written = Files::begin(&args.subject, &["crt"])?.write(own.key(), &[&own.chain().to_pem()])?;
     let leaf = own.chain().leaf();
     let text = format!(
         "serial {} until {}: nobody vouches for it, so hand the certificate itself to whoever is to trust it{written}",
@@ -113,19 +124,57 @@ fn asked(subject: &Subject, names: &[SubjectName]) -> Result<(SigningKey, Certif
     Ok((key, request))
 }
 
-/// Writes the key and what belongs to it under the prefix; gives a line for each.
-fn written(subject: &Subject, key: &SigningKey, documents: &[(&str, &str)]) -> Result<String, Failure> {
-    let pem = private_key_pem(key).map_err(|error| {
-        let fix = "report this: a key made here must have a PEM form";
-        Failure::new(Exit::Failure, "the key was not written", &error, fix)
-    })?;
-    let mut lines = String::new();
-    let all = std::iter::once(("key", pem.expose(), true))
-        .chain(documents.iter().map(|(kind, text)| (*kind, text.as_bytes(), false)));
-    for (kind, bytes, secret) in all {
-        let path = with_extension(&subject.out, kind);
-        write(&path, bytes, secret)?;
-        lines.push_str(&format!("\n{}", inert(&path)));
+/// The key and what belongs to it, under one prefix.
+struct Files {
+    targets: Vec<(PathBuf, Target)>,
+}
+
+impl Files {
+    /// Finds their places good, before anything is issued.
+    fn begin(subject: &Subject, kinds: &[&str]) -> Result<Self, Failure> {
+        refuse_foreign_key(subject, kinds.contains(&"crt"))?;
+        let begin = |kind: &str, secret| {
+            let path = with_extension(&subject.out, kind);
+            Target::begin(&path, secret).map(|target| (path, target))
+        };
+        let mut targets = vec![begin("key", true)?];
+        for kind in kinds {
+            targets.push(begin(kind, false)?);
+        }
+        Ok(Self { targets })
     }
-    Ok(lines)
+
+    /// Writes the key and `documents` in the order of the kinds; gives a line for each file.
+    fn write(self, key: &SigningKey, documents: &[&str]) -> Result<String, Failure> {
+        let pem = private_key_pem(key).map_err(|error| {
+            let fix = "report this: a key made here must have a PEM form";
+            Failure::new(Exit::Failure, "the key was not written", &error, fix)
+        })?;
+        let contents = std::iter::once(pem.expose()).chain(documents.iter().map(|text| text.as_bytes()));
+        let mut lines = String::new();
+        for ((path, target), bytes) in self.targets.into_iter().zip(contents) {
+            target.write(bytes)?;
+            lines.push_str(&format!("\n{}", inert(&path)));
+        }
+        Ok(lines)
+    }
+}
+
+/// A key that is there is replaced only together with its certificate, by the next pair: it may be an authority's, or one that a
+/// request was sent out for, or that something serves with.
+fn refuse_foreign_key(subject: &Subject, with_certificate: bool) -> Result<(), Failure> {
+    let [key, crt] = ["key", "crt"].map(|kind| with_extension(&subject.out, kind));
+    if key.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let pair = || Credential::load(&crt, &key).is_ok_and(|pair| !pair.chain().leaf().is_authority());
+    if with_certificate && pair() {
+        return Ok(());
+    }
+    Err(Failure::plain(
+        Exit::Failure,
+        format!("{} was not written", key.display()),
+        "a key is there already, and only a pair of key and certificate is replaced, by another pair",
+        "name another prefix, or move the key away",
+    ))
 }

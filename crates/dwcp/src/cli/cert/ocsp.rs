@@ -2,7 +2,7 @@
 
 use super::authority::open;
 use super::authority_failure;
-use super::files::write;
+use super::files::Target;
 use super::revoke::leaf;
 use crate::cli::args_cert::Ocsp;
 use crate::cli::exit::{Exit, Failure, inert};
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 /// Asks the authority, checks its answer as a relying party would, and writes it.
 pub(super) fn run(args: &Ocsp) -> Result<Report, Failure> {
+    let target = Target::begin(&args.out, false)?;
     let authority = open(&args.ca, &args.unlock)?;
     let (certificate, issuer) = (leaf(&args.cert)?, authority.certificate());
     let what = format!("no answer was made on {}", args.cert.display());
@@ -35,7 +36,7 @@ pub(super) fn run(args: &Ocsp) -> Result<Report, Failure> {
         }
         CertStatus::Unknown => ("unknown", Value::Null),
     };
-    write(&args.out, response.der(), false)?;
+    target.write(response.der())?;
     let until = verdict.next_update().map(|until| until.to_string());
     let mut text = format!("{}: {} is {status}", inert(&args.out), certificate.serial());
     if let Some(until) = &until {

@@ -20,7 +20,9 @@ impl Ceiling {
     pub(super) fn of_patterns(patterns: &[String]) -> Result<Self, Failure> {
         let names = match patterns {
             [] => AllowedNames::default(),
-            some => AllowedNames::Only(some.iter().map(|text| rule(text)).collect::<Result<_, _>>()?),
+            some => {
+                AllowedNames::Only(some.iter().map(|text| rule(text, Exit::Usage)).collect::<Result<_, _>>()?)
+            }
         };
         Ok(Self { names, usage: Usage::Both, ttl: None })
     }
@@ -70,7 +72,7 @@ pub(super) fn named(directory: &Path, name: &str) -> Result<Ceiling, Failure> {
             "name one of them, or add it to the file",
         ));
     };
-    let names = written.names.iter().map(|text| rule(text)).collect::<Result<_, _>>()?;
+    let names = written.names.iter().map(|text| rule(text, Exit::Configuration)).collect::<Result<_, _>>()?;
     let usage = match written.usage {
         WrittenUsage::Server => Usage::Server,
         WrittenUsage::Client => Usage::Client,
@@ -84,17 +86,19 @@ pub(super) fn named(directory: &Path, name: &str) -> Result<Ceiling, Failure> {
     Ok(Ceiling { names: AllowedNames::Only(names), usage, ttl: written.ttl })
 }
 
-/// A pattern of names.
-fn rule(text: &str) -> Result<NameRule, Failure> {
+/// A pattern of names; `exit` is that of a bad one.
+fn rule(text: &str, exit: Exit) -> Result<NameRule, Failure> {
     let refused = |error: &dyn std::error::Error| {
         let fix =
             "write DNS:name, DNS:*.domain, IP:address, IP:address/prefix, URI:spiffe://domain/* or URI:…";
-        Failure::new(Exit::Configuration, format!("`{text}` is no pattern of names"), error, fix)
+        Failure::new(exit, format!("`{text}` is no pattern of names"), error, fix)
     };
+    let (kind, value) = text.split_once(':').unwrap_or(("", text));
+    let text = format!("{}:{value}", kind.to_ascii_uppercase());
     if let Some(domain) = text.strip_prefix("DNS:*.") {
         return match SubjectName::dns(domain).map_err(|error| refused(&error))? {
-            SubjectName::Dns(domain) => Ok(NameRule::DnsBelow(domain)),
-            other => Ok(NameRule::Exact(other)),
+            SubjectName::Dns(domain) if !domain.contains('*') => Ok(NameRule::DnsBelow(domain)),
+            _ => Err(refused(&NeverMatches)),
         };
     }
     if let Some(domain) = text.strip_prefix("URI:spiffe://").and_then(|rest| rest.strip_suffix("/*")) {
@@ -104,8 +108,16 @@ fn rule(text: &str) -> Result<NameRule, Failure> {
         let network: NameSubtree = text.parse().map_err(|error| refused(&error))?;
         return Ok(NameRule::Within(network));
     }
+    // Elsewhere a star stands for nothing but itself, and whoever wrote it meant more.
+    if text.contains('*') {
+        return Err(refused(&NeverMatches));
+    }
     Ok(NameRule::Exact(text.parse().map_err(|error| refused(&error))?))
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error("a star stands at the beginning of a DNS name or the end of a SPIFFE ID alone")]
+struct NeverMatches;
 
 const FILE: &str = "policies.yaml";
 const LARGEST: u64 = 64 << 10;

@@ -6,8 +6,11 @@ use super::files::{MAX_PEM, write};
 use crate::cli::args_cert::{CrlOut, Revoke};
 use crate::cli::exit::{Exit, Failure, inert};
 use crate::cli::output::Report;
-use dwcp_base::{Clock, SystemClock, read_bounded};
-use dwcp_pki::{Certificate, CertificateChain, RevocationReason, Revoked, Serial};
+use dwcp_base::{Clock, SystemClock, UnixTime, read_bounded};
+use dwcp_pki::{
+    Certificate, CertificateAuthority, CertificateChain, Crl, IssuedRecord, IssuedStanding, RevocationReason,
+    Revoked, Serial,
+};
 use serde_json::json;
 use std::path::Path;
 
@@ -21,30 +24,24 @@ pub(super) fn revoke(args: &Revoke) -> Result<Report, Failure> {
             format!("write one of {}", RevocationReason::ALL.map(RevocationReason::name).join(", ")),
         )
     })?;
-    let serial: Serial = match (&args.serial, &args.cert) {
-        (Some(hex), _) => hex.parse().map_err(|error| {
-            Failure::new(
-                Exit::Usage,
-                format!("`{hex}` is no serial number"),
-                &error,
-                "write it in hexadecimal, as `dwcp cert issue` prints it",
-            )
-        })?,
-        (None, Some(file)) => leaf(file)?.serial(),
+    let named: Option<Serial> = args.serial.as_ref().map(|hex| serial(hex)).transpose()?;
+    let certificate = args.cert.as_ref().map(|file| leaf(file)).transpose()?;
+    let authority = open(&args.ca, &args.unlock)?;
+    let now = SystemClock::new().unix();
+    let (serial, revoked) = match (named, &certificate) {
+        (Some(serial), _) => (serial, authority.revoke(&serial, reason, now)),
+        // By its key too: anybody can write a serial into a certificate.
+        (None, Some(certificate)) => {
+            (certificate.serial(), authority.revoke_certificate(certificate, reason, now))
+        }
         // The parser requires one of the two.
         (None, None) => {
-            return Err(Failure::plain(
-                Exit::Usage,
-                "nothing to revoke",
-                "neither --serial nor --cert was given",
-                "give one",
-            ));
+            let (why, fix) = ("neither --serial nor --cert was given", "give one");
+            return Err(Failure::plain(Exit::Usage, "nothing to revoke", why, fix));
         }
     };
-    let authority = open(&args.ca, &args.unlock)?;
-    let revoked = authority
-        .revoke(&serial, reason, SystemClock::new().unix())
-        .map_err(|error| authority_failure("nothing was revoked", &args.ca, &error))?;
+    let revoked = revoked.map_err(|error| authority_failure("nothing was revoked", &args.ca, &error))?;
+    let others = if reason.is_compromise() { same_key(&authority, &serial, now) } else { Vec::new() };
     let (text, already) = match revoked {
         Revoked::Already(before) => {
             (format!("serial {serial} was revoked before, at {} ({})", before.at, before.reason.name()), true)
@@ -56,7 +53,33 @@ pub(super) fn revoke(args: &Revoke) -> Result<Report, Failure> {
             false,
         ),
     };
-    Ok(Report::new(text, json!({ "serial": serial.to_string(), "already": already })))
+    let mut text = text;
+    if !others.is_empty() {
+        let list = others.join(", ");
+        text.push_str(&format!("\nother certificates of the same key still stand, revoke them too: {list}"));
+    }
+    let json = json!({ "serial": serial.to_string(), "already": already, "same_key": others });
+    Ok(Report::new(text, json))
+}
+
+fn serial(hex: &str) -> Result<Serial, Failure> {
+    hex.parse().map_err(|error| {
+        let fix = "write it in hexadecimal, as `dwcp cert issue` prints it";
+        Failure::new(Exit::Usage, format!("`{hex}` is no serial number"), &error, fix)
+    })
+}
+
+/// Certificates that stand, of the key that `serial` was for.
+fn same_key(authority: &CertificateAuthority, serial: &Serial, now: UnixTime) -> Vec<String> {
+    let records = authority.issued().unwrap_or_default();
+    let Some(pin) = records.iter().find(|record| record.serial == *serial).map(|record| record.key_pin)
+    else {
+        return Vec::new();
+    };
+    let stands = |record: &&IssuedRecord| {
+        record.key_pin == pin && record.standing == IssuedStanding::Good && record.not_after >= now
+    };
+    records.iter().filter(stands).map(|record| record.serial.to_string()).collect()
 }
 
 /// The certificate of a file; of a chain the first, as `dwcp cert issue` writes it.
@@ -106,6 +129,27 @@ pub(super) fn crl(args: &CrlOut) -> Result<Report, Failure> {
         json["pem"] = pem.clone().into();
         return Ok(Report::document(pem.trim_end(), json));
     }
-    write(&args.out, pem.as_bytes(), false)?;
+    refuse_older(&args.out, &pem)?;
+    write(&args.out, pem.as_bytes())?;
     Ok(Report::new(format!("{}: {text}", inert(&args.out)), json))
 }
+
+/// Two that publish at once must not bring back what the other has revoked.
+fn refuse_older(path: &Path, pem: &str) -> Result<(), Failure> {
+    let there = read_bounded(path, LARGEST_LIST).ok().and_then(|bytes| Crl::from_pem(&bytes).ok());
+    let made = Crl::from_pem(pem.as_bytes()).ok();
+    match (there, made) {
+        (Some(there), Some(made)) if there.issuer() == made.issuer() && there.number() > made.number() => {
+            let why = "a newer list of the same issuer is there by now";
+            Err(Failure::plain(
+                Exit::Failure,
+                format!("{} was not replaced", path.display()),
+                why,
+                "nothing has to be done",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+const LARGEST_LIST: u64 = 92 << 20;

@@ -1,7 +1,7 @@
 //! `dwcp cert sign`: a request of somebody else, as far as a policy allows.
 
 use super::authority::open;
-use super::files::{MAX_PEM, write};
+use super::files::{MAX_PEM, Target};
 use super::issue::{lasting, usage};
 use super::policy::{self, Ceiling};
 use super::{authority_failure, describe};
@@ -22,16 +22,23 @@ pub(super) fn run(args: &Sign) -> Result<Report, Failure> {
     let policy = granted(args, ceiling)?;
     let request = request(args)?;
     let authority = open(&args.ca, &args.unlock)?;
+    let target = (args.out.as_os_str() != "-").then(|| Target::begin(&args.out, false)).transpose()?;
+    let now = SystemClock::new().unix();
     let chain = authority
-        .issue(&request, &policy, SystemClock::new().unix())
+        .issue(&request, &policy, now)
         .map_err(|error| authority_failure("nothing was signed", &args.ca, &error))?;
     let (pem, leaf) = (chain.to_pem(), chain.leaf());
     let mut json = describe(leaf);
-    if args.out.as_os_str() == "-" {
+    let Some(target) = target else {
         json["pem"] = pem.clone().into();
         return Ok(Report::document(pem.trim_end(), json));
-    }
-    write(&args.out, pem.as_bytes(), false)?;
+    };
+    target.write(pem.as_bytes()).map_err(|mut failure| {
+        failure
+            .fix
+            .push_str(&format!("; certificate {} was issued: revoke it, or sign again", leaf.serial()));
+        failure
+    })?;
     let names: Vec<_> = leaf.names().iter().map(ToString::to_string).collect();
     let text = format!(
         "serial {} until {} for {}\n{}",
