@@ -1,6 +1,8 @@
 //! A certificate that nobody but itself vouches for: explicit, short-lived, and trusted by no one who was not told to.
 
-use super::issuance::{BACKDATED, LONGEST_COMMON_NAME, common_name, encoder_serial, encoder_time, new_serial};
+use super::issuance::{
+    BACKDATED, LONGEST_COMMON_NAME, common_name, encoder_serial, encoder_time, new_serial,
+};
 use super::policy::Usage;
 use super::{AuthorityError, Refusal};
 use crate::request::encoder_names;
