@@ -12,9 +12,10 @@ use std::path::{Path, PathBuf};
 /// The authority at `place/ca`, and what was last found of it.
 pub(super) struct Authority {
     dwcp: Binary,
-    /// Safe: what lies here was handed out, whatever became of the authority.
+    /// Safe.
     home: PathBuf,
-    /// Disturbed.
+    /// Disturbed. What is made lies here too, in `made`: a process goes on when the power of this place alone is cut, and is told that
+    /// all is synced when it is not, so what it then writes elsewhere proves nothing.
     place: PathBuf,
     /// Oldest first.
     known: Vec<Listed>,
@@ -46,6 +47,8 @@ const OPERATIONS: [Operation; 5] =
     [Operation::Issue, Operation::Revoke, Operation::Complete, Operation::Delta, Operation::Intermediate];
 /// Two that want the same lock, and the same certificate revoked.
 const AT_ONCE: u64 = 2;
+/// No name begins like this.
+const NONE: &str = "/";
 /// Reasons take turns, so that the graver one comes second too.
 const REASONS: [&str; 2] = ["superseded", "key-compromise"];
 
@@ -66,6 +69,9 @@ impl Authority {
         let mut authority = Self { dwcp, home, place, known: Vec::new(), highest: 0, attempts: 0 };
         let words = ["cert", "ca", "init", "--dir", &text(&authority.place.join("ca")), "--name", "Root"];
         authority.dwcp.good(&words)?;
+        let made = authority.place.join("made");
+        let synced = fs::create_dir(&made).and_then(|()| fs::File::open(&authority.place)?.sync_all());
+        synced.map_err(|e| failed(format!("{}: {e}", made.display())))?;
         for operation in [0, 2] {
             let attempt = authority.next(operation)?;
             let answer = authority.dwcp.good(&attempt.arguments)?;
@@ -144,13 +150,12 @@ impl Authority {
                 self.highest = number;
                 Ok(())
             }
-            _ => Err(failed(format!("a list had the number {:x}, a later one says {list}", self.highest))),
+            number => Err(failed(format!("after a list of number {} comes {number:?}", self.highest))),
         }
     }
 
     fn json(&self, words: &[&str]) -> Result<Value, Failed> {
-        let printed = self.dwcp.good(&self.on(words))?;
-        serde_json::from_str(&printed).map_err(|e| failed(format!("{words:?} printed {printed}: {e}")))
+        self.dwcp.good(&self.on(words)).and_then(|printed| parsed(&printed))
     }
 
     fn on(&self, words: &[&str]) -> Vec<String> {
@@ -215,16 +220,13 @@ impl Stage for Authority {
         listed::follows(&self.known, &now, &tried).map_err(failed)?;
         let (mut found, mut numbers) = (Vec::new(), Vec::new());
         for (attempt, answer) in attempts {
-            let answer: Option<Value> = match answer {
-                Some(text) => {
-                    Some(serde_json::from_str(text).map_err(|e| failed(format!("{}: {e}", attempt.name())))?)
-                }
-                None => None,
-            };
             let told = |Failed(what)| failed(format!("{}: {what}", attempt.name()));
+            let answer = answer.as_deref().map(parsed).transpose().map_err(told)?;
             found.push(self.handed_out(attempt, answer.as_ref(), &now).map_err(told)?);
-            if matches!(attempt.operation, Operation::Complete | Operation::Delta) {
-                numbers.extend(answer);
+            let list = matches!(attempt.operation, Operation::Complete | Operation::Delta);
+            if list && found.last() == Some(&Found::New) {
+                let shown = self.dwcp.good(&["cert", "show", &attempt.subject, "--json"]).map_err(told)?;
+                numbers.push(parsed(&shown).map_err(told)?);
             }
         }
         self.known = now;
@@ -232,30 +234,33 @@ impl Stage for Authority {
         numbers.sort_by_key(number);
         numbers.iter().try_for_each(|list| self.raise(list))?;
         self.publishes()?;
-        for (attempt, _) in attempts {
-            self.tidy(attempt)?;
-        }
         Ok(found)
     }
 
+    /// Takes away what attempts have made or begun to make, and what a power loss brought back of that.
     fn left_overs(&self) -> Result<usize, Failed> {
-        let index = self.place.join("ca/index");
         let mut count = 0;
-        for (directory, expected) in [
-            (&self.place.join("ca"), &["ca.crt", "ca.key", "index"][..]),
-            (&index, &["log", "lock", "crl-number", "crl-base"]),
-            (&self.home, &["answer", "list", "below", "below.crt", "below.key", "below.csr"]),
+        for (directory, expected, made) in [
+            ("", &["ca", "made", "lost+found"][..], "below-"),
+            ("made", &[], ""),
+            ("ca", &["ca.crt", "ca.key", "index"], NONE),
+            ("ca/index", &["log", "lock", "crl-number", "crl-base"], NONE),
         ] {
+            let directory = self.place.join(directory);
             let io = |e: std::io::Error| failed(format!("{}: {e}", directory.display()));
-            for entry in fs::read_dir(directory).map_err(io)? {
+            for entry in fs::read_dir(&directory).map_err(io)? {
                 let entry = entry.map_err(io)?;
-                let name = entry.file_name().to_string_lossy().into_owned();
-                if name.starts_with('.') && name.ends_with(".tmp") {
-                    fs::remove_file(entry.path()).map_err(io)?;
-                    count += 1;
-                } else if !expected.contains(&name.as_str()) {
-                    return Err(failed(format!("nobody expects {}", entry.path().display())));
+                let (name, path) = (entry.file_name().to_string_lossy().into_owned(), entry.path());
+                let temporary = name.starts_with('.') && name.ends_with(".tmp");
+                count += usize::from(temporary);
+                if expected.contains(&name.as_str()) {
+                    continue;
                 }
+                if !temporary && !name.starts_with(made) {
+                    return Err(failed(format!("nobody expects {}", path.display())));
+                }
+                let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+                removed.map_err(io)?;
             }
         }
         Ok(count)
@@ -264,30 +269,18 @@ impl Stage for Authority {
 
 impl Authority {
     fn made(&self, number: usize) -> String {
-        text(&self.home.join(format!("made-{number}")))
-    }
-
-    /// Takes away what an attempt has made, or begun to make.
-    fn tidy(&self, attempt: &Attempt) -> Result<(), Failed> {
-        let subject = Path::new(&attempt.subject);
-        let io = |e: std::io::Error| failed(format!("{}: {e}", subject.display()));
-        if attempt.operation == Operation::Intermediate {
-            return if subject.exists() { fs::remove_dir_all(subject).map_err(io) } else { Ok(()) };
-        }
-        for end in ["", ".key", ".csr", ".crt"] {
-            let path = PathBuf::from(format!("{}{end}", attempt.subject));
-            if path.is_absolute() && path.exists() {
-                fs::remove_file(path).map_err(io)?;
-            }
-        }
-        Ok(())
+        text(&self.place.join(format!("made/{number}")))
     }
 }
 
 /// The name that a leaf gets whose files begin like this.
 fn name(prefix: &str) -> String {
     let file = Path::new(prefix).file_name().unwrap_or_default();
-    format!("DNS:{}.example", file.to_string_lossy())
+    format!("DNS:made-{}.example", file.to_string_lossy())
+}
+
+fn parsed(printed: &str) -> Result<Value, Failed> {
+    serde_json::from_str(printed).map_err(|e| failed(format!("printed was {printed}: {e}")))
 }
 
 fn number(list: &Value) -> Option<u64> {
