@@ -1,8 +1,10 @@
-//! The long tests of data at rest: fuzzing, power loss, killing, failing system calls, memory. Too long for every commit.
+//! The long tests of what is kept on disk: fuzzing, power loss, killing, failing system calls, memory. Too long for every commit.
 
+mod authority;
 mod disturb;
 mod faults;
 mod fuzz;
+mod listed;
 mod memory;
 mod power;
 mod ring;
@@ -12,9 +14,13 @@ use crate::binary::Binary;
 use crate::dice::Dice;
 use crate::report::{Failed, failed};
 use crate::scratch::Scratch;
+use authority::Authority;
+use disturb::{Disturbance, Tally};
 use scene::Scene;
 use std::collections::hash_map::RandomState;
+use std::fmt;
 use std::hash::BuildHasher;
+use std::path::Path;
 
 /// In the order they run: the quickest first.
 const PARTS: &[&str] = &["faults", "kill", "power", "memory", "fuzz"];
@@ -76,14 +82,61 @@ pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
     if failures == 0 { Ok(()) } else { Err(failed(format!("{failures} of the long tests failed"))) }
 }
 
+/// What is killed, and loses its power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Subject {
+    /// Files and keyrings.
+    AtRest,
+    /// An authority, its index, its lists.
+    Authority,
+}
+
+impl Subject {
+    const ALL: [Self; 2] = [Self::AtRest, Self::Authority];
+
+    /// Sets the scene in a safe directory and one that is disturbed, and runs it.
+    fn disturbed(
+        self,
+        dwcp: &Binary,
+        (home, place): (&Path, &Path),
+        disturbance: &mut dyn Disturbance,
+        cycles: usize,
+        dice: &mut Dice,
+    ) -> Result<Tally, Failed> {
+        match self {
+            Self::AtRest => {
+                let mut scene = Scene::set(dwcp, home, place, dice)?;
+                disturb::run(&mut scene, dwcp, disturbance, cycles, dice)
+            }
+            Self::Authority => {
+                let mut authority = Authority::set(dwcp, home, place)?;
+                disturb::run(&mut authority, dwcp, disturbance, cycles, dice)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AtRest => "data at rest",
+            Self::Authority => "authority",
+        })
+    }
+}
+
 fn kill(settings: &Settings, dwcp: &Binary) -> Result<Vec<Outcome>, Failed> {
+    Ok(Subject::ALL.map(|subject| killed(settings, dwcp, subject).into()).into())
+}
+
+fn killed(settings: &Settings, dwcp: &Binary, subject: Subject) -> Result<Outcome, Failed> {
     let scratch = Scratch::new("kill")?;
     let (home, place) = (scratch.directory("home")?, scratch.directory("place")?);
     let mut dice = Dice::new(settings.seed);
-    let mut scene = Scene::set(dwcp, &home, &place, &mut dice)?;
-    let tally = disturb::run(&mut scene, dwcp, &mut disturb::Killed, settings.cycles, &mut dice)
-        .map_err(|Failed(what)| failed(format!("kill, seed {}: {what}", settings.seed)))?;
-    Ok(vec![Outcome::Done(format!("kill: {tally}"))])
+    let tally = subject
+        .disturbed(dwcp, (&home, &place), &mut disturb::Killed, settings.cycles, &mut dice)
+        .map_err(|Failed(what)| failed(format!("kill, {subject}, seed {}: {what}", settings.seed)))?;
+    Ok(Outcome::Done(format!("kill: {subject}, {tally}")))
 }
 
 impl Settings {

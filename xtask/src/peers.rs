@@ -1,6 +1,7 @@
 //! The real programs that tests talk to: installed in CI, named loudly where they are missing elsewhere.
 
 mod python;
+mod zlint;
 
 use crate::report::{Failed, failed};
 use crate::run;
@@ -15,6 +16,15 @@ const PEERS: &[(&str, &str, Way)] = &[
     ("curl", "curl", Way::Install),
     ("python3", "python3", Way::Install),
     ("promtool", "prometheus", Way::Unpack),
+];
+
+/// Program, whether it is here, and what brings it into the cache without a change of the system.
+type Pinned = (&'static str, fn() -> bool, fn() -> Result<(), Failed>);
+
+/// Known by their sums.
+const PINNED: &[Pinned] = &[
+    (python::PROGRAM, python::is_ready, python::install),
+    (zlint::PROGRAM, zlint::is_ready, zlint::install),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +51,8 @@ pub(crate) fn search_path() -> OsString {
 /// Which peers do not answer here.
 pub(crate) fn missing() -> Vec<&'static str> {
     let programs = PEERS.iter().map(|(program, ..)| *program).filter(|program| !run::on_path(program));
-    programs.chain((!python::is_ready()).then_some(python::PROGRAM)).collect()
+    let pinned = PINNED.iter().filter(|(_, is_ready, _)| !is_ready()).map(|(program, ..)| *program);
+    programs.chain(pinned).collect()
 }
 
 /// `install`, `start` or `stop`.
@@ -58,15 +69,17 @@ pub(crate) fn run(verb: &str) -> Result<(), Failed> {
 /// the cache.
 pub(crate) fn install() -> Result<(), Failed> {
     if missing().is_empty() {
-        println!("peers: all {} are here", PEERS.len() + 1);
+        println!("peers: all {} are here", PEERS.len() + PINNED.len());
         return Ok(());
     }
     if !may_install_packages() {
-        if let Err(error) = python::install() {
-            println!("peers: {}: {error}", python::PROGRAM);
+        for (program, _, install) in PINNED {
+            if let Err(error) = install() {
+                println!("peers: {program}: {error}");
+            }
         }
         match missing() {
-            missing if missing.is_empty() => println!("peers: all {} are here", PEERS.len() + 1),
+            missing if missing.is_empty() => println!("peers: all {} are here", PEERS.len() + PINNED.len()),
             missing => {
                 println!("peers: MISSING: {}. Tests that need them say that they skip.", missing.join(", "));
                 println!("peers: as root with CI=true, `cargo xtask peers install` installs them");
@@ -87,7 +100,7 @@ pub(crate) fn install() -> Result<(), Failed> {
     for package in wanted(Way::Unpack) {
         unpack(package)?;
     }
-    python::install()?;
+    PINNED.iter().try_for_each(|(.., install)| install())?;
     let still = missing();
     if still.is_empty() { Ok(()) } else { Err(failed(format!("peers still missing: {}", still.join(", ")))) }
 }

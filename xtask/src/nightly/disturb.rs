@@ -1,6 +1,6 @@
 //! The loop that ends operations at random moments, and counts what is found afterwards.
 
-use super::scene::{Attempt, Found, Operation, Scene};
+use super::scene::Found;
 use crate::binary::{Binary, ended};
 use crate::dice::Dice;
 use crate::report::{Failed, failed};
@@ -10,12 +10,43 @@ use std::io::Read;
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// How an operation is ended before its time.
-pub(super) trait Disturbance {
-    /// Strikes now, whatever `child` is doing.
-    fn strike(&mut self, child: &mut Child) -> Result<(), Failed>;
+/// What is disturbed.
+pub(super) trait Stage {
+    type Attempt: Act;
 
-    /// Makes the directory usable again once `child` has ended.
+    /// How many operations there are, each with a number below that.
+    fn operations(&self) -> usize;
+
+    /// How many processes run at once, at most.
+    fn at_once(&self) -> u64 {
+        1
+    }
+
+    /// The next run of an operation, or of another one where that can not be run now.
+    fn next(&mut self, operation: usize) -> Result<Self::Attempt, Failed>;
+
+    /// What was found of attempts that ran at once. An answer is what one printed that was acknowledged, so that it must be done.
+    fn judge(&mut self, attempts: &[(Self::Attempt, Option<String>)]) -> Result<Vec<Found>, Failed>;
+
+    /// Looks at every name in the disturbed directories; removes and counts temporary files.
+    fn left_overs(&self) -> Result<usize, Failed>;
+}
+
+/// A run of an operation.
+pub(super) trait Act {
+    /// Of the operation.
+    fn name(&self) -> String;
+
+    /// For the program.
+    fn arguments(&self) -> &[String];
+}
+
+/// How operations are ended before their time.
+pub(super) trait Disturbance {
+    /// Strikes now, whatever `children` are doing, and says which of them it struck.
+    fn strike(&mut self, children: &mut [Child], dice: &mut Dice) -> Result<Vec<bool>, Failed>;
+
+    /// Makes the directory usable again once all have ended.
     fn recover(&mut self) -> Result<(), Failed>;
 }
 
@@ -23,8 +54,16 @@ pub(super) trait Disturbance {
 pub(super) struct Killed;
 
 impl Disturbance for Killed {
-    fn strike(&mut self, child: &mut Child) -> Result<(), Failed> {
-        child.kill().map_err(|e| failed(format!("kill: {e}")))
+    /// One of them, or several.
+    fn strike(&mut self, children: &mut [Child], dice: &mut Dice) -> Result<Vec<bool>, Failed> {
+        let which = 1 + dice.below((1 << children.len()) - 1);
+        let struck = |number: usize| which >> number & 1 == 1;
+        for (number, child) in children.iter_mut().enumerate() {
+            if struck(number) {
+                child.kill().map_err(|e| failed(format!("kill: {e}")))?;
+            }
+        }
+        Ok((0..children.len()).map(struck).collect())
     }
 
     fn recover(&mut self) -> Result<(), Failed> {
@@ -36,6 +75,7 @@ impl Disturbance for Killed {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     cycles: usize,
+    attempts: usize,
     old: usize,
     new: usize,
     acknowledged: usize,
@@ -43,110 +83,133 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Cycles that ended before the operation did: the others prove little.
+    /// Attempts that ended before the operation did: the others prove little.
     pub(super) fn interrupted(&self) -> usize {
-        self.cycles - self.acknowledged
+        self.attempts - self.acknowledged
     }
 }
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cycles, old, new, acknowledged, left_over } = self;
+        let Self { cycles, attempts, old, new, acknowledged, left_over } = self;
         write!(
             f,
-            "{cycles} cycles: {old} found old, {new} found new ({acknowledged} of them acknowledged), {left_over} left-overs"
+            "{cycles} cycles, {attempts} attempts: {old} found old, {new} found new ({acknowledged} of them acknowledged), {left_over} left-overs"
         )
     }
 }
 
-/// Runs `cycles` operations, each ended at a random moment of its usual time and a bit more.
-pub(super) fn run(
-    scene: &mut Scene,
+/// Runs operations in `cycles` rounds, each ended at a random moment of its usual time and a bit more.
+pub(super) fn run<S: Stage>(
+    stage: &mut S,
     dwcp: &Binary,
     disturbance: &mut dyn Disturbance,
     cycles: usize,
     dice: &mut Dice,
 ) -> Result<Tally, Failed> {
-    let usual = usual(scene, dwcp)?;
+    let usual = usual(stage, dwcp)?;
     let mut tally = Tally::default();
     for cycle in 1..=cycles {
-        let choice = usize::try_from(dice.below(Operation::ALL.len() as u64)).unwrap_or(0);
-        let wanted = Operation::ALL[choice];
-        let attempt = scene.attempt(wanted)?;
-        let moment = dice.moment(usual[&attempt.operation].mul_f64(PAST_THE_END));
-        let told = |Failed(what): Failed| failed(format!("cycle {cycle}, after {moment:?}: {what}"));
-        let acknowledged = ended_early(dwcp, &attempt, moment, disturbance).map_err(told)?;
-        disturbance.recover()?;
-        let found = scene.judge(&attempt, acknowledged).map_err(told)?;
-        tally.left_over += scene.left_overs().map_err(told)?;
-        tally.cycles += 1;
-        tally.acknowledged += usize::from(acknowledged);
-        match found {
-            Found::Old => tally.old += 1,
-            Found::New => tally.new += 1,
+        let mut attempts = Vec::new();
+        for _ in 0..=dice.below(stage.at_once()) {
+            let choice = usize::try_from(dice.below(stage.operations() as u64)).unwrap_or(0);
+            attempts.push(stage.next(choice)?);
         }
+        let longest = attempts.iter().filter_map(|attempt| usual.get(&attempt.name())).max();
+        let moment = dice.moment(longest.copied().unwrap_or_default().mul_f64(PAST_THE_END));
+        let told = |Failed(what): Failed| failed(format!("cycle {cycle}, after {moment:?}: {what}"));
+        let attempts = ended_early(dwcp, attempts, moment, disturbance, dice).map_err(told)?;
+        disturbance.recover()?;
+        let found = stage.judge(&attempts).map_err(told)?;
+        tally.left_over += stage.left_overs().map_err(told)?;
+        tally.cycles += 1;
+        tally.attempts += attempts.len();
+        tally.acknowledged += attempts.iter().filter(|(_, answer)| answer.is_some()).count();
+        tally.new += found.iter().filter(|found| **found == Found::New).count();
+        tally.old += found.iter().filter(|found| **found == Found::Old).count();
     }
     Ok(tally)
 }
 
 /// How long each operation takes when nothing happens: the shorter of two runs, so that most moments lie before the end.
-fn usual(scene: &mut Scene, dwcp: &Binary) -> Result<BTreeMap<Operation, Duration>, Failed> {
+fn usual<S: Stage>(stage: &mut S, dwcp: &Binary) -> Result<BTreeMap<String, Duration>, Failed> {
     let mut usual = BTreeMap::new();
-    // Rotation comes before destruction, which needs an older key.
-    for wanted in Operation::ALL.into_iter().chain(Operation::ALL) {
-        let attempt = scene.attempt(wanted)?;
-        let (status, took) = timed(dwcp, &attempt)?;
-        if !status.success() {
-            return Err(failed(format!("{:?} ended with {status} undisturbed", attempt.operation)));
-        }
-        scene.judge(&attempt, true)?;
-        let shortest: &mut Duration = usual.entry(attempt.operation).or_insert(took);
+    // In their order, which may matter: there is nothing to destroy before there was a rotation.
+    for operation in (0..stage.operations()).chain(0..stage.operations()) {
+        let attempt = stage.next(operation)?;
+        let (printed, took) = timed(dwcp, &attempt)?;
+        let name = attempt.name();
+        stage.judge(&[(attempt, Some(printed))])?;
+        let shortest: &mut Duration = usual.entry(name).or_insert(took);
         *shortest = took.min(*shortest);
     }
     Ok(usual)
 }
 
 #[allow(clippy::disallowed_methods, reason = "moments of a test are wall time")]
-fn timed(dwcp: &Binary, attempt: &Attempt) -> Result<(ExitStatus, Duration), Failed> {
+fn timed(dwcp: &Binary, attempt: &impl Act) -> Result<(String, Duration), Failed> {
     let begun = Instant::now();
-    let status = dwcp.output(&attempt.arguments)?.status;
-    Ok((status, begun.elapsed()))
+    let printed = dwcp.good(attempt.arguments())?;
+    Ok((printed, begun.elapsed()))
 }
 
-/// Whether the operation was acknowledged before the strike. What ends well after it does not count: XFS that was shut down
-/// answers the sync of a directory with success (the kernel's `xfs_dir_fsync` looks at pinned inodes alone), which a machine
-/// without power does not.
+/// What was acknowledged: by ending well before the strike, or in spite of one that struck others alone. What ends well after it
+/// does not count: a file system that is being shut down answers one sync in ten or twenty with success for what it then forgets
+/// (ext4 and XFS alike: journal gone, or inode no longer pinned, is taken for written), which a machine without power does not.
 #[allow(clippy::disallowed_methods, reason = "moments of a test are wall time")]
-fn ended_early(
+fn ended_early<A: Act>(
     dwcp: &Binary,
-    attempt: &Attempt,
+    attempts: Vec<A>,
     moment: Duration,
     disturbance: &mut dyn Disturbance,
-) -> Result<bool, Failed> {
-    let io = |e: std::io::Error| failed(format!("{:?}: {e}", attempt.operation));
+    dice: &mut Dice,
+) -> Result<Vec<(A, Option<String>)>, Failed> {
+    let io = |e: std::io::Error| failed(format!("a process: {e}"));
     let begun = Instant::now();
-    let mut child = dwcp.command(&attempt.arguments).stderr(Stdio::piped()).spawn().map_err(io)?;
+    let mut running = Running(Vec::new());
+    for attempt in &attempts {
+        let mut command = dwcp.command(attempt.arguments());
+        running.0.push(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(io)?);
+    }
     std::thread::sleep(moment.saturating_sub(begun.elapsed()));
-    let early = child.try_wait().map_err(io)?;
-    disturbance.strike(&mut child)?;
-    let Some(status) = ended(&mut child, PATIENCE)? else {
-        let _ = child.kill();
-        let _ = child.wait();
-        return Err(failed(format!("{:?} does not end", attempt.operation)));
-    };
-    let mut said = String::new();
-    if let Some(mut from) = child.stderr.take() {
-        // Only for the report of a failure.
-        let _ = from.read_to_string(&mut said);
+    let early = running.0.iter_mut().map(Child::try_wait).collect::<Result<Vec<_>, _>>().map_err(io)?;
+    let struck = disturbance.strike(&mut running.0, dice)?;
+    let mut ends = Vec::new();
+    for ((attempt, child), (early, struck)) in
+        attempts.into_iter().zip(&mut running.0).zip(early.iter().zip(struck))
+    {
+        let name = attempt.name();
+        let Some(status) = ended(child, PATIENCE)? else {
+            return Err(failed(format!("{name} does not end")));
+        };
+        let (mut printed, mut said) = (String::new(), String::new());
+        if let (Some(mut out), Some(mut err)) = (child.stdout.take(), child.stderr.take()) {
+            out.read_to_string(&mut printed).and_then(|_| err.read_to_string(&mut said)).map_err(io)?;
+        }
+        let by_itself = early.is_some() || !struck;
+        if by_itself && !status.success() {
+            return Err(failed(format!("{name} ended with {status} by itself\n{said}")));
+        }
+        // A failing disk is told as a failure, and is no reason to panic.
+        if !(matches!(status.code(), Some(0 | 1)) || killed(status)) {
+            return Err(failed(format!("{name} ended with {status}\n{said}")));
+        }
+        ends.push((attempt, by_itself.then_some(printed)));
     }
-    if early.is_some_and(|status| !status.success()) {
-        return Err(failed(format!("{:?} ended with {status} by itself\n{said}", attempt.operation)));
+    Ok(ends)
+}
+
+/// Processes, none of which outlives a failure.
+struct Running(Vec<Child>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            // Those that have ended say so, which changes nothing.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
-    // A failing disk is told as a failure, and is no reason to panic.
-    if !(matches!(status.code(), Some(0 | 1)) || killed(status)) {
-        return Err(failed(format!("{:?} ended with {status}\n{said}", attempt.operation)));
-    }
-    Ok(early.is_some())
 }
 
 #[cfg(unix)]

@@ -1,5 +1,6 @@
 //! System calls that fail: each one of an operation in turn, until a run meets no failure.
 
+use super::disturb::Stage;
 use super::scene::{Attempt, Found, Operation, Scene};
 use super::{Outcome, Settings};
 use crate::binary::{Binary, ended, text};
@@ -75,7 +76,7 @@ fn every_call(
         let text = fs::read_to_string(log).map_err(|e| failed(format!("{}: {e}", log.display())))?;
         let injected: Vec<&str> = text.lines().filter(|line| line.contains("(INJECTED)")).collect();
         let acknowledged = status.is_some_and(|status| status.success());
-        let found = scene.judge(&attempt, acknowledged).map_err(told)?;
+        let found = scene.state(&attempt, acknowledged).map_err(told)?;
         let left_over = scene.left_overs().map_err(told)?;
         // No disk is behind it, and a runtime whose threads can not wake each other may do what it likes, but not do harm.
         if injected.iter().any(|line| line.contains("<anon_inode:")) {

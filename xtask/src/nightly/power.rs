@@ -1,8 +1,7 @@
-//! Power loss: a file system that forgets all that was not synced, at a random moment of an operation.
+//! Power loss: a file system that forgets all that was not synced, at a random moment of operations on it.
 
-use super::disturb::{self, Disturbance};
-use super::scene::Scene;
-use super::{Outcome, Settings};
+use super::disturb::Disturbance;
+use super::{Outcome, Settings, Subject};
 use crate::binary::{Binary, text};
 use crate::dice::Dice;
 use crate::peers;
@@ -39,13 +38,15 @@ pub(super) fn run(settings: &Settings, dwcp: &Binary) -> Result<Vec<Outcome>, Fa
     if !missing.is_empty() {
         return Ok(vec![Outcome::Skipped(format!("power: there is no {}", missing.join(", no ")))]);
     }
-    Ok(KINDS.iter().map(|kind| one(settings, dwcp, kind).into()).collect())
+    let all = KINDS.iter().flat_map(|kind| Subject::ALL.map(|subject| (kind, subject)));
+    Ok(all.map(|(kind, subject)| one(settings, dwcp, kind, subject).into()).collect())
 }
 
 fn one(
     settings: &Settings,
     dwcp: &Binary,
     (kind, mkfs, arguments): &(&str, &str, &[&str]),
+    subject: Subject,
 ) -> Result<Outcome, Failed> {
     let scratch = Scratch::new(&format!("power-{kind}"))?;
     let home = scratch.directory("home")?;
@@ -53,16 +54,16 @@ fn one(
         Ok(disk) => disk,
         Err(why) => return Ok(Outcome::Skipped(format!("power: {kind} can not be mounted here: {why}"))),
     };
-    let told = |Failed(what)| failed(format!("power, {kind}, seed {}: {what}", settings.seed));
+    let told = |Failed(what)| failed(format!("power, {kind}, {subject}, seed {}: {what}", settings.seed));
     control(&mut disk).map_err(told)?;
     let mut dice = Dice::new(settings.seed);
     let place = disk.mount.clone();
-    let mut scene = Scene::set(dwcp, &home, &place, &mut dice).map_err(told)?;
-    let tally = disturb::run(&mut scene, dwcp, &mut disk, settings.cycles, &mut dice).map_err(told)?;
+    let tally =
+        subject.disturbed(dwcp, (&home, &place), &mut disk, settings.cycles, &mut dice).map_err(told)?;
     if settings.cycles >= 50 && tally.interrupted() < settings.cycles / 4 {
         return Err(told(failed(format!("too few were interrupted: {tally}"))));
     }
-    Ok(Outcome::Done(format!("power: {kind}, {tally}")))
+    Ok(Outcome::Done(format!("power: {kind}, {subject}, {tally}")))
 }
 
 /// What nobody synced is gone afterwards, or the loop would prove nothing.
@@ -127,8 +128,9 @@ impl Disk {
 }
 
 impl Disturbance for Disk {
-    fn strike(&mut self, _child: &mut Child) -> Result<(), Failed> {
-        self.shut_down()
+    fn strike(&mut self, children: &mut [Child], _dice: &mut Dice) -> Result<Vec<bool>, Failed> {
+        self.shut_down()?;
+        Ok(vec![true; children.len()])
     }
 
     fn recover(&mut self) -> Result<(), Failed> {

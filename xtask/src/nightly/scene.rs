@@ -1,5 +1,6 @@
 //! What is disturbed: operations that replace one file, and what that file may be afterwards.
 
+use super::disturb::{Act, Stage};
 use super::ring::{Keys, Ring};
 use crate::binary::{Binary, text};
 use crate::dice::Dice;
@@ -122,7 +123,7 @@ impl Scene {
     }
 
     /// Which of the two permitted states the file is in. `acknowledged`: the operation ended well, so it must be the new one.
-    pub(super) fn judge(&mut self, attempt: &Attempt, acknowledged: bool) -> Result<Found, Failed> {
+    pub(super) fn state(&mut self, attempt: &Attempt, acknowledged: bool) -> Result<Found, Failed> {
         let found = match &attempt.before {
             Before::Content(old) => self.content(attempt.operation, *old),
             Before::Keys(old) => self.ring.keys_after(old, attempt.operation == Operation::Rotate),
@@ -159,8 +160,38 @@ impl Scene {
         Err(failed(format!("{} bytes that are neither content", there.len())))
     }
 
-    /// Looks at every name in the disturbed directory; removes and counts temporary files. All are for the owner alone.
-    pub(super) fn left_overs(&self) -> Result<usize, Failed> {
+    fn job(&self, verb: &str, input: &Path, output: &Path) -> Vec<String> {
+        let (ring, kek) = (self.home.join("files.ring"), self.home.join("files.kek"));
+        let words = [verb, "file", &text(input), &text(output), "--keyring", &text(&ring), "--key-file"];
+        words.iter().map(|word| (*word).to_owned()).chain([text(&kek)]).collect()
+    }
+
+    fn plain(&self, number: usize) -> PathBuf {
+        self.home.join(format!("plain-{number}"))
+    }
+
+    fn sealed(&self, number: usize) -> PathBuf {
+        self.home.join(format!("sealed-{number}"))
+    }
+}
+
+impl Stage for Scene {
+    type Attempt = Attempt;
+
+    fn operations(&self) -> usize {
+        Operation::ALL.len()
+    }
+
+    fn next(&mut self, operation: usize) -> Result<Attempt, Failed> {
+        self.attempt(Operation::ALL[operation % Operation::ALL.len()])
+    }
+
+    fn judge(&mut self, attempts: &[(Attempt, Option<String>)]) -> Result<Vec<Found>, Failed> {
+        attempts.iter().map(|(attempt, answer)| self.state(attempt, answer.is_some())).collect()
+    }
+
+    /// All are for the owner alone.
+    fn left_overs(&self) -> Result<usize, Failed> {
         let io = |e: std::io::Error| failed(format!("{}: {e}", self.place.display()));
         let mut count = 0;
         for entry in fs::read_dir(&self.place).map_err(io)? {
@@ -183,19 +214,15 @@ impl Scene {
         }
         Ok(count)
     }
+}
 
-    fn job(&self, verb: &str, input: &Path, output: &Path) -> Vec<String> {
-        let (ring, kek) = (self.home.join("files.ring"), self.home.join("files.kek"));
-        let words = [verb, "file", &text(input), &text(output), "--keyring", &text(&ring), "--key-file"];
-        words.iter().map(|word| (*word).to_owned()).chain([text(&kek)]).collect()
+impl Act for Attempt {
+    fn name(&self) -> String {
+        format!("{:?}", self.operation)
     }
 
-    fn plain(&self, number: usize) -> PathBuf {
-        self.home.join(format!("plain-{number}"))
-    }
-
-    fn sealed(&self, number: usize) -> PathBuf {
-        self.home.join(format!("sealed-{number}"))
+    fn arguments(&self) -> &[String] {
+        &self.arguments
     }
 }
 

@@ -1,4 +1,4 @@
-//! A Python of the peers' own with Tink in it, so that files are exchanged with a program nobody here wrote.
+//! A Python of the peers' own with Tink and pkilint in it: files are exchanged with, and judged by, what nobody here wrote.
 
 use super::{cache, may_install_packages, packages};
 use crate::report::{Failed, failed};
@@ -46,7 +46,10 @@ pub(super) fn install() -> Result<(), Failed> {
     let mut pip = run::command(interpreter(), &[&quiet[..], &pinned[..]].concat());
     pip.arg(&archives);
     run::succeed(pip)?;
-    run::output(run::command(interpreter(), &["-c", "import tink, cryptography"]))?;
+    run::output(run::command(
+        interpreter(),
+        &["-c", "import tink, cryptography, pkilint.bin.lint_pkix_cert"],
+    ))?;
     // Last, since it says that all of the above is done.
     let program = program();
     fs::create_dir_all(cache().join("bin")).map_err(io)?;
@@ -97,7 +100,7 @@ mod tests {
     #[test]
     fn the_launcher_names_every_pin_so_that_another_version_makes_it_anew() {
         let text = launcher();
-        for pin in ["tink==", "cryptography==", "protobuf=="] {
+        for pin in ["tink==", "cryptography==", "protobuf==", "pkilint=="] {
             assert!(text.contains(pin), "{text}");
         }
         assert_eq!(text.lines().count(), 3);

@@ -190,4 +190,5 @@ pub(super) fn common_name(text: &str) -> DistinguishedName {
 
 /// Clocks of the mesh may differ by this much.
 pub(super) const BACKDATED: Duration = Duration::from_secs(60);
-const LONGEST_COMMON_NAME: usize = 64;
+/// RFC 5280 appendix A.1.
+pub(super) const LONGEST_COMMON_NAME: usize = 64;
