@@ -5,6 +5,8 @@
 
 #[cfg(unix)]
 pub(crate) mod at_rest;
+#[cfg(unix)]
+pub(crate) mod authority;
 mod line;
 
 pub(crate) use line::{Line, PATIENCE};
