@@ -7,6 +7,7 @@ mod support;
 
 use dwcp_pki::{CertStatus, Certificate, Crl};
 use std::fs;
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -260,12 +261,40 @@ fn an_idle_reader_does_not_hold_the_end_up() {
     let place = Place::new();
     let web = publishing(&place);
     let node = place.up();
-    let _idle: Vec<TcpStream> = (0..8).map(|_| TcpStream::connect(web).unwrap()).collect();
+    // Headers that are there, and a body that is waited for.
+    let slow = "POST /pki/ocsp HTTP/1.1\r\nHost: a\r\nContent-Type: application/ocsp-request\r\nContent-Length: 9\r\n\r\n";
+    let idle = |_| {
+        let mut stream = TcpStream::connect(web).unwrap();
+        stream.write_all(slow.as_bytes()).unwrap();
+        stream
+    };
+    let _idle: Vec<TcpStream> = (0..8).map(idle).collect();
     assert_eq!(get(web, "/pki/ca.crl", "").status, 200);
     let begun = Instant::now();
     node.signal("TERM");
     assert_eq!(node.wait(PATIENCE), 0);
-    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_configuration_in_which_addresses_or_paths_collide_is_refused() {
+    let place = Place::new();
+    let web = publishing(&place);
+    let checked = |from: &str, to: &str| {
+        let before = fs::read_to_string(place.config()).unwrap();
+        place.edit(from, to);
+        let (code, said) = refused(&["config", "check", &place.config()]);
+        fs::write(place.config(), before).unwrap();
+        (code, said)
+    };
+    let (code, said) = checked(&web.to_string(), &place.admin.to_string());
+    assert!(code == 3 && said.contains("embedded.publish") && said.contains("is the admin"), "{said}");
+    let (code, said) = checked(&web.to_string(), &place.listen.to_string());
+    assert!(code == 3 && said.contains("node.listeners[example].listen"), "{said}");
+    let path = "monitoring: {prometheus: {path: /pki/ca.crl}}\nguard:\n";
+    let (code, said) = checked("\nguard:\n", &format!("\n{path}"));
+    assert!(code == 3 && said.contains("monitoring.prometheus.path"), "{said}");
+    assert_eq!(checked("node:", "node:").0, 0);
 }
 
 #[test]

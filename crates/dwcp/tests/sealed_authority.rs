@@ -7,10 +7,10 @@ mod support;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 use support::web::publishing;
-use support::{PATIENCE, Place, assert_three_lines, echo, eventually, have, ok, refused};
+use support::{PATIENCE, Place, assert_three_lines, command, echo, eventually, have, ok, refused};
 
 /// Writes a file of the node's directory with a mode.
 fn write(place: &Place, name: &str, text: &str, mode: u32) {
@@ -25,10 +25,19 @@ fn embedded(place: &Place, lines: &str) -> String {
     before
 }
 
-/// The exit code of `up`, and its three lines.
+/// The exit code of `up`, and its three lines. A node that starts after all is a failure, not a wait.
 #[track_caller]
 fn up_refused(place: &Place) -> (i32, String) {
-    let (code, said) = refused(&["up", "--config", &place.config()]);
+    let mut up = command().args(["up", "--config", &place.config()]).stderr(Stdio::piped()).spawn().unwrap();
+    let end = Instant::now() + PATIENCE;
+    while up.try_wait().unwrap().is_none() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // One that has ended is not there to be killed.
+    let _ = up.kill();
+    let output = up.wait_with_output().unwrap();
+    let code = output.status.code().expect("the node started");
+    let said = String::from_utf8(output.stderr).unwrap();
     let three = said[said.find("error: ").unwrap()..].to_owned();
     assert_three_lines(&three);
     (code, three)
@@ -170,7 +179,7 @@ fn a_node_below_a_root_is_accepted_by_whoever_trusts_the_root_alone() {
         assert!(said.contains(": good") && said.contains("Response verify OK"), "{said}");
         let admin = place.admin.to_string();
         let asked = ["s_client", "-connect", &admin, "-CAfile", &root_file, "-verify_return_error"];
-        let output = Command::new("openssl").args(asked).stdin(std::process::Stdio::null()).output().unwrap();
+        let output = Command::new("openssl").args(asked).stdin(Stdio::null()).output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(said.contains("Verify return code: 0 (ok)"), "{said}");
     }

@@ -17,7 +17,7 @@ use dwcp_tls::TlsContext;
 use hyper::body::{Body, Incoming};
 use hyper::header::{ACCEPT, ALLOW, HeaderValue};
 use hyper::{Method, Request, StatusCode};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 #[cfg(unix)]
 use std::path::Path;
 use std::sync::Arc;
@@ -92,7 +92,7 @@ pub(crate) async fn serve_unix(
             Ok((stream, _)) => {
                 let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
                 // Whoever may open the socket is of this machine.
-                let source = Ipv4Addr::LOCALHOST.into();
+                let source = std::net::Ipv4Addr::LOCALHOST.into();
                 let served = serve_connection(stream, Arc::clone(&shared), Scope::All, source);
                 tokio::spawn(async move {
                     served.await;

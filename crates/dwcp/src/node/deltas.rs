@@ -25,11 +25,7 @@ impl Deltas {
     pub(super) async fn follow(&mut self, shared: &Shared, embedded: &Embedded) {
         let now = shared.now();
         let complete = embedded.publication.complete().tag.clone();
-        let is_due = self.signed.as_ref().is_none_or(|(at, over)| {
-            // A clock that was put back must not keep the next one waiting.
-            *over != complete || now < *at || at.until(now) >= DELTA_EVERY
-        });
-        if !is_due || self.not_before.is_some_and(|tick| shared.clock.tick() < tick) {
+        if !self.is_due(&complete, now) || self.not_before.is_some_and(|tick| shared.clock.tick() < tick) {
             return;
         }
         let authority = Arc::clone(&embedded.authority);
@@ -42,6 +38,14 @@ impl Deltas {
             Some(Err(error)) => self.failed(shared, &unusable(error)),
             None => self.failed(shared, &NodeError::Interrupted),
         }
+    }
+
+    /// Whether one is due at `now`, on top of the complete list whose tag this is.
+    fn is_due(&self, complete: &str, now: UnixTime) -> bool {
+        self.signed.as_ref().is_none_or(|(at, over)| {
+            // A clock that was put back must not keep the next one waiting.
+            over != complete || now < *at || at.until(now) >= DELTA_EVERY
+        })
     }
 
     fn failed(&mut self, shared: &Shared, error: &NodeError) {
@@ -60,5 +64,26 @@ impl Deltas {
                 .field("list", "delta")
                 .field("retry_in_seconds", pause.as_secs()),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delta_is_due_every_five_minutes_after_each_complete_list_and_when_the_clock_goes_back() {
+        let at = UnixTime::from_secs;
+        let deltas = Deltas { signed: Some((at(1_000), "one".to_owned())), ..Deltas::default() };
+        for (complete, now, due) in [
+            ("one", 1_000, false),
+            ("one", 1_299, false),
+            ("one", 1_300, true),
+            ("one", 999, true),
+            ("two", 1_001, true),
+        ] {
+            assert_eq!(deltas.is_due(complete, at(now)), due, "{complete} {now}");
+        }
+        assert!(Deltas::default().is_due("one", at(0)));
     }
 }

@@ -57,7 +57,7 @@ pub(super) async fn carry(incoming: Incoming, shared: Arc<Shared>) {
 
 /// Connections at once: requests take milliseconds, the rest is room for slow lines.
 pub(super) fn max_connections() -> usize {
-    descriptors::carried(256)
+    descriptors::spared(256)
 }
 
 const MAX_PER_SOURCE: usize = 32;
