@@ -71,7 +71,7 @@ impl OcspResponder {
     }
 
     /// As [`answer`](Self::answer), and asks `may_sign` before anything is signed: what is kept is given in any case, and
-    /// where it says no the refusal is [`TryLater`](OcspRefusal::TryLater) (RFC 6960 §2.3).
+    /// where it says no the refusal is [`TryLater`](crate::OcspRefusal::TryLater) (RFC 6960 §2.3).
     pub fn answer_if(&self, request: &[u8], now: UnixTime, may_sign: impl FnOnce() -> bool) -> OcspAnswer {
         self.answer_read(OcspRequest::from_der(request), now, may_sign)
     }
