@@ -79,6 +79,39 @@ fn an_answer_is_signed_once_until_half_of_it_is_spent() {
 }
 
 #[test]
+fn who_may_have_nothing_signed_gets_what_is_kept_and_else_try_later() {
+    let bench = Bench::new();
+    let (leaf, other) = (bench.leaf(), bench.leaf());
+    let ask = bench.ask(&leaf);
+    let refused = |request: &[u8]| {
+        let answer = bench.responder.answer_if(request, NOW, || false);
+        (answer.refusal(), answer.keep_until(), answer.problem().is_some())
+    };
+    let later = (Some(OcspRefusal::TryLater), None, false);
+    assert_eq!(refused(ask.der()), later, "nothing is kept yet");
+    let (first, _) = bench.answer(&leaf, NOW);
+    let kept = || bench.responder.answer_path_if(&ask.to_get_path(), NOW, || panic!("nothing is signed"));
+    assert_eq!(kept().der(), first);
+    // Looked up in the index again, and not signed again.
+    bench.revoke(&other, RevocationReason::Superseded, NOW);
+    assert_eq!(kept().der(), first);
+    let nonced = ask.clone().with_nonce(OcspNonce::random().unwrap()).unwrap();
+    assert_eq!(refused(nonced.der()), later);
+    let serial = leaf.serial().as_be_bytes().to_vec();
+    let mut never = serial.clone();
+    never[serial.len() - 1] ^= 1;
+    assert_eq!(refused(&edited(&ask, &serial, &never)), later);
+    // What says good and is revoked since is not kept any more.
+    bench.revoke(&leaf, RevocationReason::Superseded, NOW);
+    assert_eq!(refused(ask.der()), later);
+    // Neither costs a signature.
+    let theirs = Bench::new();
+    let foreign = theirs.ask(&theirs.leaf());
+    assert_eq!(refused(foreign.der()).0, Some(OcspRefusal::Unauthorized));
+    assert_eq!(refused(b"no request").0, Some(OcspRefusal::MalformedRequest));
+}
+
+#[test]
 fn a_revocation_is_in_the_very_next_answer_whoever_made_it() {
     let bench = Bench::new();
     let leaves = [bench.leaf(), bench.leaf()];

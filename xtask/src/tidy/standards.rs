@@ -10,6 +10,7 @@ const KNOWN: &[(u32, &str)] = &[
     (1123, "Requirements for Internet Hosts: Application and Support"),
     (2104, "HMAC: Keyed-Hashing for Message Authentication"),
     (2253, "LDAP (v3): UTF-8 String Representation of Distinguished Names (obsoleted by 4514)"),
+    (2585, "Internet X.509 PKI Operational Protocols: FTP and HTTP"),
     (2698, "A Two Rate Three Color Marker"),
     (2985, "PKCS #9: Selected Object Classes and Attribute Types"),
     (2986, "PKCS #10: Certification Request Syntax"),

@@ -37,7 +37,8 @@ impl OcspAnswer {
         self.refusal.as_ref().map(|(refusal, _)| *refusal)
     }
 
-    /// What was wrong, for this side's log; `None` when nothing was, and when the request was for another authority's responder.
+    /// What was wrong, for this side's log; `None` when nothing was, when the request was for another authority's responder, and
+    /// when nothing was to be signed for it.
     pub fn problem(&self) -> Option<&OcspProblem> {
         self.refusal.as_ref().and_then(|(_, problem)| problem.as_ref())
     }
@@ -56,6 +57,12 @@ impl OcspAnswer {
     /// RFC 6960 §2.3: what is wrong with the request is malformedRequest, whatever it is.
     pub(super) fn malformed(error: ParseError) -> Self {
         Self::refused(OcspRefusal::MalformedRequest, OcspProblem::Request(error))
+    }
+
+    /// Nothing is signed for whoever asks now.
+    pub(super) fn busy() -> Self {
+        let refusal = OcspRefusal::TryLater;
+        Self { der: refusal.der().into(), keep_until: None, refusal: Some((refusal, None)) }
     }
 
     pub(super) fn failed(error: AuthorityError) -> Self {

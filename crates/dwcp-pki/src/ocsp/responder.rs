@@ -47,7 +47,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// ```
 ///
 /// # Security
-/// Whoever asks with nonces makes this side sign: bound how many requests a source gets answered.
+/// Whoever asks with nonces, or for serials that were never issued, makes this side sign each time: where strangers ask, use
+/// [`answer_if`](Self::answer_if) with a bound on what a source gets signed.
 pub struct OcspResponder {
     authority: Arc<CertificateAuthority>,
     cache: Mutex<Cache>,
@@ -61,12 +62,23 @@ impl OcspResponder {
 
     /// Answers the body of a POST. Everything gets an answer, be it a refusal.
     pub fn answer(&self, request: &[u8], now: UnixTime) -> OcspAnswer {
-        self.answer_read(OcspRequest::from_der(request), now)
+        self.answer_read(OcspRequest::from_der(request), now, || true)
     }
 
     /// Answers the path of a GET, from behind the responder's own path and a slash: see [`OcspRequest::from_get_path`].
     pub fn answer_path(&self, path: &str, now: UnixTime) -> OcspAnswer {
-        self.answer_read(OcspRequest::from_get_path(path), now)
+        self.answer_read(OcspRequest::from_get_path(path), now, || true)
+    }
+
+    /// As [`answer`](Self::answer), and asks `may_sign` before anything is signed: what is kept is given in any case, and
+    /// where it says no the refusal is [`TryLater`](crate::OcspRefusal::TryLater) (RFC 6960 §2.3).
+    pub fn answer_if(&self, request: &[u8], now: UnixTime, may_sign: impl FnOnce() -> bool) -> OcspAnswer {
+        self.answer_read(OcspRequest::from_der(request), now, may_sign)
+    }
+
+    /// As [`answer_path`](Self::answer_path), and asks `may_sign` as [`answer_if`](Self::answer_if) does.
+    pub fn answer_path_if(&self, path: &str, now: UnixTime, may_sign: impl FnOnce() -> bool) -> OcspAnswer {
+        self.answer_read(OcspRequest::from_get_path(path), now, may_sign)
     }
 
     /// The authority that it speaks for.
@@ -74,16 +86,36 @@ impl OcspResponder {
         &self.authority
     }
 
-    fn answer_read(&self, request: Result<OcspRequest, ParseError>, now: UnixTime) -> OcspAnswer {
+    fn answer_read(
+        &self,
+        request: Result<OcspRequest, ParseError>,
+        now: UnixTime,
+        may_sign: impl FnOnce() -> bool,
+    ) -> OcspAnswer {
         let request = match request {
             Ok(request) => request,
             Err(error) => return OcspAnswer::malformed(error),
         };
         let given = match (request.ids(), request.nonce()) {
-            ([id], None) => self.kept_or_signed(id, &request, now),
-            _ => self.authority.ocsp(&request, now).map(|response| OcspAnswer::once(&response)),
+            ([id], None) => self.kept_or_signed(id, &request, now, may_sign),
+            _ => self.signed(&request, now, may_sign),
         };
         given.unwrap_or_else(OcspAnswer::failed)
+    }
+
+    /// For this request alone.
+    fn signed(
+        &self,
+        request: &OcspRequest,
+        now: UnixTime,
+        may_sign: impl FnOnce() -> bool,
+    ) -> Result<OcspAnswer, AuthorityError> {
+        // What is of other issuers is refused without a signature.
+        let ours = request.ids().iter().any(|id| self.authority.is_issuer_of(id));
+        if ours && !may_sign() {
+            return Ok(OcspAnswer::busy());
+        }
+        self.authority.ocsp(request, now).map(|response| OcspAnswer::once(&response))
     }
 
     fn kept_or_signed(
@@ -91,9 +123,10 @@ impl OcspResponder {
         id: &CertId,
         request: &OcspRequest,
         now: UnixTime,
+        may_sign: impl FnOnce() -> bool,
     ) -> Result<OcspAnswer, AuthorityError> {
         let Some(form) = id.form().filter(|_| self.authority.is_issuer_of(id)) else {
-            return self.authority.ocsp(request, now).map(|response| OcspAnswer::once(&response));
+            return self.signed(request, now, may_sign);
         };
         let key = (*id.serial(), form);
         let given = |kept: &Kept| Ok(OcspAnswer::repeated(Arc::clone(&kept.der), kept.validity.next_update));
@@ -106,14 +139,18 @@ impl OcspResponder {
         }
         // Something was issued or revoked since, mostly something else.
         let (standing, revision) = self.authority.ocsp_standing(id.serial())?;
+        let unchanged = kept.filter(|kept| standing == Some(kept.revoked));
+        if unchanged.is_none() && !may_sign() {
+            return Ok(OcspAnswer::busy());
+        }
         let Some(revoked) = standing else {
             // Never issued: kept, it would let strangers push out what is asked for.
             let (response, _) = self.authority.sign_ocsp(&[(id, CertStatus::Unknown)], None, now)?;
             return Ok(OcspAnswer::once(&response));
         };
-        let kept = match kept {
-            Some(kept) if kept.revoked == revoked => Kept { revision, ..kept },
-            _ => {
+        let kept = match unchanged {
+            Some(kept) => Kept { revision, ..kept },
+            None => {
                 let (response, validity) =
                     self.authority.sign_ocsp(&[(id, CertStatus::of(revoked))], None, now)?;
                 Kept { der: response.shared_der(), validity, revoked, revision }

@@ -73,8 +73,8 @@ pub enum OcspRefusal {
 }
 
 impl OcspRefusal {
-    /// The whole response.
-    pub(super) fn der(self) -> &'static [u8] {
+    /// The whole response, which nobody signs.
+    pub fn der(self) -> &'static [u8] {
         match self {
             Self::MalformedRequest => &[0x30, 3, 0x0a, 1, 1],
             Self::InternalError => &[0x30, 3, 0x0a, 1, 2],

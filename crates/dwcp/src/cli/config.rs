@@ -3,7 +3,7 @@
 use super::args::ConfigVerb;
 use super::exit::{Exit, Failure};
 use super::output::Report;
-use crate::config::{self, Loaded, NodePlan};
+use crate::config::{self, Loaded, NodePlan, ProviderPlan};
 use crate::node::{Material, NodeError};
 use dwcp_base::{Clock, SystemClock};
 use serde_json::json;
@@ -73,7 +73,12 @@ pub(super) fn environment() -> Vec<(String, String)> {
 }
 
 fn missing_files(plan: &NodePlan) -> Vec<PathBuf> {
+    let unseals = match &plan.provider {
+        ProviderPlan::Embedded { unseal: Some(unseal), .. } => Some(unseal.path()),
+        _ => None,
+    };
     let files = [
+        unseals,
         Some(&plan.identity.cert),
         Some(&plan.identity.key),
         plan.identity.roots.as_ref(),

@@ -1,11 +1,12 @@
 //! A node that does not start, as an exit code and three lines.
 
+use super::at_rest::key_file_failure;
 use super::cert::authority_failure;
 use super::exit::{Exit, Failure};
 use crate::node::NodeError;
 use dwcp_audit::OpenError;
 use dwcp_base::SecretFileError;
-use dwcp_pki::{CredentialError, KeyFileError};
+use dwcp_pki::{AuthorityError, CredentialError, KeyFileError};
 
 /// The failure that `error` is to a user.
 pub(super) fn failure(error: NodeError) -> Failure {
@@ -17,8 +18,18 @@ pub(super) fn failure(error: NodeError) -> Failure {
             credential(what, &source)
         }
         NodeError::Authority { dir, source } => {
-            authority_failure("the authority can not be used", &dir, &source)
+            let mut failure = authority_failure("the authority can not be used", &dir, &source);
+            if let Some(fix) = sealing(&source) {
+                failure.fix = fix.to_owned();
+            }
+            failure
         }
+        NodeError::Passphrase { path, source } => {
+            let what = format!("no passphrase could be read from {}", path.display());
+            let fix = "write the passphrase of ca.key into it, on one line";
+            Failure::new(Exit::Configuration, what, &source, fix).coded(&source)
+        }
+        NodeError::KeyFile { path, source } => key_file_failure(&path, &source),
         NodeError::Bind { what, address, source } => Failure::new(
             Exit::Failure,
             format!("{what} can not listen on {address}"),
@@ -65,6 +76,19 @@ pub(super) fn failure(error: NodeError) -> Failure {
             let what = other.to_string();
             Failure::new(exit, what, &other, fix).coded(&other)
         }
+    }
+}
+
+/// What to do where the authority's key is sealed and the configuration says otherwise: there is no command line to correct.
+fn sealing(error: &AuthorityError) -> Option<&'static str> {
+    match error {
+        AuthorityError::Sealed => {
+            Some("name what opens it in security.cert_management.embedded.passphrase_file or key_file")
+        }
+        AuthorityError::NotSealed => {
+            Some("remove passphrase_file and key_file, or seal the key with `dwcp cert ca seal` first")
+        }
+        _ => None,
     }
 }
 

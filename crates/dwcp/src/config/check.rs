@@ -5,7 +5,7 @@ use super::load::Loaded;
 use super::model::{Config, Logging, VersionText};
 use super::plan::{IdentityFiles, LoggingPlan, NodePlan, ProviderPlan};
 use super::problem::ConfigProblem;
-use super::{at_rest, endpoint, guard, tls};
+use super::{at_rest, endpoint, guard, provider, tls};
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ fn plan(config: &Config, base: &Path) -> Checked<NodePlan> {
     let logging = logging(&config.monitoring.logging)?;
     at_rest::check(&config.security.encryption, &mut warnings)?;
     let state_dir = config.node.state_dir.as_ref().map_or_else(|| base.to_owned(), |dir| base.join(dir));
-    let provider = provider(config, base, &state_dir)?;
+    let provider = provider::plan(&config.security, base, &state_dir)?;
     let identity = identity(config, base, &state_dir, &provider)?;
     if matches!(provider, ProviderPlan::Manual) && identity.crl.is_none() {
         warnings.push("security.tls.crl_file is not set: revocation is not checked".to_owned());
@@ -43,6 +43,7 @@ fn plan(config: &Config, base: &Path) -> Checked<NodePlan> {
         let what = format!("{admin} is the admin listener's");
         return Err(ConfigProblem::new("monitoring.metrics_port", what, "write another port"));
     }
+    let publish = provider::published(&config.security, &provider, &mut addresses)?;
     let anonymous_tls = config.security.mtls.enabled == Some(false)
         || config.security.mtls.require_client_cert == Some(false);
     let listeners = config
@@ -79,6 +80,7 @@ fn plan(config: &Config, base: &Path) -> Checked<NodePlan> {
         admin_socket: config.node.admin.socket.as_ref().map(|path| base.join(path)),
         metrics,
         metrics_path: metrics_path(config)?,
+        publish,
         logging,
         guard: guard::settings(&config.guard)?,
         audit_dir: (config.security.auditing.enabled != Some(false)).then(|| {
@@ -145,7 +147,8 @@ fn metrics_path(config: &Config) -> Checked<Option<String>> {
         return Ok(None);
     }
     let path = monitoring.prometheus.path.clone().unwrap_or_else(|| "/metrics".to_owned());
-    if !path.starts_with('/') || path.len() > 128 || path.starts_with("/health/") {
+    let taken = ["/health/", "/pki/"].iter().any(|start| path.starts_with(start));
+    if !path.starts_with('/') || path.len() > 128 || taken {
         let what = format!("`{path}` is no path for metrics");
         return Err(ConfigProblem::new("monitoring.prometheus.path", what, "write for example /metrics"));
     }
@@ -183,40 +186,6 @@ fn refuse_weak_switches(config: &Config) -> Checked<()> {
         ));
     }
     Ok(())
-}
-
-fn provider(config: &Config, base: &Path, state_dir: &Path) -> Checked<ProviderPlan> {
-    let management = &config.security.cert_management;
-    let default = if config.security.tls.cert_file.is_some() { "manual" } else { "embedded" };
-    match management.provider.as_deref().unwrap_or(default) {
-        "embedded" => Ok(ProviderPlan::Embedded {
-            ca_dir: management
-                .embedded
-                .ca_dir
-                .as_ref()
-                .map_or_else(|| state_dir.join("ca"), |dir| base.join(dir)),
-            ttl: within(
-                "security.cert_management.embedded.ttl",
-                management.embedded.ttl,
-                24 * HOUR,
-                SHORTEST_LIFE,
-                90 * 24 * HOUR,
-            )?,
-            auto_renew: management.auto_renew.unwrap_or(true),
-            renew_before: management.renew_before.map(|d| d.0),
-        }),
-        "manual" => Ok(ProviderPlan::Manual),
-        later @ ("vault" | "acme" | "mesh" | "self-signed") => Err(ConfigProblem::new(
-            "security.cert_management.provider",
-            format!("`{later}` is not part of this version"),
-            "write `embedded`, or `manual` with the files that another tool renews",
-        )),
-        other => Err(ConfigProblem::new(
-            "security.cert_management.provider",
-            format!("`{other}` is no provider"),
-            "write `embedded` or `manual`",
-        )),
-    }
 }
 
 fn identity(
@@ -275,7 +244,7 @@ fn note_what_is_not_used_yet(config: &Config, warnings: &mut Vec<String>) {
 }
 
 /// A duration within its bounds, or the default where none is written.
-fn within(
+pub(super) fn within(
     key: &str,
     written: Option<GoDuration>,
     default: Duration,
@@ -290,6 +259,4 @@ fn within(
     Ok(value)
 }
 
-const HOUR: Duration = Duration::from_secs(3_600);
-/// Certificates are dated back by a minute, and renewal and its alarms need room in what is left.
-const SHORTEST_LIFE: Duration = Duration::from_secs(120);
+pub(super) const HOUR: Duration = Duration::from_secs(3_600);

@@ -9,6 +9,7 @@ mod load;
 pub mod model;
 mod plan;
 mod problem;
+mod provider;
 mod tls;
 
 pub use at_rest::key_derivation;
@@ -16,5 +17,5 @@ pub use check::check;
 pub use duration::GoDuration;
 pub(crate) use endpoint::host_of;
 pub use load::{Loaded, load, parse};
-pub use plan::{DialerPlan, IdentityFiles, ListenerPlan, LoggingPlan, NodePlan, ProviderPlan};
+pub use plan::{DialerPlan, IdentityFiles, ListenerPlan, LoggingPlan, NodePlan, ProviderPlan, UnsealPlan};
 pub use problem::ConfigProblem;

@@ -131,6 +131,12 @@ pub struct Embedded {
     pub ca_dir: Option<PathBuf>,
     /// Lifetime of the node's certificates; default 24h.
     pub ttl: Option<GoDuration>,
+    /// Where lists, the authority's certificate and OCSP are served by plain HTTP; default nowhere.
+    pub publish: Option<SocketAddr>,
+    /// Opens a sealed `ca.key`: a file that holds its passphrase (mode 0600).
+    pub passphrase_file: Option<PathBuf>,
+    /// Opens a sealed `ca.key`: a key file (mode 0600).
+    pub key_file: Option<PathBuf>,
 }
 
 /// `security.encryption`

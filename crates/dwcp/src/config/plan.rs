@@ -4,7 +4,7 @@ use dwcp_guard::GuardSettings;
 use dwcp_pki::AllowList;
 use dwcp_tls::{ClientAuth, ExpectedServer, TlsPolicy};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Everything a node needs to start, with defaults filled in and paths resolved.
@@ -34,6 +34,8 @@ pub struct NodePlan {
     pub metrics: Option<SocketAddr>,
     /// Where metrics are served; default `/metrics`, `None` where the configuration switches them off.
     pub metrics_path: Option<String>,
+    /// Where the embedded authority's lists, certificate and OCSP are served by plain HTTP; `None`: on the admin listener alone.
+    pub publish: Option<SocketAddr>,
     /// Secured services of this machine.
     pub listeners: Vec<ListenerPlan>,
     /// Secured ways to services of other machines.
@@ -80,6 +82,8 @@ pub enum ProviderPlan {
     Embedded {
         /// The authority's directory.
         ca_dir: PathBuf,
+        /// What opens its key; `None` where that lies in clear.
+        unseal: Option<UnsealPlan>,
         /// Lifetime asked for; default 24 h.
         ttl: Duration,
         /// Whether the node renews on its own; default true.
@@ -89,6 +93,16 @@ pub enum ProviderPlan {
     },
     /// Files that somebody else renews; SIGHUP reads them again.
     Manual,
+}
+
+/// What opens an authority's sealed key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UnsealPlan {
+    /// A file that holds a passphrase.
+    Passphrase(PathBuf),
+    /// A key file.
+    KeyFile(PathBuf),
 }
 
 /// A listener: mutual TLS on one side, a plain service on the other.
@@ -121,11 +135,22 @@ pub struct DialerPlan {
     pub allow: Option<AllowList>,
 }
 
-impl ProviderPlan {
-    /// Which provider it is, where its authority is and how it issues: what a reload can not change.
-    pub(crate) fn fixed(&self) -> Option<(&std::path::Path, Duration, Option<Duration>)> {
+impl UnsealPlan {
+    /// The file that holds the secret.
+    pub fn path(&self) -> &PathBuf {
         match self {
-            Self::Embedded { ca_dir, ttl, renew_before, .. } => Some((ca_dir, *ttl, *renew_before)),
+            Self::Passphrase(path) | Self::KeyFile(path) => path,
+        }
+    }
+}
+
+impl ProviderPlan {
+    /// Which provider it is, where its authority is, what opens it and how it issues: what a reload can not change.
+    pub(crate) fn fixed(&self) -> Option<(&Path, Option<&UnsealPlan>, Duration, Option<Duration>)> {
+        match self {
+            Self::Embedded { ca_dir, unseal, ttl, renew_before, .. } => {
+                Some((ca_dir, unseal.as_ref(), *ttl, *renew_before))
+            }
             Self::Manual => None,
         }
     }

@@ -1,23 +1,23 @@
-//! The read-only admin endpoint: health and metrics over HTTPS, and the same over a unix socket.
+//! The read-only admin endpoint: health, metrics and what the authority publishes over HTTPS, and the same over a unix socket.
 //!
-//! HTTP/1.1 only, no request bodies, header and time limits on every connection: health is no way into the node.
+//! HTTP/1.1 only, no request bodies save an OCSP question, header and time limits on every connection: health is no way into the
+//! node.
 
 use super::NodeError;
 use super::health::HealthReport;
+use super::http::{Reply, one_request, reply, text};
 use super::onion::{kind_of_tls, reason_text};
+use super::pki_pages;
 use super::shared::Shared;
 use arc_swap::ArcSwap;
 use dwcp_audit::SecurityEvent;
 use dwcp_base::Coded;
 use dwcp_telemetry::Format;
 use dwcp_tls::TlsContext;
-use http_body_util::Full;
-use hyper::body::{Body, Bytes, Incoming};
-use hyper::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use std::convert::Infallible;
+use hyper::body::{Body, Incoming};
+use hyper::header::{ACCEPT, ALLOW, HeaderValue};
+use hyper::{Method, Request, StatusCode};
+use std::net::IpAddr;
 #[cfg(unix)]
 use std::path::Path;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ use tokio::sync::{Semaphore, watch};
 /// What one endpoint serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// Health and metrics.
+    /// Health, metrics, and what the embedded authority publishes.
     All,
     /// The metrics path alone.
     Metrics,
@@ -59,7 +59,7 @@ pub(crate) async fn serve_https(
         let (context, shared) = (context.load_full(), Arc::clone(&shared));
         tokio::spawn(async move {
             match context.accept(stream, HANDSHAKE_LIMIT).await {
-                Ok(session) => serve_connection(session, shared, scope).await,
+                Ok(session) => serve_connection(session, shared, scope, source.ip()).await,
                 Err(error) => {
                     shared.telemetry.handshake_failed(error.reason());
                     let event = SecurityEvent::stranger(kind_of_tls(&error))
@@ -91,7 +91,9 @@ pub(crate) async fn serve_unix(
         match accepted {
             Ok((stream, _)) => {
                 let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
-                let served = serve_connection(stream, Arc::clone(&shared), Scope::All);
+                // Whoever may open the socket is of this machine.
+                let source = std::net::Ipv4Addr::LOCALHOST.into();
+                let served = serve_connection(stream, Arc::clone(&shared), Scope::All, source);
                 tokio::spawn(async move {
                     served.await;
                     drop(place);
@@ -129,26 +131,24 @@ pub(crate) fn unix_socket(path: &Path) -> Result<tokio::net::UnixListener, NodeE
     bound.map_err(failed)
 }
 
-async fn serve_connection<IO>(io: IO, shared: Arc<Shared>, scope: Scope)
+async fn serve_connection<IO>(io: IO, shared: Arc<Shared>, scope: Scope, source: IpAddr)
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = service_fn(move |request| {
+    one_request(io, CONNECTION_LIMIT, |request| {
         let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(respond(&shared, scope, &request).await) }
-    });
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_LIMIT)
-        .max_buf_size(MAX_HEADERS)
-        // A scrape or probe is one request: an idle connection is not worth one of the places.
-        .keep_alive(false)
-        .serve_connection(TokioIo::new(io), service);
-    // A peer that stalls or speaks no HTTP is simply let go; it has cost one bounded buffer.
-    let _ = tokio::time::timeout(CONNECTION_LIMIT, connection).await;
+        async move { respond(&shared, scope, request, source).await }
+    })
+    .await;
 }
 
-async fn respond(shared: &Arc<Shared>, scope: Scope, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+async fn respond(shared: &Shared, scope: Scope, request: Request<Incoming>, source: IpAddr) -> Reply {
+    if scope == Scope::All
+        && request.uri().path().starts_with(pki_pages::START)
+        && let Some(publication) = shared.publication()
+    {
+        return pki_pages::respond(shared, publication, request, source).await;
+    }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -178,7 +178,7 @@ async fn respond(shared: &Arc<Shared>, scope: Scope, request: &Request<Incoming>
     }
 }
 
-fn health(report: &HealthReport) -> Response<Full<Bytes>> {
+fn health(report: &HealthReport) -> Reply {
     let status = match report.status {
         super::health::Status::Fail => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::OK,
@@ -189,24 +189,8 @@ fn health(report: &HealthReport) -> Response<Full<Bytes>> {
     }
 }
 
-fn text(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {
-    reply(status, "text/plain; charset=utf-8", body.to_owned())
-}
-
-fn reply(status: StatusCode, content_type: &'static str, body: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(body)));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
-    response
-}
-
 /// Scrapers and probes need a handful, for a moment each; the rest is room for idlers until their time is up.
 const MAX_CONNECTIONS: usize = 256;
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(3);
-const HEADER_LIMIT: Duration = Duration::from_secs(3);
 const CONNECTION_LIMIT: Duration = Duration::from_secs(15);
-const MAX_HEADERS: usize = 16 * 1_024;
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);

@@ -2,6 +2,7 @@
 
 use super::health::Finding;
 use super::identity::Identity;
+use super::publication::Publication;
 use super::shared::Shared;
 use crate::config::ProviderPlan;
 use dwcp_audit::AuditState;
@@ -93,6 +94,9 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
             Finding::pass("certs.authority", format!("good until {end}"))
         });
     }
+    if let Some(publication) = shared.publication() {
+        findings.push(published(shared, publication));
+    }
     if let Some(reason) = shared.troubles.of("identity") {
         let mend = "make the state directory writable: after a restart the node would start from the certificate before";
         findings.push(Finding::warn("certs.saved", reason, mend));
@@ -138,6 +142,9 @@ pub(super) fn security(shared: &Shared) -> Vec<Finding> {
         }
     });
     let key = match &plan.provider {
+        ProviderPlan::Embedded { unseal: Some(_), .. } => {
+            "the authority's key is sealed on disk; the node's is a plain file, readable by this user alone"
+        }
         ProviderPlan::Embedded { .. } => {
             "the authority's and the node's keys are plain files, readable by this user alone"
         }
@@ -145,6 +152,23 @@ pub(super) fn security(shared: &Shared) -> Vec<Finding> {
     };
     findings.push(Finding::pass("security.keys", key));
     findings
+}
+
+/// What others read under `/pki/`; that no complete list can be signed is `certs.revocation`'s to say.
+fn published(shared: &Shared, publication: &Publication) -> Finding {
+    let troubles = [("delta", "no delta list can be signed"), ("ocsp", "OCSP requests get no answer")];
+    let found = troubles.iter().find_map(|(subject, what)| Some((what, shared.troubles.of(subject)?)));
+    match found {
+        Some((what, reason)) => Finding::warn(
+            "certs.publication",
+            format!("{what}: {reason}"),
+            "mend what the cause names: relying parties do not hear of revocations in time",
+        ),
+        None => {
+            let list = publication.complete();
+            Finding::pass("certs.publication", format!("the list of {} is the newest", list.modified))
+        }
+    }
 }
 
 fn revocation(shared: &Shared) -> Finding {

@@ -10,6 +10,7 @@ use super::ledger::Ledger;
 use super::listener::{Listener, Means, TARGET_UNREACHABLE};
 use super::news::News;
 use super::off_loop::off_loop;
+use super::publication::Publication;
 use super::shared::{Shared, Troubles};
 use super::{Node, NodeError, keeper};
 use crate::config::{NodePlan, ProviderPlan};
@@ -17,7 +18,7 @@ use arc_swap::ArcSwap;
 use dwcp_audit::{AuditSettings, EventKind, SecurityAuditor, SecurityEvent};
 use dwcp_base::{Clock, LocalDisk, SystemClock};
 use dwcp_channel::{CloseReason, Ended, Lookups, Refused, Registry};
-use dwcp_guard::{Guard, RefusalReason};
+use dwcp_guard::{Guard, RefusalReason, SettingsError};
 use dwcp_pki::{CertificateManager, CertificateStore, Credential, EmbeddedProvider, SlotSpec};
 use dwcp_telemetry::{LabelSets, TelemetryCollector};
 use dwcp_tls::{ClientAuth, Group, ServerSettings, TlsContext, TlsError, TlsManager, UnknownName};
@@ -31,7 +32,11 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
 
     // Who we are and whom we trust (pki).
     descriptors::raise(&plan);
-    let Material { credential, trust, authority, revision } = Material::read(&plan, &*clock)?;
+    let (whose, reader) = (plan.clone(), Arc::clone(&clock));
+    // Files, an index on its disk, and perhaps a key that has to be derived from a passphrase.
+    let material =
+        off_loop(move || Material::read(&whose, &*reader)).await.ok_or(NodeError::Interrupted)??;
+    let Material { credential, trust, authority, revision } = material;
     if credential.not_after() <= clock.unix() {
         tracing::error!(ended = %credential.not_after(), "the node's certificate has ended: nobody will accept it");
     }
@@ -48,7 +53,7 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     // Who renews (pki), who may come in (guard), who is in (channel).
     let identity = match authority {
         None => Identity::Manual,
-        Some(authority) => {
+        Some((authority, list)) => {
             let authority = Arc::new(authority.observed_by(Arc::<News>::clone(&news)));
             let provider =
                 EmbeddedProvider::new(Arc::clone(&authority), issuance_policy(&plan)?, Arc::clone(&clock));
@@ -63,7 +68,9 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
                 Arc::clone(&clock),
                 Arc::<News>::clone(&news),
             );
+            let publication = Arc::new(Publication::new(&authority, &list, &plan)?);
             Identity::Embedded(Box::new(Embedded {
+                publication,
                 authority,
                 manager: Arc::new(manager),
                 prefix: prefix(&plan.identity)?,
@@ -96,6 +103,7 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     // Everything that can fail comes before anything runs: addresses, TLS contexts, the onions around them (tls, channel).
     let admin = Bound::new("the admin listener", plan.admin)?;
     let metrics = plan.metrics.map(|address| Bound::new("the metrics listener", address)).transpose()?;
+    let publication = plan.publish.map(|address| Bound::new(PUBLICATION, address)).transpose()?;
     let guard = shared.guard.load_full();
     let means = Means { shared: &shared, tls: &tls, guard: &guard, plan: &plan };
     let mut listeners = Vec::new();
@@ -126,6 +134,9 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     #[cfg(unix)]
     if let Some(socket) = socket {
         floor.spawn(admin::serve_unix(socket, Arc::clone(&shared), stopping.clone()));
+    }
+    if let Some(socket) = publication {
+        floor.place_publication(socket, &shared);
     }
     floor.spawn(keeper::keep(Arc::clone(&shared), revision, stopping.clone()));
     for (listener, socket) in listeners {
@@ -158,13 +169,13 @@ pub(super) fn guard(plan: &NodePlan) -> Result<Option<Guard>, NodeError> {
         settings.max_pending = settings.max_pending.min(settings.max_connections);
         settings
     });
-    fitting.map(Guard::new).transpose().map_err(|error| {
-        NodeError::Config(crate::config::ConfigProblem::new(
-            "guard",
-            error.to_string(),
-            "remove the key to use the default",
-        ))
-    })
+    fitting.map(Guard::new).transpose().map_err(unfit)
+}
+
+/// A guard that can not be built from its settings.
+pub(super) fn unfit(error: SettingsError) -> NodeError {
+    let fix = "remove the key to use the default";
+    NodeError::Config(crate::config::ConfigProblem::new("guard", error.to_string(), fix))
 }
 
 /// A configuration of the originals' sections alone has no name: the certificate's is taken.
@@ -215,6 +226,8 @@ pub(super) fn admin_context(tls: &TlsManager) -> Result<TlsContext, NodeError> {
     .map_err(NodeError::Tls)
 }
 
+/// How the plain HTTP port is called where it can not be had.
+pub(super) const PUBLICATION: &str = "security.cert_management.embedded.publish";
 /// Dialed and accepted connections of all listeners and dialers together.
 const MOST_CONNECTIONS: usize = 65_536;
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);

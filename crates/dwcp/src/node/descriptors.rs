@@ -41,6 +41,19 @@ pub(super) fn carried(wanted: usize) -> usize {
     wanted
 }
 
+/// How many of `wanted` connections besides those of listeners and dialers there is room for.
+#[cfg(unix)]
+pub(super) fn spared(wanted: usize) -> usize {
+    use rustix::process::{Resource, getrlimit};
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    wanted.min(usize::try_from(reserve(limit) / 2).unwrap_or(wanted).max(1))
+}
+
+#[cfg(not(unix))]
+pub(super) fn spared(wanted: usize) -> usize {
+    wanted
+}
+
 /// For everything that is no connection of a listener or dialer.
 #[cfg(unix)]
 fn reserve(limit: u64) -> u64 {

@@ -3,7 +3,8 @@
 use crate::config::ConfigProblem;
 use dwcp_audit::OpenError;
 use dwcp_base::{Blame, Coded, SecretFileError, UnixTime};
-use dwcp_crypto::CryptoError;
+use dwcp_crypto::kek::KekFileError;
+use dwcp_crypto::{CryptoError, PassphraseError};
 use dwcp_pki::{
     AuthorityError, CredentialError, InstallError, ManagerError, ParseError, RequestError, TrustError,
 };
@@ -65,6 +66,24 @@ pub enum NodeError {
         /// What is wrong with it.
         #[source]
         source: AuthorityError,
+    },
+    /// The passphrase of the embedded authority's key is none.
+    #[error("{path} does not hold the passphrase of an authority's key")]
+    Passphrase {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: PassphraseError,
+    },
+    /// The key file that opens the embedded authority's key can not be used.
+    #[error("the key file {path} can not be used")]
+    KeyFile {
+        /// Where it is.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: KekFileError,
     },
     /// No key could be made.
     #[error("no private key was made")]
@@ -146,6 +165,8 @@ impl Coded for NodeError {
             Self::Trust(source) => source.code(),
             Self::Installed(source) => source.code(),
             Self::Authority { source, .. } => source.code(),
+            Self::Passphrase { source, .. } => source.code(),
+            Self::KeyFile { source, .. } => source.code(),
             Self::Key(source) => source.code(),
             Self::Unmade(source) => source.code(),
             Self::Unsaved(source) => source.code(),

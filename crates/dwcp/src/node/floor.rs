@@ -1,10 +1,12 @@
 //! The node's sockets and the tasks on them.
 
 use super::NodeError;
+use super::compose::PUBLICATION;
 use super::descriptors;
 use super::dialer::Dialer;
 use super::listener::Listener;
 use super::news::News;
+use super::publication_port;
 use super::shared::Shared;
 use crate::config::NodePlan;
 use dwcp_channel::{CloseReason, Judgement, ServeSettings, listen, serve, serve_plain};
@@ -20,6 +22,7 @@ use tokio::task::{JoinHandle, JoinSet};
 pub(super) struct Floor {
     listeners: BTreeMap<String, Placed<Listener>>,
     dialers: BTreeMap<String, Placed<Dialer>>,
+    publication: Option<Placed<()>>,
     tasks: JoinSet<()>,
     stop: watch::Sender<bool>,
 }
@@ -39,6 +42,7 @@ impl Floor {
         Self {
             listeners: BTreeMap::new(),
             dialers: BTreeMap::new(),
+            publication: None,
             tasks: JoinSet::new(),
             stop: watch::channel(false).0,
         }
@@ -59,6 +63,10 @@ impl Floor {
 
     pub(super) fn dialer(&self, name: &str) -> Option<&Placed<Dialer>> {
         self.dialers.get(name)
+    }
+
+    pub(super) fn publication(&self) -> Option<&Placed<()>> {
+        self.publication.as_ref()
     }
 
     pub(super) fn address_of(&self, name: &str) -> Option<SocketAddr> {
@@ -106,9 +114,32 @@ impl Floor {
         self.dialers.insert(what.name.to_string(), Placed { what, address, asked, stop, task });
     }
 
+    /// Serves what the authority publishes by plain HTTP.
+    pub(super) fn place_publication(&mut self, socket: Bound, shared: &Arc<Shared>) {
+        let (stop, stopped) = watch::channel(false);
+        let node = Arc::clone(shared);
+        let carry = move |incoming| publication_port::carry(incoming, Arc::clone(&node));
+        let Bound { socket, address, asked } = socket;
+        tracing::info!(%address, "publishing lists and OCSP by plain HTTP");
+        let mut settings = settings(shared);
+        settings.max_connections = publication_port::max_connections();
+        settings.drain = settings.drain.min(publication_port::DRAIN);
+        let served = serve_plain(socket, carry, settings, changed(stopped));
+        let task = tokio::spawn(async move {
+            let _ = served.await;
+        });
+        let placed = Placed { what: Arc::new(()), address, asked, stop, task };
+        if let Some(moved) = self.publication.replace(placed) {
+            moved.leave(PUBLICATION);
+        }
+    }
+
     /// Stops the listeners and dialers that `plan` no longer has and says how many; their connections drain by themselves.
     pub(super) fn retain(&mut self, plan: &NodePlan) -> usize {
-        let before = self.listeners.len() + self.dialers.len();
+        let count = |floor: &Self| {
+            floor.listeners.len() + floor.dialers.len() + usize::from(floor.publication.is_some())
+        };
+        let before = count(self);
         self.listeners.retain(|name, placed| {
             plan.listeners.iter().any(|l| l.name == *name) || {
                 placed.what.retire();
@@ -117,7 +148,12 @@ impl Floor {
         });
         self.dialers
             .retain(|name, placed| plan.dialers.iter().any(|d| d.name == *name) || placed.leave(name));
-        before - self.listeners.len() - self.dialers.len()
+        if plan.publish.is_none()
+            && let Some(placed) = self.publication.take()
+        {
+            placed.leave(PUBLICATION);
+        }
+        before - count(self)
     }
 
     /// Stops everything within about `drain`: connections may end by themselves, what is left is cut and recorded so.
@@ -128,6 +164,10 @@ impl Floor {
             tasks.push(placed.task);
         }
         for placed in std::mem::take(&mut self.dialers).into_values() {
+            placed.stop.send_replace(true);
+            tasks.push(placed.task);
+        }
+        if let Some(placed) = self.publication.take() {
             placed.stop.send_replace(true);
             tasks.push(placed.task);
         }

@@ -1,6 +1,8 @@
 //! Who the node is: the material it starts from, and who renews it.
 
+use super::authority;
 use super::error::NodeError;
+use super::publication::Publication;
 use crate::config::{ConfigProblem, IdentityFiles, NodePlan, ProviderPlan};
 use dwcp_base::{Clock, Disk, LocalDisk, UnixTime, read_bounded};
 use dwcp_crypto::{KeyType, SigningKey};
@@ -27,13 +29,15 @@ pub(crate) struct Embedded {
     pub(crate) authority: Arc<CertificateAuthority>,
     pub(crate) manager: Arc<CertificateManager>,
     pub(crate) prefix: PathBuf,
+    pub(super) publication: Arc<Publication>,
 }
 
 /// What a node starts from: a certificate with its key, and what peers are judged by.
 pub struct Material {
     pub(crate) credential: Credential,
     pub(crate) trust: TrustStore,
-    pub(crate) authority: Option<CertificateAuthority>,
+    /// The embedded authority, and the list in `trust` that it signed.
+    pub(crate) authority: Option<(CertificateAuthority, Crl)>,
     /// The state of the authority's directory from before the list in `trust` was signed.
     pub(crate) revision: Option<u64>,
 }
@@ -47,8 +51,8 @@ impl Material {
     pub fn read(plan: &NodePlan, clock: &dyn Clock) -> Result<Self, NodeError> {
         match &plan.provider {
             ProviderPlan::Manual => Self::from_files(&plan.identity),
-            ProviderPlan::Embedded { ca_dir, .. } => {
-                let authority = open_authority(ca_dir)?;
+            ProviderPlan::Embedded { ca_dir, unseal, .. } => {
+                let authority = authority::open(ca_dir, unseal.as_ref())?;
                 let now = clock.unix();
                 let prefix = prefix(&plan.identity)?;
                 let credential = match Credential::load_saved(&prefix) {
@@ -59,8 +63,9 @@ impl Material {
                     Err(source) => return Err(credential_error(&plan.identity, source)),
                 };
                 let revision = authority.revision().ok();
-                let trust = embedded_trust(&authority, &plan.identity, now)?;
-                Ok(Self { credential, trust, authority: Some(authority), revision })
+                let list = signed_list(&authority, now)?;
+                let trust = embedded_trust(&authority, list.clone(), &plan.identity)?;
+                Ok(Self { credential, trust, authority: Some((authority, list)), revision })
             }
         }
     }
@@ -79,10 +84,11 @@ impl Material {
         names: &[SubjectName],
         clock: &dyn Clock,
     ) -> Result<UnixTime, NodeError> {
-        let ProviderPlan::Embedded { ca_dir, .. } = &plan.provider else {
+        let ProviderPlan::Embedded { ca_dir, unseal, .. } = &plan.provider else {
             return Ok(Self::read(plan, clock)?.credential.not_after());
         };
-        issue(&open_authority(ca_dir)?, plan, names, clock.unix()).map(|credential| credential.not_after())
+        issue(&authority::open(ca_dir, unseal.as_ref())?, plan, names, clock.unix())
+            .map(|credential| credential.not_after())
     }
 
     fn from_files(files: &IdentityFiles) -> Result<Self, NodeError> {
@@ -101,19 +107,26 @@ impl Material {
     }
 }
 
-/// What peers of an embedded authority's mesh are judged by: its own certificate and a list signed now, and the further
-/// roots and lists that the configuration names.
-pub(crate) fn embedded_trust(
-    authority: &CertificateAuthority,
-    files: &IdentityFiles,
-    now: UnixTime,
-) -> Result<TrustStore, NodeError> {
-    let crl = authority.crl(now).map_err(|source| NodeError::Authority {
+/// A complete list of an embedded authority, signed now. Waits for the disk.
+pub(super) fn signed_list(authority: &CertificateAuthority, now: UnixTime) -> Result<Crl, NodeError> {
+    authority.crl(now).map_err(|source| NodeError::Authority {
         dir: PathBuf::from("security.cert_management.embedded.ca_dir"),
         source,
-    })?;
-    let mut anchors = vec![authority.certificate().certificate_der().clone()];
-    let mut lists = vec![crl];
+    })
+}
+
+/// What peers of an embedded authority's mesh are judged by: the root that its certificates lead to, the list that it signed
+/// last, and the further roots and lists that the configuration names.
+///
+/// For an authority below a root those lists have to include the root's: who revoked the authority is not trusted to say so
+/// itself.
+pub(super) fn embedded_trust(
+    authority: &CertificateAuthority,
+    list: Crl,
+    files: &IdentityFiles,
+) -> Result<TrustStore, NodeError> {
+    let mut anchors = vec![authority.root().certificate_der().clone()];
+    let mut lists = vec![list];
     if let Some(path) = &files.roots {
         anchors.extend(roots(path)?);
     }
@@ -196,11 +209,6 @@ fn first_names(plan: &NodePlan) -> Result<Vec<SubjectName>, NodeError> {
         SubjectName::Dns("localhost".to_owned()),
         SubjectName::Ip(std::net::Ipv4Addr::LOCALHOST.into()),
     ])
-}
-
-fn open_authority(dir: &Path) -> Result<CertificateAuthority, NodeError> {
-    CertificateAuthority::open(Arc::new(LocalDisk), dir)
-        .map_err(|source| NodeError::Authority { dir: dir.to_owned(), source })
 }
 
 pub(super) fn roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, NodeError> {

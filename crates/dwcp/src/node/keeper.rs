@@ -1,5 +1,6 @@
 //! What the node does by itself while it runs: follow revocations, renew, judge, and drain the guard's refusals.
 
+use super::deltas::Deltas;
 use super::error::NodeError;
 use super::identity::Identity;
 use super::judgement;
@@ -22,6 +23,7 @@ pub(super) async fn keep(shared: Arc<Shared>, revision: Option<u64>, mut stop: w
     let mut ticks = interval(POLL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut followed = Followed::from(revision, shared.now());
+    let mut deltas = Deltas::default();
     let mut swept = shared.clock.tick();
     loop {
         tokio::select! {
@@ -30,6 +32,7 @@ pub(super) async fn keep(shared: Arc<Shared>, revision: Option<u64>, mut stop: w
         }
         if let Identity::Embedded(embedded) = &shared.identity {
             followed.follow(&shared, embedded).await;
+            deltas.follow(&shared, embedded).await;
             // Asked in any case: it also announces a renewal that is overdue.
             let due = matches!(embedded.manager.next(shared.now()), NextStep::Renew { .. });
             if due && renews_by_itself(&shared) {
@@ -97,16 +100,20 @@ pub(super) enum Refusals {
 
 /// One record a source and second, however many connections were refused.
 pub(super) fn record_refusals(shared: &Shared, which: Refusals) {
-    let Some(guard) = shared.guard.load_full().as_ref().clone() else { return };
     let (now, tick) = (shared.now(), shared.clock.tick());
-    let summaries = match which {
-        Refusals::Over => guard.drain_refusals(tick),
-        Refusals::All => guard.drain_all_refusals(),
-    };
-    for refusal in summaries {
+    let guards = shared.guards().into_iter();
+    let summaries = guards.flat_map(|(at, guard)| {
+        let taken = match which {
+            Refusals::Over => guard.drain_refusals(tick),
+            Refusals::All => guard.drain_all_refusals(),
+        };
+        taken.into_iter().map(move |refusal| (at, refusal))
+    });
+    for (at, refusal) in summaries {
         let event = SecurityEvent::stranger(EventKind::Throttled)
             .code(refusal.reason.code())
             .named(&refusal.source.to_string())
+            .field("at", at)
             .field("count", refusal.count)
             .field("first", now.minus(tick.since(refusal.first)))
             .field("last", now.minus(tick.since(refusal.last)));

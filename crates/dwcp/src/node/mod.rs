@@ -1,22 +1,30 @@
 //! The node: everything below it put together, started, reloaded and stopped.
 
 mod admin;
+mod authority;
 mod checks;
 mod compose;
+mod deltas;
 mod descriptors;
 mod dialer;
 mod error;
 mod floor;
 pub mod health;
+mod http;
+mod http_date;
 mod identity;
 mod judgement;
 mod keeper;
 mod ledger;
 mod listener;
 mod news;
+mod ocsp_desk;
 mod off_loop;
 mod onion;
 mod outside;
+mod pki_pages;
+mod publication;
+mod publication_port;
 mod reload;
 mod revocation;
 mod shared;
@@ -63,6 +71,11 @@ impl Node {
     /// Where a listener or dialer listens; `None` when there is none of that name.
     pub async fn address_of(&self, name: &str) -> Option<SocketAddr> {
         self.floor.lock().await.address_of(name)
+    }
+
+    /// Where lists, the authority's certificate and OCSP are served by plain HTTP; `None` where they are not.
+    pub async fn publication_address(&self) -> Option<SocketAddr> {
+        self.floor.lock().await.publication().map(|placed| placed.address)
     }
 
     /// The live connections, oldest first.

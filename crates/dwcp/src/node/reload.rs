@@ -1,10 +1,11 @@
 //! Reload: everything that can fail is tried first, then everything is swapped, then live connections are judged.
 
-use super::compose::{admin_context, guard, named};
+use super::compose::{PUBLICATION, admin_context, guard, named};
 use super::dialer::{Dialer, Route};
 use super::floor::Bound;
 use super::identity::Material;
 use super::listener::{Listener, Means};
+use super::publication_port::gate;
 use super::shared::Shared;
 use super::{Node, NodeError, judgement};
 use crate::config::{DialerPlan, NodePlan, ProviderPlan};
@@ -22,9 +23,9 @@ use std::sync::Arc;
 pub struct Reloaded {
     /// The generation of certificate and trust now in force.
     pub generation: u64,
-    /// Listeners and dialers that were started.
+    /// Listeners and dialers that were started, the plain HTTP port among them.
     pub started: usize,
-    /// Listeners and dialers that were stopped.
+    /// Listeners and dialers that were stopped, that port among them.
     pub stopped: usize,
     /// Live connections that the new trust or policy no longer covers.
     pub no_longer_allowed: usize,
@@ -87,6 +88,8 @@ async fn apply(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
     let old_plan = shared.plan.load_full();
     // An unchanged guard keeps what it has learned about its sources.
     let guard = if old_plan.guard == plan.guard { shared.guard.load_full() } else { Arc::new(guard(&plan)?) };
+    // What the gate of the plain HTTP port has learned stays as well.
+    let gate = (old_plan.guard != plan.guard).then(|| gate(&plan)).transpose()?;
     let prepared = prepare(Means { shared, tls: &tls, guard: &guard, plan: &plan }, &floor)?;
     let before = serving.chain().leaf().serial();
     let generation = match material {
@@ -99,12 +102,17 @@ async fn apply(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
     // What can not.
     super::keeper::record_refusals(shared, super::keeper::Refusals::All);
     shared.replace_guard(guard);
+    if let Some(gate) = gate {
+        shared.replace_gate(gate);
+    }
     shared.plan.store(Arc::new(plan.clone()));
     shared.troubles.retain(&plan);
     note_rotation(shared, before);
     let mut done = Reloaded {
         generation,
-        started: prepared.new_listeners.len() + prepared.new_dialers.len(),
+        started: prepared.new_listeners.len()
+            + prepared.new_dialers.len()
+            + usize::from(prepared.publication.is_some()),
         ..Reloaded::default()
     };
     for (name, change) in prepared.listeners {
@@ -125,6 +133,9 @@ async fn apply(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
     for (dialer, socket) in prepared.new_dialers {
         floor.place_dialer(dialer, socket, shared);
     }
+    if let Some(socket) = prepared.publication {
+        floor.place_publication(socket, shared);
+    }
     done.no_longer_allowed = judge_by_policy(node, &old_plan, &plan);
     Ok(done)
 }
@@ -136,6 +147,8 @@ struct Prepared {
     dialers: BTreeMap<String, Route>,
     new_listeners: Vec<(Listener, Bound)>,
     new_dialers: Vec<(Dialer, Bound)>,
+    /// The plain HTTP port, where it is new or elsewhere.
+    publication: Option<Bound>,
 }
 
 fn prepare(means: Means<'_>, floor: &super::floor::Floor) -> Result<Prepared, NodeError> {
@@ -146,7 +159,13 @@ fn prepare(means: Means<'_>, floor: &super::floor::Floor) -> Result<Prepared, No
         dialers: BTreeMap::new(),
         new_listeners: Vec::new(),
         new_dialers: Vec::new(),
+        publication: None,
     };
+    if let Some(address) = plan.publish
+        && floor.publication().is_none_or(|placed| placed.asked != address)
+    {
+        prepared.publication = Some(Bound::new(PUBLICATION, address)?);
+    }
     for listener in &plan.listeners {
         match floor.listener(&listener.name) {
             Some(placed) if placed.asked == listener.listen => {

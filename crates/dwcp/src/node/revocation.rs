@@ -1,10 +1,11 @@
 //! Following the authority's directory: what was revoked there takes effect here, then a list that says so is signed.
 
 use super::error::NodeError;
-use super::identity::{Embedded, embedded_trust};
+use super::identity::{Embedded, embedded_trust, signed_list};
 use super::judgement;
 use super::off_loop::off_loop;
 use super::onion::reason_text;
+use super::publication::COMPLETE_EVERY;
 use super::shared::Shared;
 use dwcp_audit::{EventKind, SecurityEvent, Severity};
 use dwcp_base::{Coded, Tick, UnixTime};
@@ -33,7 +34,7 @@ impl Followed {
     pub(super) async fn follow(&mut self, shared: &Arc<Shared>, embedded: &Embedded) {
         let now = shared.now();
         let revision = embedded.authority.revision().ok();
-        let hourly = self.at.until(now) >= PUBLISH;
+        let hourly = self.at.until(now) >= COMPLETE_EVERY;
         if (revision == self.revision && !hourly) || shared.clock.tick() < self.not_before {
             return;
         }
@@ -55,7 +56,7 @@ impl Followed {
 
     fn failed(&mut self, shared: &Shared, error: &NodeError) {
         self.failures = self.failures.saturating_add(1);
-        let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(8)).min(LONGEST_PAUSE);
+        let pause = pause(self.failures);
         self.not_before = shared.clock.tick().plus(pause);
         let text = reason_text(error);
         if shared.troubles.begin("crl", text.clone()) {
@@ -108,20 +109,27 @@ fn revoked_and_unlisted(
 
 async fn publish(shared: &Arc<Shared>, embedded: &Embedded, now: UnixTime) -> Result<(), NodeError> {
     let authority = Arc::clone(&embedded.authority);
+    let list = off_loop(move || signed_list(&authority, now)).await.ok_or(NodeError::Interrupted)??;
+    // Others learn of it whatever this node itself can make of it.
+    embedded.publication.publish(&list);
+    let authority = Arc::clone(&embedded.authority);
     let files = shared.plan.load().identity.clone();
     let trust =
-        off_loop(move || embedded_trust(&authority, &files, now)).await.ok_or(NodeError::Interrupted)??;
+        off_loop(move || embedded_trust(&authority, list, &files)).await.ok_or(NodeError::Interrupted)??;
     shared.store.install_trust(trust).map_err(NodeError::Installed)?;
     let report = judgement::judge(shared);
     tracing::debug!(?report, "live connections judged");
     Ok(())
 }
 
-fn unusable(source: dwcp_pki::AuthorityError) -> NodeError {
+/// How long to wait after so many failures.
+pub(super) fn pause(failures: u32) -> Duration {
+    FIRST_PAUSE.saturating_mul(1 << failures.min(8)).min(LONGEST_PAUSE)
+}
+
+pub(super) fn unusable(source: dwcp_pki::AuthorityError) -> NodeError {
     NodeError::Authority { dir: "security.cert_management.embedded.ca_dir".into(), source }
 }
 
-/// A list is signed at least this often; it is good for 24 h.
-const PUBLISH: Duration = Duration::from_secs(3_600);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);

@@ -3,6 +3,7 @@
 use super::health::{Finding, HealthBoard, HealthReport};
 use super::ledger::Ledger;
 use super::news::News;
+use super::publication::Publication;
 use super::{checks, identity::Identity};
 use crate::config::NodePlan;
 use arc_swap::ArcSwap;
@@ -89,8 +90,8 @@ impl Shared {
     /// Brings the copied figures up to date and writes the exposition.
     pub(crate) fn metrics(&self, format: Format) -> String {
         let mut totals = self.retired_guards().clone();
-        if let Some(guard) = self.guard.load().as_ref() {
-            totals.add(guard);
+        for (_, guard) in self.guards() {
+            totals.add(&guard);
         }
         self.telemetry
             .guard_totals(totals.admitted, totals.refused.iter().map(|(reason, count)| (*reason, *count)));
@@ -111,6 +112,32 @@ impl Shared {
         let before = self.guard.swap(Arc::clone(&guard));
         if let (false, Some(before)) = (Arc::ptr_eq(&before, &guard), before.as_ref()) {
             self.retired_guards().add(before);
+        }
+    }
+
+    /// Puts another gate in front of the plain HTTP port.
+    pub(super) fn replace_gate(&self, gate: Option<Guard>) {
+        let Some(publication) = self.publication() else { return };
+        if let Some(before) = publication.gate.swap(Arc::new(gate)).as_ref() {
+            self.retired_guards().add(before);
+        }
+    }
+
+    /// Every guard at work, and where.
+    pub(super) fn guards(&self) -> Vec<(&'static str, Guard)> {
+        let mut guards: Vec<_> = self.guard.load().iter().map(|guard| ("listeners", guard.clone())).collect();
+        if let Some(publication) = self.publication() {
+            guards.extend(publication.gate.load().iter().map(|gate| ("publication", gate.clone())));
+            guards.push(("ocsp", publication.desk.signing().clone()));
+        }
+        guards
+    }
+
+    /// What the embedded authority publishes; `None` where this node holds none.
+    pub(super) fn publication(&self) -> Option<&Publication> {
+        match &self.identity {
+            Identity::Embedded(embedded) => Some(&embedded.publication),
+            Identity::Manual => None,
         }
     }
 

@@ -23,11 +23,16 @@ pub(crate) struct Line {
 impl Line {
     /// Dials `address`, as the identity in `PREFIX.crt` and `PREFIX.key` or as nobody.
     pub(crate) fn dial(place: &Place, address: SocketAddr, who: Option<&str>) -> Result<Self, DialError> {
+        Self::dial_over(address, &place.node("ca/ca.crt"), who)
+    }
+
+    /// The same, trusting the root in the file `ca`.
+    pub(crate) fn dial_over(address: SocketAddr, ca: &str, who: Option<&str>) -> Result<Self, DialError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let pair = who
             .map(|prefix| (PathBuf::from(format!("{prefix}.crt")), PathBuf::from(format!("{prefix}.key"))));
         let identity = pair.as_ref().map(|(cert, key)| (cert.as_path(), key.as_path()));
-        let outside = Outside::new(Path::new(&place.node("ca/ca.crt")), None, identity).unwrap();
+        let outside = Outside::new(Path::new(ca), None, identity).unwrap();
         let node = ExpectedServer::name(SubjectName::Ip(Ipv4Addr::LOCALHOST.into())).unwrap();
         let session = runtime.block_on(outside.dial(&address.to_string(), &node, PATIENCE))?;
         Ok(Self { session, runtime })

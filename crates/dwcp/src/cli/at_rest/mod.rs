@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 pub(super) use lock::{Lock, Wanted};
+pub(super) use unlock::key_file_failure;
 
 /// Signals are heard from now on: a question for a passphrase can be interrupted.
 pub(super) fn listen(output: Output) -> Result<(), Failure> {

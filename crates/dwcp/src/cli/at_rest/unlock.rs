@@ -99,7 +99,7 @@ pub(super) fn key_file(path: &Path) -> Result<FileKek, Failure> {
     FileKek::open(path).map_err(|error| key_file_failure(path, &error))
 }
 
-pub(super) fn key_file_failure(path: &Path, error: &KekFileError) -> Failure {
+pub(in crate::cli) fn key_file_failure(path: &Path, error: &KekFileError) -> Failure {
     let what = format!("the key file {} was not used", path.display());
     match error {
         KekFileError::Read { source } => Failure::file(what, source),
@@ -111,7 +111,7 @@ pub(super) fn key_file_failure(path: &Path, error: &KekFileError) -> Failure {
             Failure::new(Exit::Failure, what, error, fix).coded(error)
         }
         _ => {
-            let fix = "name a key file that `dwcp keyring create --key-file` made";
+            let fix = "name a key file that `--key-file` of `dwcp keyring create` or `dwcp cert ca` made";
             Failure::new(Exit::Configuration, what, error, fix).coded(error)
         }
     }

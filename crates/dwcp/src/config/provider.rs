@@ -1,0 +1,97 @@
+//! `security.cert_management`: who issues the node's certificate, what opens its authority, and where that publishes.
+
+use super::check::{Checked, HOUR, within};
+use super::model::{Embedded, Security};
+use super::plan::{ProviderPlan, UnsealPlan};
+use super::problem::ConfigProblem;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+/// The provider's plan.
+pub(super) fn plan(security: &Security, base: &Path, state_dir: &Path) -> Checked<ProviderPlan> {
+    let management = &security.cert_management;
+    let default = if security.tls.cert_file.is_some() { "manual" } else { "embedded" };
+    match management.provider.as_deref().unwrap_or(default) {
+        "embedded" => Ok(ProviderPlan::Embedded {
+            ca_dir: management
+                .embedded
+                .ca_dir
+                .as_ref()
+                .map_or_else(|| state_dir.join("ca"), |dir| base.join(dir)),
+            ttl: within(
+                "security.cert_management.embedded.ttl",
+                management.embedded.ttl,
+                24 * HOUR,
+                SHORTEST_LIFE,
+                90 * 24 * HOUR,
+            )?,
+            unseal: unseal(&management.embedded, base)?,
+            auto_renew: management.auto_renew.unwrap_or(true),
+            renew_before: management.renew_before.map(|d| d.0),
+        }),
+        "manual" => Ok(ProviderPlan::Manual),
+        later @ ("vault" | "acme" | "mesh" | "self-signed") => Err(ConfigProblem::new(
+            "security.cert_management.provider",
+            format!("`{later}` is not part of this version"),
+            "write `embedded`, or `manual` with the files that another tool renews",
+        )),
+        other => Err(ConfigProblem::new(
+            "security.cert_management.provider",
+            format!("`{other}` is no provider"),
+            "write `embedded` or `manual`",
+        )),
+    }
+}
+
+/// What opens the authority's key, where it is sealed.
+fn unseal(section: &Embedded, base: &Path) -> Checked<Option<UnsealPlan>> {
+    match (&section.passphrase_file, &section.key_file) {
+        (None, None) => Ok(None),
+        (Some(path), None) => Ok(Some(UnsealPlan::Passphrase(base.join(path)))),
+        (None, Some(path)) => Ok(Some(UnsealPlan::KeyFile(base.join(path)))),
+        (Some(_), Some(_)) => Err(ConfigProblem::new(
+            "security.cert_management.embedded.key_file",
+            "stands beside passphrase_file, and a key is sealed by one of them",
+            "remove the one that does not open ca.key",
+        )),
+    }
+}
+
+/// Where the embedded authority publishes by plain HTTP.
+pub(super) fn published(
+    security: &Security,
+    provider: &ProviderPlan,
+    addresses: &mut BTreeSet<SocketAddr>,
+) -> Checked<Option<SocketAddr>> {
+    let section = &security.cert_management.embedded;
+    if matches!(provider, ProviderPlan::Manual) {
+        // They would be without effect, and their reader would believe that a list is published or a key sealed.
+        let asked = [
+            ("publish", section.publish.is_some()),
+            ("passphrase_file", section.passphrase_file.is_some()),
+            ("key_file", section.key_file.is_some()),
+        ];
+        return match asked.iter().find(|(_, asked)| *asked) {
+            Some((key, _)) => Err(ConfigProblem::new(
+                format!("security.cert_management.embedded.{key}"),
+                "this node holds no authority",
+                "remove the key, or write `provider: embedded`",
+            )),
+            None => Ok(None),
+        };
+    }
+    let Some(address) = section.publish else { return Ok(None) };
+    if address.port() != 0 && !addresses.insert(address) {
+        return Err(ConfigProblem::new(
+            "security.cert_management.embedded.publish",
+            format!("{address} is the admin or metrics listener's"),
+            "write another port",
+        ));
+    }
+    Ok(Some(address))
+}
+
+/// Certificates are dated back by a minute, and renewal and its alarms need room in what is left.
+const SHORTEST_LIFE: Duration = Duration::from_secs(120);
