@@ -47,9 +47,9 @@ pub(super) fn distance(from: UnixTime, to: UnixTime) -> String {
     let seconds = to.secs().saturating_sub(from.secs());
     let (count, unit) = match seconds.unsigned_abs() {
         seconds @ ..120 => (seconds, "second"),
-        seconds @ ..7_200 => (seconds / 60, "minute"),
-        seconds @ ..172_800 => (seconds / 3_600, "hour"),
-        seconds @ ..63_072_000 => (seconds / 86_400, "day"),
+        seconds @ ..7_200 => ((seconds + 30) / 60, "minute"),
+        seconds @ ..172_800 => ((seconds + 1_800) / 3_600, "hour"),
+        seconds @ ..63_072_000 => ((seconds + 43_200) / 86_400, "day"),
         seconds => ((seconds + A_YEAR / 2) / A_YEAR, "year"),
     };
     if count == 0 {
@@ -84,6 +84,7 @@ mod tests {
             (23 * 86_400, "in 23 days"),
             (-3 * 86_400, "3 days ago"),
             (-3_600, "60 minutes ago"),
+            (86_399, "in 24 hours"),
             (3_650 * 86_400, "in 10 years"),
         ] {
             assert_eq!(distance(now, UnixTime::from_secs(now.secs() + seconds)), text);
