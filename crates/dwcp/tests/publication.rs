@@ -61,17 +61,16 @@ fn lists_and_certificate_are_served_with_what_caches_need() {
             format!("If-None-Match: {tag}\r\n"),
             format!("If-None-Match: \"other\", W/{tag}\r\n"),
             "If-None-Match: *\r\n".to_owned(),
-            format!("If-Modified-Since: {since}\r\n"),
         ] {
             let same = get(web, path, &known);
             assert_eq!((same.status, same.body.len(), same.header("etag")), (304, 0, tag), "{known}");
             assert!(same.max_age() <= longest);
         }
-        // A tag that does not match outweighs a date that does.
+        // Two lists of one second have one date: it tells nothing.
         for unknown in [
             "If-None-Match: \"other\"\r\n".to_owned(),
             format!("If-None-Match: \"other\"\r\nIf-Modified-Since: {since}\r\n"),
-            "If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n".to_owned(),
+            format!("If-Modified-Since: {since}\r\n"),
         ] {
             assert_eq!(get(web, path, &unknown).body, whole.body, "{unknown}");
         }

@@ -12,8 +12,8 @@ use super::shared::Shared;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
-    LAST_MODIFIED, RETRY_AFTER,
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LAST_MODIFIED,
+    RETRY_AFTER,
 };
 use hyper::{Method, Request, StatusCode};
 use std::net::IpAddr;
@@ -102,7 +102,7 @@ pub(super) async fn respond(
 
 fn served(shared: &Shared, document: &Document, asked: &HeaderMap) -> Reply {
     let modified = http_date(document.modified);
-    let mut response = if is_known(document, &modified, asked) {
+    let mut response = if is_known(document, asked) {
         let mut response = reply(StatusCode::NOT_MODIFIED, document.kind, "");
         // RFC 9110 §15.4.5: what the client has says it.
         response.headers_mut().remove(CONTENT_TYPE);
@@ -121,16 +121,13 @@ fn served(shared: &Shared, document: &Document, asked: &HeaderMap) -> Reply {
     response
 }
 
-/// Whether the client has this document already (RFC 9110 §13.2.2).
-fn is_known(document: &Document, modified: &str, asked: &HeaderMap) -> bool {
-    let mut tags = asked.get_all(IF_NONE_MATCH).iter().peekable();
-    if tags.peek().is_none() {
-        // §13.1.3: caches give back the date that they were given, so no other is looked at.
-        return asked.get(IF_MODIFIED_SINCE).is_some_and(|date| date.as_bytes() == modified.as_bytes());
-    }
-    // §13.1.2: compared weakly.
+/// Whether the client has this document already (RFC 9110 §13.1.2: compared weakly). By its tag alone: two lists of one second have
+/// one date, and the second has a revocation that the first has not.
+fn is_known(document: &Document, asked: &HeaderMap) -> bool {
+    let tags = asked.get_all(IF_NONE_MATCH).iter();
     let same = |tag: &str| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == document.tag;
-    tags.filter_map(|value| value.to_str().ok()).any(|value| value.split(',').map(str::trim).any(same))
+    let mut tags = tags.filter_map(|value| value.to_str().ok());
+    tags.any(|value| value.split(',').map(str::trim).any(same))
 }
 
 /// The body of a POST.

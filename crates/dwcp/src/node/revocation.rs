@@ -35,7 +35,10 @@ impl Followed {
         let now = shared.now();
         let revision = embedded.authority.revision().ok();
         let hourly = self.at.until(now) >= COMPLETE_EVERY;
-        if (revision == self.revision && !hourly) || shared.clock.tick() < self.not_before {
+        // After a failure also where nothing changed: what was wrong may be mended.
+        if (revision == self.revision && !hourly && self.failures == 0)
+            || shared.clock.tick() < self.not_before
+        {
             return;
         }
         // First what must not wait: whoever was revoked is out before a list is signed and synced, and even if none can be.
