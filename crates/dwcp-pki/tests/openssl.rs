@@ -3,40 +3,18 @@
 //! Without an `openssl` program the tests say that they were skipped; with `CI=true` they fail then.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod foreign;
+
 use dwcp_base::{Clock, LocalDisk, SystemClock, UnixTime};
 use dwcp_crypto::{KeyType, SigningKey};
 use dwcp_pki::{
     AuthorityParams, Certificate, CertificateAuthority, CertificateRequest, Crl, IssuancePolicy,
     RevocationReason, SubjectName,
 };
+use foreign::{openssl, openssl_is_there, succeeds, text};
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 use std::sync::Arc;
-
-/// Whether the program is there; a test that goes on without it is counted aloud.
-fn openssl_is_there(test: &str) -> bool {
-    if Command::new("openssl").arg("version").output().is_ok_and(|output| output.status.success()) {
-        return true;
-    }
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "openssl is not installed");
-    println!("skipped: 1 ({test}: openssl is not installed)");
-    false
-}
-
-fn openssl(directory: &Path, arguments: &[&str]) -> Output {
-    Command::new("openssl").args(arguments).current_dir(directory).output().unwrap()
-}
-
-fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
-fn succeeds(directory: &Path, arguments: &[&str]) -> String {
-    let output = openssl(directory, arguments);
-    assert!(output.status.success(), "openssl {arguments:?}: {}", text(&output));
-    text(&output)
-}
 
 fn now() -> UnixTime {
     SystemClock::new().unix()

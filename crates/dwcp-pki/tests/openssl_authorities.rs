@@ -3,7 +3,7 @@
 //! Without an `openssl` program the tests say that they were skipped; with `CI=true` they fail then.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod openssl_program;
+mod foreign;
 
 use dwcp_base::{Clock, LocalDisk, SystemClock, UnixTime};
 use dwcp_crypto::{KeyType, SigningKey};
@@ -11,7 +11,7 @@ use dwcp_pki::{
     AuthorityKey, AuthorityParams, AuthorityUrls, CertificateAuthority, CertificateRequest, IssuancePolicy,
     NameConstraints, RevocationReason, SubjectName,
 };
-use openssl_program::{is_there, run, succeeds, text};
+use foreign::{openssl, openssl_is_there, succeeds, text};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ fn issue(ca: &CertificateAuthority, names: &[&str], out: &Path) {
 
 #[test]
 fn openssl_follows_what_is_issued_to_the_root_and_sees_every_revocation() {
-    if !is_there("openssl_follows_what_is_issued_to_the_root_and_sees_every_revocation") {
+    if !openssl_is_there("openssl_follows_what_is_issued_to_the_root_and_sees_every_revocation") {
         return;
     }
     for key_type in [KeyType::EcdsaP256, KeyType::EcdsaP384, KeyType::Ed25519] {
@@ -106,7 +106,7 @@ fn openssl_follows_what_is_issued_to_the_root_and_sees_every_revocation() {
         // Its own revocation is seen, and then that of what is above it.
         let _ = root.revoke(&one.certificate().serial(), RevocationReason::CaCompromise, now()).unwrap();
         lists();
-        let refused = run(at, &verify);
+        let refused = openssl(at, &verify);
         assert!(
             !refused.status.success() && text(&refused).contains("certificate revoked"),
             "{}",
@@ -118,7 +118,7 @@ fn openssl_follows_what_is_issued_to_the_root_and_sees_every_revocation() {
 /// Whatever our refusal of names misses, OpenSSL would refuse, and the other way round.
 #[test]
 fn openssl_agrees_on_names_that_an_authority_is_bound_to() {
-    if !is_there("openssl_agrees_on_names_that_an_authority_is_bound_to") {
+    if !openssl_is_there("openssl_agrees_on_names_that_an_authority_is_bound_to") {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -169,7 +169,7 @@ fn openssl_agrees_on_names_that_an_authority_is_bound_to() {
                 "-out", "leaf.crt",
             ],
         );
-        let theirs = run(at, &["verify", "-CAfile", &crt, "leaf.crt"]);
+        let theirs = openssl(at, &["verify", "-CAfile", &crt, "leaf.crt"]);
         // X.509 binds what is below an authority; a trusted root's own constraints are applied by OpenSSL too.
         assert_eq!(ours, theirs.status.success(), "{permitted:?} {excluded:?} {name}: {}", text(&theirs));
     }

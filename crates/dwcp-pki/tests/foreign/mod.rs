@@ -26,6 +26,7 @@ pub(crate) fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
+#[track_caller]
 pub(crate) fn succeeds(directory: &Path, arguments: &[&str]) -> String {
     let output = openssl(directory, arguments);
     assert!(output.status.success(), "openssl {arguments:?}: {}", text(&output));

@@ -6,24 +6,17 @@
     reason = "shared by several test files, and a test fails by panicking"
 )]
 
+#[path = "../foreign/mod.rs"]
+mod foreign;
+
+pub(crate) use foreign::openssl_is_there;
+
 use dwcp_pki::inspect::Moment;
 use std::path::Path;
-use std::process::Command;
-
-/// Whether the program is there; a test that goes on without it is counted aloud.
-pub(crate) fn openssl_is_there(test: &str) -> bool {
-    if Command::new("openssl").arg("version").output().is_ok_and(|output| output.status.success()) {
-        return true;
-    }
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "openssl is not installed");
-    println!("skipped: 1 ({test}: openssl is not installed)");
-    false
-}
 
 pub(crate) fn openssl(at: &Path, arguments: &[&str]) -> String {
-    let output = Command::new("openssl").args(arguments).current_dir(at).output().unwrap();
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "openssl {arguments:?}: {error}");
+    let output = foreign::openssl(at, arguments);
+    assert!(output.status.success(), "openssl {arguments:?}: {}", foreign::text(&output));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
