@@ -161,3 +161,35 @@ fn again(error: &AuthorityError) -> AuthorityError {
 
 /// Those who come later wait for the next one, so that nobody waits for long.
 const MOST_AT_ONCE: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::KeyPin;
+    use crate::authority::{Revocation, RevocationReason};
+    use dwcp_base::{LocalDisk, UnixTime};
+
+    #[test]
+    fn what_succeeds_a_certificate_that_was_revoked_meanwhile_is_not_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = UnixTime::from_secs(1_790_000_000);
+        let index = Index::create(Arc::new(LocalDisk), directory.path(), KeyPin::from([7; 32])).unwrap();
+        let entry = |serial: &str, key| IssuedEntry {
+            at,
+            serial: serial.parse().unwrap(),
+            not_before: at,
+            not_after: at,
+            key_pin: KeyPin::from([key; 32]),
+            names: Vec::new(),
+        };
+        let old: Serial = "ab01".parse().unwrap();
+        index.issue(entry("ab01", 1), None).unwrap();
+        index.issue(entry("ab02", 2), Some(old)).unwrap();
+        // It stood when its holder was judged.
+        let revocation = Revocation { at, reason: RevocationReason::Superseded };
+        index.settled().unwrap().add_revoked(old, revocation).unwrap();
+        let refused = index.issue(entry("ab03", 3), Some(old));
+        assert!(matches!(refused, Err(AuthorityError::Refused { source: Refusal::Revoked })));
+        assert!(index.settled().unwrap().standing(&"ab03".parse().unwrap()).is_none());
+    }
+}
