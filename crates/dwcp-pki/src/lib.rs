@@ -7,6 +7,7 @@ mod allow_list;
 mod authority;
 mod certificate;
 mod chain;
+mod chain_fault;
 mod credential;
 mod crl;
 mod delta_crl;
@@ -28,6 +29,7 @@ mod parse_error;
 mod pattern;
 mod pem;
 mod provider;
+mod purpose;
 mod request;
 mod schedule;
 mod serial;
@@ -38,7 +40,7 @@ mod slot;
 mod spiffe;
 mod store;
 mod trust;
-mod validation;
+mod validation_error;
 
 pub use allow_list::{AllowList, Denial, Grant};
 pub use authority::{
@@ -49,6 +51,7 @@ pub use authority::{
 };
 pub use certificate::Certificate;
 pub use chain::{CertificateChain, MAX_PRESENTED};
+pub use chain_fault::ChainFault;
 pub use credential::{Credential, CredentialError};
 pub use crl::{Crl, CrlNumber};
 pub use delta_crl::DeltaCrl;
@@ -69,11 +72,15 @@ pub use ocsp::{
 pub use parse_error::{Document, ParseError};
 pub use pattern::{IdentityPattern, PatternError};
 pub use provider::{BoxFuture, Cause, CertProvider, EmbeddedProvider, Issued, ProviderError};
+pub use purpose::{Purpose, PurposeFault};
 pub use request::{CertificateRequest, RequestError};
 pub use schedule::{Lead, RenewalSchedule};
 pub use serial::Serial;
 pub use slot::{Failure, SlotSpec, SlotState};
 pub use spiffe::{SpiffeId, TrustDomain};
 pub use store::{CertificateStore, Generation, InstallError};
-pub use trust::{RevocationIndex, RevocationMode, TrustError, TrustStore, check_server_name};
-pub use validation::{Purpose, PurposeFault, ValidationError};
+pub use trust::{
+    Profile, ProfileRule, RevocationIndex, RevocationMode, TrustError, TrustStore, UnknownProfile,
+    check_server_name,
+};
+pub use validation_error::{ChainMember, ChainPlace, ValidationError};

@@ -4,7 +4,7 @@
 mod lab;
 
 use dwcp_base::Coded;
-use dwcp_pki::{Crl, Purpose, RevocationMode, TrustStore, ValidationError};
+use dwcp_pki::{ChainFault, Crl, Purpose, RevocationMode, TrustStore};
 use lab::*;
 
 const WEB: &str = "URI:spiffe://mesh.example/web";
@@ -144,7 +144,7 @@ fn a_clean_reload_does_not_bring_an_identity_back_that_was_revoked_before_it() {
         strict(&[&root], vec![root.crl(2, &[]), sub.crl(2, &[&leaf])]).adopting_newer_crls(&before);
     let rolled_back =
         strict(&[&root], vec![root.crl(1, &[]), sub.crl(1, &[])]).adopting_newer_crls(&revoking);
-    let revoked = Err(ValidationError::Revoked { serial: leaf.serial() });
-    assert_eq!(revoking.recheck(&identity, NOW), revoked);
-    assert_eq!(rolled_back.recheck(&identity, NOW), revoked);
+    let revoked = Err(ChainFault::Revoked { serial: leaf.serial() });
+    assert_eq!(revoking.recheck(&identity, NOW).by_rule(), revoked);
+    assert_eq!(rolled_back.recheck(&identity, NOW).by_rule(), revoked);
 }

@@ -4,7 +4,7 @@
 mod lab;
 
 use dwcp_base::Coded;
-use dwcp_pki::{CertificateChain, Crl, Purpose, RevocationChecked, RevocationMode, ValidationError};
+use dwcp_pki::{CertificateChain, ChainFault, Crl, Purpose, RevocationChecked, RevocationMode};
 use lab::*;
 use rcgen::{CrlDistributionPoint, CrlIssuingDistributionPoint, CrlScope};
 
@@ -32,11 +32,11 @@ fn at_x1_every_distribution_point_of_a_certificate_is_looked_at_and_a_recheck_ag
         let identity = verdict(&store("a", &[]), &[&leaf]).unwrap();
         assert_eq!(identity.revocation(), RevocationChecked::Covered);
         assert_eq!(verdict(&store("z", &[]), &[&leaf]).unwrap_err().code(), "pki.chain.crl_missing");
-        let recheck = |name: &str| store(name, &[]).recheck(&identity, NOW);
+        let recheck = |name: &str| store(name, &[]).recheck(&identity, NOW).by_rule();
         assert_eq!(recheck("a"), Ok(()));
         assert_eq!(recheck("z").unwrap_err().code(), "pki.chain.crl_missing");
         // Listed is listed, in whatever scope the issuer says so.
-        let revoked = ValidationError::Revoked { serial: leaf.serial() };
+        let revoked = ChainFault::Revoked { serial: leaf.serial() };
         for name in ["a", "z"] {
             assert_eq!(verdict(&store(name, &[&leaf]), &[&leaf]), Err(revoked.clone()), "{name}");
         }
@@ -74,10 +74,11 @@ fn ones_own_certificate_waits_for_no_crl_and_is_refused_when_one_lists_it() {
     let forged = Party::root("root").crl(9, &[&leaf]);
     for mode in [RevocationMode::Required, RevocationMode::WhereKnown, RevocationMode::Off] {
         for crls in [vec![], vec![stale(&[])], vec![early.clone()], vec![forged.clone()]] {
-            let own = trust(&[&root], crls, mode).validate_own(&chain, Purpose::Any, NOW);
+            let own = trust(&[&root], crls, mode).validate_own(&chain, Purpose::Any, NOW).by_rule();
             assert!(own.is_ok(), "{mode:?}: {own:?}");
         }
-        let listed = trust(&[&root], vec![stale(&[&leaf])], mode).validate_own(&chain, Purpose::Any, NOW);
-        assert_eq!(listed, Err(ValidationError::Revoked { serial: leaf.serial() }));
+        let listed =
+            trust(&[&root], vec![stale(&[&leaf])], mode).validate_own(&chain, Purpose::Any, NOW).by_rule();
+        assert_eq!(listed, Err(ChainFault::Revoked { serial: leaf.serial() }));
     }
 }

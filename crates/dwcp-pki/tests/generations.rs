@@ -5,9 +5,7 @@ mod lab;
 
 use dwcp_base::{Coded, FaultyDisk, LocalDisk, Recorder};
 use dwcp_crypto::{KeyType, Secret, SigningKey};
-use dwcp_pki::{
-    CertificateChain, CertificateStore, Credential, CredentialError, Event, Purpose, ValidationError,
-};
+use dwcp_pki::{CertificateChain, CertificateStore, ChainFault, Credential, CredentialError, Event, Purpose};
 use lab::*;
 use std::path::Path;
 use std::sync::Arc;
@@ -112,12 +110,18 @@ fn generations_are_numbered_and_installed_whole() {
     assert_eq!(events.events(), [Event::TrustChanged { generation: 3, anchors: 1, crls: 1 }]);
     let other = Party::root("other");
     let error = store.install_trust(lax(&[&other])).unwrap_err();
-    assert_eq!((error.verdict(), error.code()), (&ValidationError::UnknownIssuer, "pki.generation.refused"));
+    assert_eq!(
+        (error.verdict().fault(), error.code()),
+        (&ChainFault::UnknownIssuer, "pki.generation.refused")
+    );
     assert!(store.install_credential(credential(&other.leaf(&[WEB]))).is_err());
     assert_eq!((store.number(), store.current().number()), (3, 3), "nothing changed");
     assert_eq!(store.install(credential(&other.leaf(&[WEB])), lax(&[&other])).unwrap(), 4);
-    let identity =
-        store.current().trust().validate(&store.current().credential().chain().ders(), Purpose::Client, NOW);
+    let identity = store
+        .current()
+        .trust()
+        .validate(&store.current().credential().chain().ders(), Purpose::Client, NOW)
+        .by_rule();
     assert_eq!(identity.unwrap().trust_generation(), 4);
 }
 
@@ -185,6 +189,6 @@ fn a_clients_own_certificate_may_lead_elsewhere_but_no_server_is_trusted_for_it(
     assert!(CertificateStore::new(credential(&own), lax(&[&theirs])).is_err());
     let store = CertificateStore::for_client(credential(&own), lax(&[&theirs]));
     assert!(verdict(store.current().trust(), &[&theirs.leaf(&[WEB])]).is_ok());
-    assert_eq!(verdict(store.current().trust(), &[&own]), Err(ValidationError::UnknownIssuer));
+    assert_eq!(verdict(store.current().trust(), &[&own]), Err(ChainFault::UnknownIssuer));
     assert!(store.install_trust(lax(&[&theirs])).is_err());
 }

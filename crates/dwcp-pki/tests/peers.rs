@@ -4,7 +4,7 @@
 mod lab;
 
 use dwcp_base::Coded;
-use dwcp_pki::{AllowList, IdentityPattern, Peer, Purpose, ValidationError, WhyAnonymous, check_server_name};
+use dwcp_pki::{AllowList, ChainFault, IdentityPattern, Peer, Purpose, WhyAnonymous, check_server_name};
 use lab::*;
 
 fn allow(patterns: &[&str]) -> AllowList {
@@ -78,7 +78,7 @@ fn at_x6_a_common_name_gets_past_no_name_constraint_since_it_is_no_name() {
     // As a name it is refused by the constraint itself.
     let named = bound.leaf(&["DNS:bank.example"]);
     let refused = judge(&store, &[&named, &bound], Purpose::Server, NOW);
-    assert_eq!(refused, Err(ValidationError::NameConstraint));
+    assert_eq!(refused, Err(ChainFault::NameConstraint));
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn an_address_in_a_dns_name_is_no_address_and_a_second_uri_spoils_the_first() {
     assert!(check_server_name(&plain.der, &"URI:https://mesh.example/web".parse().unwrap()).is_err());
     let broken = rustls_pki_types::CertificateDer::from(vec![0x30, 0x80]);
     let malformed = check_server_name(&broken, &"DNS:a.example".parse().unwrap()).unwrap_err();
-    assert!(matches!(malformed, ValidationError::Malformed { .. }));
+    assert!(matches!(malformed.fault(), ChainFault::Malformed { .. }));
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn an_anchor_is_bound_to_no_trust_domain_so_each_domain_has_a_store_of_its_own()
     let both = verdict(&lax(&[&ours, &partners]), &[&minted]).unwrap();
     assert!(list.judge(&Peer::Identified(both)).is_ok());
     // And what it asks for instead.
-    assert_eq!(verdict(&lax(&[&ours]), &[&minted]), Err(ValidationError::UnknownIssuer));
+    assert_eq!(verdict(&lax(&[&ours]), &[&minted]), Err(ChainFault::UnknownIssuer));
     let theirs = verdict(&lax(&[&partners]), &[&minted]).unwrap();
     assert!(allow(&["spiffe://partner.domain/*"]).judge(&Peer::Identified(theirs)).is_err());
 }

@@ -6,7 +6,8 @@ mod scripted;
 
 use dwcp_base::{Clock, Coded};
 use dwcp_pki::{
-    CertificateManager, CertificateRequest, Issued, NextStep, ProviderError, SlotSpec, ValidationError,
+    CertificateManager, CertificateRequest, ChainFault, Issued, NextStep, ProviderError, SlotSpec,
+    ValidationError,
 };
 use lab::*;
 use scripted::*;
@@ -46,9 +47,9 @@ fn at_p14_a_provider_whose_clock_is_a_little_off_is_no_reason_to_go_without() {
 #[test]
 fn at_p14_a_provider_whose_clock_is_far_off_replaces_nothing_and_is_asked_again_in_time() {
     let root = Party::root("root");
-    let is_expected = |error: &ValidationError, ahead: bool| match error {
-        ValidationError::NotYetValid { .. } => ahead,
-        ValidationError::Expired { .. } => !ahead,
+    let is_expected = |error: &ValidationError, ahead: bool| match error.fault() {
+        ChainFault::NotYetValid { .. } => ahead,
+        ChainFault::Expired { .. } => !ahead,
         _ => false,
     };
     for (seconds, ahead) in [(61, true), (30 * DAYS, true), (-DAYS - 1, false), (-300 * DAYS, false)] {

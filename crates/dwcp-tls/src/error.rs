@@ -4,7 +4,7 @@ use crate::alert::Alert;
 use crate::facts::HandshakeState;
 use crate::policy::PolicyError;
 use dwcp_base::{Blame, Coded};
-use dwcp_pki::{Denial, ValidationError};
+use dwcp_pki::{ChainFault, Denial, ValidationError};
 use std::io;
 use std::time::Duration;
 use thiserror::Error;
@@ -231,24 +231,24 @@ impl Coded for TlsError {
 
 /// Label and code of a refused certificate.
 fn rule(error: &ValidationError) -> (&'static str, &'static str) {
-    match error {
-        ValidationError::Revoked { .. } | ValidationError::KeyRevoked { .. } => {
+    match error.fault() {
+        ChainFault::Revoked { .. } | ChainFault::KeyRevoked { .. } => {
             ("certificate_revoked", "tls.certificate.revoked")
         }
-        ValidationError::Expired { .. } => ("certificate_expired", "tls.certificate.expired"),
-        ValidationError::NotYetValid { .. } => ("certificate_not_yet_valid", "tls.certificate.not_yet_valid"),
-        ValidationError::UnknownIssuer | ValidationError::AnchorExpired => {
+        ChainFault::Expired { .. } => ("certificate_expired", "tls.certificate.expired"),
+        ChainFault::NotYetValid { .. } => ("certificate_not_yet_valid", "tls.certificate.not_yet_valid"),
+        ChainFault::UnknownIssuer | ChainFault::AnchorExpired => {
             ("certificate_unknown_issuer", "tls.certificate.unknown_issuer")
         }
-        ValidationError::Purpose { .. } => ("certificate_wrong_purpose", "tls.certificate.wrong_purpose"),
-        ValidationError::Names { .. } | ValidationError::Name { .. } | ValidationError::NameConstraint => {
+        ChainFault::Purpose { .. } => ("certificate_wrong_purpose", "tls.certificate.wrong_purpose"),
+        ChainFault::Names { .. } | ChainFault::Name { .. } | ChainFault::NameConstraint => {
             ("certificate_wrong_name", "tls.certificate.wrong_name")
         }
-        ValidationError::CrlMissing { .. }
-        | ValidationError::CrlStale { .. }
-        | ValidationError::CrlEarly { .. }
-        | ValidationError::CrlUntrusted => ("certificate_status_unknown", "tls.certificate.status_unknown"),
-        ValidationError::Empty => ("certificate_missing", "tls.certificate.missing"),
+        ChainFault::CrlMissing { .. }
+        | ChainFault::CrlStale { .. }
+        | ChainFault::CrlEarly { .. }
+        | ChainFault::CrlUntrusted => ("certificate_status_unknown", "tls.certificate.status_unknown"),
+        ChainFault::Empty => ("certificate_missing", "tls.certificate.missing"),
         _ => ("certificate_malformed", "tls.certificate.malformed"),
     }
 }

@@ -76,7 +76,7 @@ impl ExpectedServer {
             Who::Named(name) => {
                 let Some(leaf) = chain.first() else {
                     return Err(Refusal::Chain {
-                        error: dwcp_pki::ValidationError::Empty,
+                        error: dwcp_pki::ChainFault::Empty.into(),
                         claimed: String::new(),
                     });
                 };

@@ -1,28 +1,28 @@
 //! What becomes of a refused certificate: what the peer is told, and how the reason reaches our caller.
 
-use dwcp_pki::{Certificate, Denial, ValidationError};
+use dwcp_pki::{Certificate, ChainFault, Denial, ValidationError};
 use rustls::CertificateError;
 use rustls::pki_types::CertificateDer;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The one place where a refusal becomes what the peer is told: rustls turns its answer into the alert in the comment.
 pub(crate) fn told(error: &ValidationError) -> CertificateError {
-    match error {
+    match error.fault() {
         // certificate_revoked
-        ValidationError::Revoked { .. } | ValidationError::KeyRevoked { .. } => CertificateError::Revoked,
+        ChainFault::Revoked { .. } | ChainFault::KeyRevoked { .. } => CertificateError::Revoked,
         // certificate_expired: "has expired or is not currently valid" (RFC 9846 §6.2)
-        ValidationError::Expired { .. } => CertificateError::Expired,
-        ValidationError::NotYetValid { .. } => CertificateError::NotValidYet,
+        ChainFault::Expired { .. } => CertificateError::Expired,
+        ChainFault::NotYetValid { .. } => CertificateError::NotValidYet,
         // unknown_ca
-        ValidationError::UnknownIssuer | ValidationError::AnchorExpired => CertificateError::UnknownIssuer,
-        ValidationError::CrlMissing { .. }
-        | ValidationError::CrlStale { .. }
-        | ValidationError::CrlEarly { .. }
-        | ValidationError::CrlUntrusted => CertificateError::UnknownRevocationStatus,
+        ChainFault::UnknownIssuer | ChainFault::AnchorExpired => CertificateError::UnknownIssuer,
+        ChainFault::CrlMissing { .. }
+        | ChainFault::CrlStale { .. }
+        | ChainFault::CrlEarly { .. }
+        | ChainFault::CrlUntrusted => CertificateError::UnknownRevocationStatus,
         // unsupported_certificate
-        ValidationError::Purpose { .. } => CertificateError::InvalidPurpose,
+        ChainFault::Purpose { .. } => CertificateError::InvalidPurpose,
         // bad_certificate
-        ValidationError::Names { .. } | ValidationError::Name { .. } | ValidationError::NameConstraint => {
+        ChainFault::Names { .. } | ChainFault::Name { .. } | ChainFault::NameConstraint => {
             CertificateError::NotValidForName
         }
         _ => CertificateError::BadEncoding,
@@ -98,7 +98,7 @@ mod tests {
     #[tokio::test]
     async fn a_reason_reaches_the_handshake_that_was_polled_and_no_other() {
         let leave = |claimed: &str| {
-            let error = ValidationError::UnknownIssuer;
+            let error = ChainFault::UnknownIssuer.into();
             RefusalSlot::leave(Refusal::Chain { error, claimed: claimed.to_owned() });
         };
         let (ours, theirs) = (RefusalSlot::default(), RefusalSlot::default());

@@ -128,6 +128,39 @@ impl InspectedCertificate {
     }
 }
 
+/// What the rules about a certificate's form look at, without the rest.
+pub(crate) struct Parts {
+    pub(crate) version: u64,
+    /// Whether both dates are written as RFC 5280 §4.1.2.5 has them.
+    pub(crate) dates_are_proper: bool,
+    pub(crate) extensions: Vec<Extension>,
+}
+
+impl Parts {
+    /// Reads the DER of a certificate that was read before.
+    pub(crate) fn read(der: &[u8]) -> Result<Self, Fault> {
+        let mut fields = Cursor::single_sequence(der, 0)?.sequence()?.inside();
+        let version = version(&mut fields, wrapped(0))?;
+        let missing = fields.fault("a certificate that ends before its time");
+        // Serial number, algorithm, issuer.
+        for _ in 0..3 {
+            fields.next()?.ok_or(missing)?;
+        }
+        let (not_before, not_after) = validity(&mut fields)?;
+        // Subject, key.
+        for _ in 0..2 {
+            fields.next()?.ok_or(missing)?;
+        }
+        let unique = [unique_id(&mut fields, 1)?, unique_id(&mut fields, 2)?];
+        let extensions = extensions(&mut fields, wrapped(3))?;
+        fields.finish()?;
+        let dates_are_proper = not_before.oddity.is_none() && not_after.oddity.is_none();
+        // RFC 5280 §4.1.2.8: nobody has used them since version 2.
+        let version = if unique.iter().any(Option::is_some) { 2 } else { version };
+        Ok(Self { version, dates_are_proper, extensions })
+    }
+}
+
 /// Whether a document was signed with the key that it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -48,6 +48,7 @@ mod tlv;
 mod usage;
 
 pub use algorithm::{Algorithm, Parameters};
+pub(crate) use certificate::Parts;
 pub use certificate::{InspectedCertificate, OwnSignature};
 pub use constraints::{NameConstraints, PolicyConstraints, Subtree};
 pub use crl::{CrlEntry, InspectedCrl, reason_name};

@@ -46,6 +46,11 @@ impl DistinguishedName {
         Self::read(&cursor.expect(SEQUENCE, "no Name where one belongs")?)
     }
 
+    /// From the DER of a whole Name.
+    pub(crate) fn from_der(der: &[u8]) -> Result<Self, Fault> {
+        Self::next(&mut Cursor::new(der, 0))
+    }
+
     /// From the SEQUENCE of its parts.
     pub(super) fn read(name: &Value<'_>) -> Result<Self, Fault> {
         let mut attributes = Vec::new();

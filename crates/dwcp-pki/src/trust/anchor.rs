@@ -1,5 +1,6 @@
 //! One trust anchor: an authority's certificate, judged once when it is taken in.
 
+use super::profile::{self, Form, Profile, ProfileRule};
 use super::trust_error::TrustError;
 use crate::{Certificate, KeyPin};
 use dwcp_base::UnixTime;
@@ -14,6 +15,9 @@ pub(crate) struct Anchor {
     /// The whole SubjectPublicKeyInfo.
     pub(crate) key: Arc<[u8]>,
     pub(crate) pin: KeyPin,
+    pub(crate) form: Form,
+    /// What the mesh profile says of its form, which does not change.
+    mesh: Result<(), ProfileRule>,
 }
 
 impl Anchor {
@@ -28,7 +32,14 @@ impl Anchor {
         let trust = webpki::anchor_from_trusted_cert(der).map_err(TrustError::AnchorUnusable)?.to_owned();
         let key = certificate.raw().map_err(TrustError::Anchor)?.key_info.into();
         let pin = certificate.key_pin();
-        Ok(Self { certificate, trust, key, pin })
+        let form = Form::read(&certificate).map_err(TrustError::Anchor)?;
+        let mesh = profile::check_anchor(&form);
+        Ok(Self { certificate, trust, key, pin, form, mesh })
+    }
+
+    /// Whether its form is as the profile asks.
+    pub(crate) fn suits(&self, profile: Profile) -> Result<(), ProfileRule> {
+        if profile == Profile::Mesh { self.mesh } else { Ok(()) }
     }
 
     /// The content of its DER name.

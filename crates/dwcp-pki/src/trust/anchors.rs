@@ -43,7 +43,7 @@ impl Anchors {
     }
 }
 
-fn borrowed<'a>(anchor: &'a TrustAnchor<'static>) -> TrustAnchor<'a> {
+pub(super) fn borrowed<'a>(anchor: &'a TrustAnchor<'static>) -> TrustAnchor<'a> {
     TrustAnchor {
         subject: Der::from(anchor.subject.as_ref()),
         subject_public_key_info: Der::from(anchor.subject_public_key_info.as_ref()),

@@ -3,7 +3,7 @@
 use super::anchors::Anchors;
 use super::lab::*;
 use super::presented::Presented;
-use crate::{Certificate, Purpose, RevocationMode, TrustStore, ValidationError, signature};
+use crate::{Certificate, ChainFault, Purpose, RevocationMode, TrustStore, signature};
 use rustls_pki_types::CertificateDer;
 
 const WEB: &str = "URI:spiffe://mesh.example/web";
@@ -30,14 +30,14 @@ fn at_x5_a_stranger_has_no_crl_verified_whatever_keys_it_presents() {
     let store = strict(&[&root], vec![root.crl(1, &[]), sub.crl(1, &[]), Party::root("sub").crl(9, &[])]);
     let chain = hostile(&sub);
     for purpose in [Purpose::Client, Purpose::Server, Purpose::Any] {
-        let (checks, verdict) = verified(|| store.validate(&chain, purpose, NOW));
-        assert_eq!((checks, verdict), (0, Err(ValidationError::UnknownIssuer)));
+        let (checks, verdict) = verified(|| store.validate(&chain, purpose, NOW).by_rule());
+        assert_eq!((checks, verdict), (0, Err(ChainFault::UnknownIssuer)));
     }
     // Under the anchor's own name, too.
     let bait = Party::root("root");
     let leaf = bait.leaf(&[WEB]);
     let (checks, verdict) = verified(|| judge(&store, &[&leaf, &bait], Purpose::Client, NOW));
-    assert_eq!((checks, verdict), (0, Err(ValidationError::UnknownIssuer)));
+    assert_eq!((checks, verdict), (0, Err(ChainFault::UnknownIssuer)));
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn at_x5_a_crl_is_verified_once_and_not_again_for_each_connection_or_reload() {
     let handshake = |store: &TrustStore| {
         let (checks, verdict) = verified(|| judge(store, &[&leaf, &sub], Purpose::Client, NOW));
         let identity = verdict.unwrap();
-        let (rechecks, again) = verified(|| store.recheck(&identity, NOW));
+        let (rechecks, again) = verified(|| store.recheck(&identity, NOW).by_rule());
         assert_eq!((rechecks, again), (0, Ok(())));
         checks
     };
@@ -86,7 +86,7 @@ fn at_x5_a_search_sees_the_anchors_that_the_chain_names_however_many_there_are()
     let presented = Presented::read(&chain).unwrap();
     assert_eq!(anchors.roots(presented.issuers()).len(), 15);
     let store = TrustStore::new(ders, Vec::new(), RevocationMode::Off).unwrap();
-    assert_eq!(store.validate(&chain, Purpose::Client, NOW), Err(ValidationError::UnknownIssuer));
+    assert_eq!(store.validate(&chain, Purpose::Client, NOW).by_rule(), Err(ChainFault::UnknownIssuer));
     assert_eq!(judge(&store, &[&named(599).leaf(&[WEB])], Purpose::Client, NOW).map(|_| ()), Ok(()));
 }
 

@@ -1,22 +1,26 @@
 //! What a leaf must be and must not be, beyond its path.
 
 use super::leaf_key;
+use super::profile::{self, Form, Profile};
 use crate::extensions::{ANY_USAGE, CLIENT_AUTH, SERVER_AUTH};
-use crate::{Certificate, Purpose, PurposeFault, SubjectName, ValidationError};
+use crate::{Certificate, ChainFault, Purpose, PurposeFault, SubjectName};
 use webpki::{ExtendedKeyUsageValidator, KeyPurposeIdIter, KeyUsage, RequiredEkuNotFoundContext};
 
 /// Checks a leaf whose path is sound.
-pub(super) fn check(leaf: &Certificate, usages: Usages) -> Result<(), ValidationError> {
-    let raw = leaf.raw().map_err(|error| ValidationError::Malformed { what: error.to_string() })?;
+pub(super) fn check(leaf: &Certificate, usages: Usages) -> Result<(), ChainFault> {
+    let raw = leaf.raw().map_err(|error| ChainFault::Malformed { what: error.to_string() })?;
     if !leaf_key::is_accepted(raw.key_info) {
-        return Err(ValidationError::WeakAlgorithm);
+        return Err(ChainFault::WeakAlgorithm);
     }
-    check_purpose(leaf, usages).map_err(|why| ValidationError::Purpose { why })?;
-    check_names(leaf.names(), usages).map_err(|why| ValidationError::Names { why })
+    check_purpose(leaf, usages).map_err(|why| ChainFault::Purpose { why })?;
+    check_names(leaf.names(), usages).map_err(|why| ChainFault::Names { why })?;
+    let Usages::For { purpose, profile: Profile::Mesh } = usages else { return Ok(()) };
+    let form = Form::read(leaf).map_err(|error| ChainFault::Malformed { what: error.to_string() })?;
+    profile::check_leaf(&form, leaf, purpose).map_err(|rule| ChainFault::Profile { rule })
 }
 
 pub(super) fn check_purpose(leaf: &Certificate, usages: Usages) -> Result<(), PurposeFault> {
-    let Usages::For(purpose) = usages else { return Ok(()) };
+    let Usages::For { purpose, profile } = usages else { return Ok(()) };
     let extensions = leaf.extensions();
     if extensions.authority {
         return Err(PurposeFault::IsAuthority);
@@ -30,19 +34,20 @@ pub(super) fn check_purpose(leaf: &Certificate, usages: Usages) -> Result<(), Pu
             return Err(PurposeFault::IsAuthority);
         }
     }
-    let purposes = &extensions.purposes;
-    if purposes.is_empty() {
-        return Err(PurposeFault::Missing);
-    }
-    if purposes.contains(&ANY_USAGE) {
-        return Err(PurposeFault::AnyUsage);
-    }
-    let served = match purpose {
-        Purpose::Server => purposes.contains(&SERVER_AUTH),
-        Purpose::Client => purposes.contains(&CLIENT_AUTH),
-        Purpose::Any => purposes.contains(&SERVER_AUTH) || purposes.contains(&CLIENT_AUTH),
+    let wanted = match purpose {
+        Purpose::Server => &SERVER_AUTH,
+        Purpose::Client => &CLIENT_AUTH,
+        Purpose::Any => return Ok(()),
     };
-    if served { Ok(()) } else { Err(PurposeFault::Other) }
+    let purposes = &extensions.purposes;
+    match profile {
+        // RFC 5280 §4.2.1.12: what is not there restricts nothing.
+        Profile::Interop if purposes.is_empty() || purposes.contains(&ANY_USAGE) => Ok(()),
+        Profile::Mesh if purposes.is_empty() => Err(PurposeFault::Missing),
+        Profile::Mesh if purposes.contains(&ANY_USAGE) => Err(PurposeFault::AnyUsage),
+        _ if purposes.contains(wanted) => Ok(()),
+        _ => Err(PurposeFault::Other),
+    }
 }
 
 fn check_names(names: &[SubjectName], usages: Usages) -> Result<(), &'static str> {
@@ -60,7 +65,7 @@ fn check_names(names: &[SubjectName], usages: Usages) -> Result<(), &'static str
     }
     for name in names {
         let SubjectName::Dns(dns) = name else { continue };
-        if dns.contains('*') && usages == Usages::For(Purpose::Client) {
+        if dns.contains('*') && usages.is_for_client() {
             return Err("a client has no wildcard name");
         }
         if name.check().is_err() {
@@ -74,10 +79,29 @@ fn check_names(names: &[SubjectName], usages: Usages) -> Result<(), &'static str
 /// passes on only those. That the leaf has some is checked by [`check`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Usages {
-    /// The purpose must be served.
-    For(Purpose),
+    /// The purpose must be served, as the profile has it.
+    For { purpose: Purpose, profile: Profile },
     /// Usage does not matter: the search is for revoked certificates alone.
     Whatever,
+}
+
+impl Usages {
+    fn is_for_client(self) -> bool {
+        matches!(self, Self::For { purpose: Purpose::Client, .. })
+    }
+
+    /// Whether an authority with these extended key usages passes the purpose on.
+    pub(super) fn pass_through(self, authority: &Certificate) -> bool {
+        let Self::For { purpose, profile } = self else { return true };
+        let purposes = &authority.extensions().purposes;
+        let any = profile == Profile::Interop && purposes.contains(&ANY_USAGE);
+        match purpose {
+            _ if purposes.is_empty() || any => true,
+            Purpose::Server => purposes.contains(&SERVER_AUTH),
+            Purpose::Client => purposes.contains(&CLIENT_AUTH),
+            Purpose::Any => true,
+        }
+    }
 }
 
 impl ExtendedKeyUsageValidator for Usages {
@@ -86,14 +110,14 @@ impl ExtendedKeyUsageValidator for Usages {
         for usage in present {
             found.push(usage?.to_decoded_oid());
         }
-        let Self::For(purpose) = *self else { return Ok(()) };
+        let Self::For { purpose, profile } = *self else { return Ok(()) };
         let has = |wanted: &[usize]| found.iter().any(|usage| usage == wanted);
         let served = match purpose {
             Purpose::Server => has(KeyUsage::SERVER_AUTH_REPR),
             Purpose::Client => has(KeyUsage::CLIENT_AUTH_REPR),
-            Purpose::Any => has(KeyUsage::SERVER_AUTH_REPR) || has(KeyUsage::CLIENT_AUTH_REPR),
+            Purpose::Any => true,
         };
-        if served || found.is_empty() {
+        if served || found.is_empty() || (profile == Profile::Interop && has(ANY_USAGE_ARCS)) {
             return Ok(());
         }
         let required =
@@ -104,3 +128,6 @@ impl ExtendedKeyUsageValidator for Usages {
         }))
     }
 }
+
+/// anyExtendedKeyUsage (RFC 5280 §4.2.1.12).
+const ANY_USAGE_ARCS: &[usize] = &[2, 5, 29, 37, 0];

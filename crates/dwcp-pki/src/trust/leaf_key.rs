@@ -1,4 +1,4 @@
-//! Which keys a leaf may have: webpki judges the keys of issuers, since they verify something there, but not the leaf's.
+//! Which keys a certificate may have: webpki judges the keys of issuers, since they verify something there, but not the leaf's.
 
 use crate::fields::Fields;
 use der::oid::ObjectIdentifier;
@@ -8,6 +8,29 @@ use der::{Decode, Tag};
 /// Ed25519, or RSA of 2048 to 8192 bits.
 pub(super) fn is_accepted(key_info: &[u8]) -> bool {
     read(key_info).unwrap_or(false)
+}
+
+/// Whether it is an RSA key whose modulus is not a whole number of octets, which no sound generator makes
+/// (CA/Browser Forum BR §6.1.5).
+pub(super) fn is_odd_rsa(key_info: &[u8]) -> bool {
+    let bits = || {
+        let mut fields = Fields::of_sequence(key_info)?;
+        let mut algorithm = Fields::of_content(fields.sequence()?.content)?;
+        if ObjectIdentifier::from_der(algorithm.required()?.whole)? != RSA {
+            return Ok(0);
+        }
+        modulus_bits(fields.required()?.content.get(1..).unwrap_or(&[]))
+    };
+    bits().is_ok_and(|bits: usize| bits % 8 != 0)
+}
+
+fn modulus_bits(key: &[u8]) -> der::Result<usize> {
+    let modulus = Fields::of_sequence(key)?.required()?;
+    modulus.expect(Tag::Integer)?;
+    let significant = modulus.content.iter().position(|octet| *octet != 0);
+    let octets = significant.and_then(|at| modulus.content.get(at..)).unwrap_or(&[]);
+    let unused = octets.first().map_or(0, |octet| octet.leading_zeros() as usize);
+    Ok(octets.len() * 8 - unused)
 }
 
 fn read(key_info: &[u8]) -> der::Result<bool> {
@@ -26,14 +49,7 @@ fn read(key_info: &[u8]) -> der::Result<bool> {
             Ok(P384) => key.len() == 97,
             _ => false,
         },
-        (RSA, _) => {
-            let modulus = Fields::of_sequence(key)?.required()?;
-            modulus.expect(Tag::Integer)?;
-            let significant = modulus.content.iter().position(|octet| *octet != 0);
-            let octets = significant.and_then(|at| modulus.content.get(at..)).unwrap_or(&[]);
-            let unused = octets.first().map_or(0, |octet| octet.leading_zeros() as usize);
-            (2_048..=8_192).contains(&(octets.len() * 8 - unused))
-        }
+        (RSA, _) => (2_048..=8_192).contains(&modulus_bits(key)?),
         _ => false,
     })
 }

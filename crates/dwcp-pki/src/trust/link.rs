@@ -1,7 +1,7 @@
 //! One certificate of a validated path, reduced to what a later re-check needs.
 
-use super::scope::Place;
-use crate::{KeyPin, Serial};
+use super::scope::{Place, Role};
+use crate::{Certificate, KeyPin, Serial};
 use dwcp_base::UnixTime;
 use std::sync::Arc;
 
@@ -26,4 +26,31 @@ pub(crate) struct Link {
     pub(crate) not_before: UnixTime,
     /// The end of the certificate's life.
     pub(crate) not_after: UnixTime,
+}
+
+impl Link {
+    /// A certificate and its issuer's name, key and pin.
+    pub(super) fn new(
+        certificate: &Certificate,
+        role: Role,
+        (issuer, issuer_key, issuer_pin): (Arc<[u8]>, Arc<[u8]>, KeyPin),
+        issuer_signs_crls: bool,
+    ) -> Self {
+        Self {
+            issuer,
+            issuer_key,
+            issuer_pin,
+            issuer_signs_crls,
+            serial: certificate.serial(),
+            place: Place::new(role, certificate.extensions().crl_points.as_deref()),
+            pin: certificate.key_pin(),
+            not_before: certificate.not_before(),
+            not_after: certificate.not_after(),
+        }
+    }
+
+    /// Whether `now` is within the certificate's validity; whole seconds, both ends included (RFC 5280 §4.1.2.5).
+    pub(super) fn is_valid_at(&self, now: UnixTime) -> bool {
+        self.not_before.secs() <= now.secs() && now.secs() <= self.not_after.secs()
+    }
 }

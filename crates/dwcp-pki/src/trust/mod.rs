@@ -2,13 +2,16 @@
 
 mod anchor;
 mod anchors;
+mod blamed;
 mod crl_entry;
 mod freshness;
+mod issuers;
 mod leaf;
 mod leaf_key;
 mod link;
 mod path;
 mod presented;
+mod profile;
 mod recheck;
 mod revocation;
 mod scope;
@@ -18,6 +21,7 @@ mod translate;
 mod trust_error;
 
 pub(crate) use link::Link;
+pub use profile::{Profile, ProfileRule, UnknownProfile};
 pub use revocation::{RevocationIndex, RevocationMode};
 pub use server_name::check_server_name;
 pub use store::TrustStore;

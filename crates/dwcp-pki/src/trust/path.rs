@@ -1,14 +1,18 @@
 //! The search for a path from a leaf to an anchor, and the rules that webpki leaves to its caller.
 
 use super::anchor::Anchor;
+use super::blamed;
+use super::freshness;
+use super::issuers::Judged;
 use super::leaf::{self, Usages};
 use super::link::Link;
-use super::presented::Presented;
+use super::presented::{Other, Presented};
+use super::profile::{self, Profile};
 use super::store::TrustStore;
 use super::translate;
 use crate::identity::Facts;
 use crate::signature::ACCEPTED;
-use crate::{PeerIdentity, Purpose, RevocationChecked, ValidationError};
+use crate::{ChainFault, ChainMember, ChainPlace, PeerIdentity, Purpose, RevocationChecked, ValidationError};
 use dwcp_base::UnixTime;
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 use std::cell::RefCell;
@@ -16,6 +20,7 @@ use std::time::Duration;
 use webpki::{EndEntityCert, VerifiedPath};
 
 /// Which of the rules about time and revocation apply to one search.
+#[derive(Clone, Copy)]
 pub(super) struct Rules {
     pub(super) at: UnixTime,
     pub(super) anchors: AnchorDates,
@@ -40,38 +45,45 @@ pub(super) enum CrlRule {
     Ignored,
 }
 
-/// Judges a chain; when a rule about dates or usage refuses it, looks whether a revoked certificate should lead.
+/// Judges a chain; when another rule refuses it before revocation was looked at, looks whether a revoked certificate should
+/// lead.
 pub(super) fn judge(
     store: &TrustStore,
     chain: &[CertificateDer<'_>],
     purpose: Purpose,
     rules: &Rules,
 ) -> Result<PeerIdentity, ValidationError> {
+    let usages = Usages::For { purpose, profile: store.profile() };
+    if let Some(identity) = super::issuers::shortcut(store, chain, usages, rules) {
+        return Ok(identity);
+    }
     let presented = Presented::read(chain)?;
-    let search = Search { store, presented: &presented, usages: Usages::For(purpose), rules };
+    let search = Search { store, presented: &presented, usages, rules: *rules };
     let refusal = match search.run() {
         Ok(identity) => return Ok(identity),
         Err(refusal) => refusal,
     };
-    if !hides_revocation(&refusal) || rules.crls == CrlRule::Ignored {
+    if !hides_revocation(refusal.fault()) || rules.crls == CrlRule::Ignored {
         return Err(refusal);
     }
     let past =
         Rules { at: presented.common_moment(), anchors: AnchorDates::Ignored, crls: CrlRule::KnownOnly };
-    match (Search { rules: &past, usages: Usages::Whatever, ..search }).run() {
+    match (Search { rules: past, usages: Usages::Whatever, ..search }).run() {
         Err(revoked) if revoked.is_revocation() => Err(revoked),
         _ => Err(refusal),
     }
 }
 
 /// Refusals that come before a path is looked up in its CRLs.
-fn hides_revocation(refusal: &ValidationError) -> bool {
+fn hides_revocation(refusal: &ChainFault) -> bool {
     matches!(
         refusal,
-        ValidationError::Expired { .. }
-            | ValidationError::NotYetValid { .. }
-            | ValidationError::AnchorExpired
-            | ValidationError::Purpose { .. }
+        ChainFault::Expired { .. }
+            | ChainFault::NotYetValid { .. }
+            | ChainFault::AnchorExpired
+            | ChainFault::Purpose { .. }
+            | ChainFault::Profile { .. }
+            | ChainFault::TooDeep { .. }
     )
 }
 
@@ -79,17 +91,26 @@ struct Search<'a> {
     store: &'a TrustStore,
     presented: &'a Presented<'a>,
     usages: Usages,
-    rules: &'a Rules,
+    rules: Rules,
 }
 
 /// A path that was approved of, leaf first, and what CRLs said about it.
-type Approved = (Vec<Link>, RevocationChecked);
+struct Approved {
+    links: Vec<Link>,
+    checked: RevocationChecked,
+    /// What is to be remembered of the leaf's issuer.
+    judged: Option<Judged>,
+}
 
 impl Search<'_> {
     fn run(&self) -> Result<PeerIdentity, ValidationError> {
-        let (links, checked) = self.find()?;
-        leaf::check(&self.presented.leaf, self.usages)?;
-        Ok(self.identity(links, checked))
+        let found = self.find()?;
+        let leaf = &self.presented.leaf;
+        leaf::check(leaf, self.usages).map_err(|fault| at_leaf(fault, leaf))?;
+        if let Some(judged) = found.judged {
+            self.store.issuers.keep(judged);
+        }
+        Ok(identity(self.store, leaf, found.links, found.checked))
     }
 
     /// Has webpki look for a path, without any CRL: it would verify the signature of each for each path it tries, before
@@ -97,17 +118,15 @@ impl Search<'_> {
     fn find(&self) -> Result<Approved, ValidationError> {
         let roots = self.store.anchors.roots(self.presented.issuers());
         if roots.is_empty() {
-            return Err(ValidationError::UnknownIssuer);
+            return Err(blamed::no_anchor(self.presented));
         }
         let leaf = EndEntityCert::try_from(self.presented.leaf_der).map_err(|e| self.translate(&e))?;
-        let at = u64::try_from(self.rules.at.secs()).unwrap_or(0);
-        let at = rustls_pki_types::UnixTime::since_unix_epoch(Duration::from_secs(at));
         // webpki's own error can not carry ours, and it may try another path after a veto, so verdicts are kept beside it.
         let approved: RefCell<Option<Approved>> = RefCell::new(None);
-        let worst = RefCell::new(ValidationError::UnknownIssuer);
+        let worst = RefCell::new(ValidationError::from(ChainFault::UnknownIssuer));
         let refuse = |error: ValidationError| {
             let mut worst = worst.borrow_mut();
-            if translate::weight(&error) > translate::weight(&worst) {
+            if translate::weight(error.fault()) > translate::weight(worst.fault()) {
                 *worst = error;
             }
         };
@@ -125,7 +144,7 @@ impl Search<'_> {
             ACCEPTED,
             &roots,
             &self.presented.rest,
-            at,
+            webpki_time(self.rules.at),
             self.usages,
             None,
             Some(&judge),
@@ -137,70 +156,191 @@ impl Search<'_> {
                 refuse(self.translate(&error));
             }
         }
-        let approved = approved.take();
-        approved.ok_or_else(|| worst.into_inner())
+        approved.take().ok_or_else(|| match worst.into_inner() {
+            unknown if *unknown.fault() == ChainFault::UnknownIssuer => blamed::no_anchor(self.presented),
+            worst => worst,
+        })
     }
 
-    /// The rules on a whole path that webpki found sound: anchor dates, keyCertSign and cRLSign, a fresh CRL of each issuer,
-    /// blocked keys and listed serials.
+    /// The rules on a whole path that webpki found sound: anchor dates, the form of each authority, keyCertSign and cRLSign,
+    /// a fresh CRL of each issuer, blocked keys and listed serials.
     fn approve(&self, path: &VerifiedPath<'_>) -> Result<Approved, ValidationError> {
         let anchor = self.anchor(path.anchor())?;
-        let links = self.presented.links(path, anchor)?;
-        if self.rules.crls == CrlRule::Ignored {
-            return Ok((links, RevocationChecked::NotChecked));
-        }
-        let index = &self.store.index;
-        for link in &links {
-            index.confirm(link);
-            if index.is_blocked(&link.pin) {
-                return Err(ValidationError::KeyRevoked { pin: link.pin });
-            }
-            if index.lists(link) {
-                return Err(ValidationError::Revoked { serial: link.serial });
-            }
-        }
-        if index.is_blocked(&anchor.pin) {
-            return Err(ValidationError::KeyRevoked { pin: anchor.pin });
-        }
-        let checked = match self.rules.crls {
-            CrlRule::ByMode => super::freshness::check(self.store, &links, self.rules.at)?,
-            CrlRule::KnownOnly | CrlRule::Ignored => RevocationChecked::NotChecked,
+        let issuers = self.presented.issuers_of(path)?;
+        let links = self.presented.links(&issuers, anchor);
+        self.check_authorities(&issuers, anchor)?;
+        let member = |at: usize| match at.checked_sub(1).and_then(|at| issuers.get(at)) {
+            Some(other) => ChainMember::new(ChainPlace::Intermediate(at), &other.certificate),
+            None => ChainMember::new(ChainPlace::Leaf, &self.presented.leaf),
         };
-        Ok((links, checked))
+        let checked = check_revocation(self.store, &links, &self.rules).map_err(|(at, fault)| {
+            let blamed = if at == links.len() {
+                ChainMember::new(ChainPlace::Anchor, &anchor.certificate)
+            } else {
+                member(at)
+            };
+            ValidationError::from(fault).of(blamed)
+        })?;
+        let judged = self.worth_keeping().then(|| Judged::new(&issuers, anchor, &links)).flatten();
+        Ok(Approved { links, checked, judged })
+    }
+
+    /// What is found out by a lenient search is not for a strict one to rely on.
+    fn worth_keeping(&self) -> bool {
+        self.usages != Usages::Whatever && self.rules.anchors == AnchorDates::Enforced
+    }
+
+    /// What the authorities of a path must be.
+    ///
+    /// webpki looks at the extensions of an issuer but not at its keyCertSign (RFC 5280 §6.1.4 (n)), and at nothing of an
+    /// anchor beyond its name, key and name constraints: that is done here.
+    fn check_authorities(&self, issuers: &[&Other], anchor: &Anchor) -> Result<(), ValidationError> {
+        let at_anchor = |fault: ChainFault| {
+            ValidationError::from(fault).of(ChainMember::new(ChainPlace::Anchor, &anchor.certificate))
+        };
+        let at_issuer = |at: usize, fault: ChainFault| {
+            let member = issuers
+                .get(at)
+                .map(|other| ChainMember::new(ChainPlace::Intermediate(at + 1), &other.certificate));
+            member.map_or_else(
+                || fault.clone().into(),
+                |member| ValidationError::from(fault.clone()).of(member),
+            )
+        };
+        for (at, other) in issuers.iter().enumerate() {
+            if !other.certificate.is_authority() {
+                return Err(at_issuer(
+                    at,
+                    ChainFault::Authority { why: "its key usage leaves out keyCertSign" },
+                ));
+            }
+        }
+        if self.usages == Usages::Whatever {
+            return Ok(());
+        }
+        let below = issuers.iter().filter(|other| !other.is_self_issued()).count();
+        if let Some(limit) = self.store.max_depth().filter(|limit| below > *limit) {
+            return Err(ChainFault::TooDeep { authorities: below, limit }.into());
+        }
+        if anchor.certificate.path_length().is_some_and(|limit| below > usize::from(limit)) {
+            let why = "more authorities stand below it than it allows";
+            return Err(at_anchor(ChainFault::Authority { why }));
+        }
+        if !self.usages.pass_through(&anchor.certificate) {
+            return Err(at_anchor(ChainFault::Authority {
+                why: "its extended key usage leaves the purpose out",
+            }));
+        }
+        if self.store.profile() != Profile::Mesh {
+            return Ok(());
+        }
+        anchor.suits(Profile::Mesh).map_err(|rule| at_anchor(ChainFault::Profile { rule }))?;
+        let mut below = self.presented.leaf_form()?;
+        for (at, other) in issuers.iter().enumerate() {
+            let form = other.form().map_err(|fault| at_issuer(at, fault))?;
+            profile::check_issuer(form).map_err(|rule| at_issuer(at, ChainFault::Profile { rule }))?;
+            self.check_key_ids(at, below, form, issuers)?;
+            below = form;
+        }
+        self.check_key_ids(issuers.len(), below, &anchor.form, issuers)
+    }
+
+    /// Whether the certificate at `at`, counted from the leaf, names the key of its issuer.
+    fn check_key_ids(
+        &self,
+        at: usize,
+        below: &profile::Form,
+        above: &profile::Form,
+        issuers: &[&Other],
+    ) -> Result<(), ValidationError> {
+        profile::check_link(below, above).map_err(|rule| {
+            let member = match at.checked_sub(1).and_then(|index| issuers.get(index)) {
+                Some(other) => ChainMember::new(ChainPlace::Intermediate(at), &other.certificate),
+                None => ChainMember::new(ChainPlace::Leaf, &self.presented.leaf),
+            };
+            ValidationError::from(ChainFault::Profile { rule }).of(member)
+        })
     }
 
     /// The anchor that webpki ended at. Several certificates may carry its name and key, for instance a renewed root:
     /// one that is within its validity is enough.
     fn anchor(&self, found: &TrustAnchor<'_>) -> Result<&Anchor, ValidationError> {
-        let named = self.store.anchors.named(&found.subject);
-        let mut same = named.filter(|anchor| anchor.trust == *found);
-        match self.rules.anchors {
-            AnchorDates::Enforced => {
-                same.find(|anchor| anchor.is_valid_at(self.rules.at)).ok_or(ValidationError::AnchorExpired)
-            }
-            AnchorDates::Ignored => same.next().ok_or(ValidationError::UnknownIssuer),
+        let same = || self.store.anchors.named(&found.subject).filter(|anchor| anchor.trust == *found);
+        let any = same().next().ok_or(ChainFault::UnknownIssuer)?;
+        if self.rules.anchors == AnchorDates::Ignored {
+            return Ok(any);
         }
+        same().find(|anchor| anchor.is_valid_at(self.rules.at)).ok_or_else(|| {
+            let member = ChainMember::new(ChainPlace::Anchor, &any.certificate);
+            ValidationError::from(ChainFault::AnchorExpired).of(member)
+        })
     }
 
     fn translate(&self, error: &webpki::Error) -> ValidationError {
-        translate::error(error, self.presented, self.usages)
+        let fault = translate::error(error, self.presented, self.usages);
+        blamed::attribute(fault, self.presented, self.usages, self.rules.at)
     }
+}
 
-    fn identity(&self, links: Vec<Link>, revocation: RevocationChecked) -> PeerIdentity {
-        let leaf = &self.presented.leaf;
-        PeerIdentity::new(Facts {
-            names: leaf.names().to_vec(),
-            spiffe_id: leaf.names().iter().find_map(crate::SubjectName::spiffe_id),
-            serial: leaf.serial(),
-            key_pin: leaf.key_pin(),
-            not_before: leaf.not_before(),
-            not_after: leaf.not_after(),
-            fingerprint: leaf.fingerprint(),
-            trust_generation: self.store.generation(),
-            revocation,
-            links,
-        })
+/// Blocked keys, listed serials and the CRLs that the rules ask for. A refusal says which link, counted from the leaf; the
+/// number after the last stands for the anchor.
+pub(super) fn check_revocation(
+    store: &TrustStore,
+    links: &[Link],
+    rules: &Rules,
+) -> Result<RevocationChecked, (usize, ChainFault)> {
+    if rules.crls == CrlRule::Ignored {
+        return Ok(RevocationChecked::NotChecked);
     }
+    let index = &store.index;
+    for (at, link) in links.iter().enumerate() {
+        index.confirm(link);
+        if index.is_blocked(&link.pin) {
+            return Err((at, ChainFault::KeyRevoked { pin: link.pin }));
+        }
+        if index.lists(link) {
+            return Err((at, ChainFault::Revoked { serial: link.serial }));
+        }
+    }
+    if let Some(last) = links.last()
+        && index.is_blocked(&last.issuer_pin)
+    {
+        return Err((links.len(), ChainFault::KeyRevoked { pin: last.issuer_pin }));
+    }
+    match rules.crls {
+        CrlRule::ByMode => freshness::check_all(store, links, rules.at),
+        CrlRule::KnownOnly | CrlRule::Ignored => Ok(RevocationChecked::NotChecked),
+    }
+}
+
+/// What a validated leaf gives its holder.
+pub(super) fn identity(
+    store: &TrustStore,
+    leaf: &crate::Certificate,
+    links: Vec<Link>,
+    revocation: RevocationChecked,
+) -> PeerIdentity {
+    PeerIdentity::new(Facts {
+        names: leaf.names().to_vec(),
+        spiffe_id: leaf.names().iter().find_map(crate::SubjectName::spiffe_id),
+        serial: leaf.serial(),
+        key_pin: leaf.key_pin(),
+        not_before: leaf.not_before(),
+        not_after: leaf.not_after(),
+        fingerprint: leaf.fingerprint(),
+        trust_generation: store.generation(),
+        revocation,
+        links,
+    })
+}
+
+pub(super) fn webpki_time(at: UnixTime) -> rustls_pki_types::UnixTime {
+    let secs = u64::try_from(at.secs()).unwrap_or(0);
+    rustls_pki_types::UnixTime::since_unix_epoch(Duration::from_secs(secs))
+}
+
+fn at_leaf(fault: ChainFault, leaf: &crate::Certificate) -> ValidationError {
+    ValidationError::from(fault).of(ChainMember::new(ChainPlace::Leaf, leaf))
 }
 
 /// Stands for a refusal of ours inside webpki; it produces this one itself only for keys on a list that is empty.

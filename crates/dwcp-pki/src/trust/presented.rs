@@ -2,11 +2,13 @@
 
 use super::anchor::{Anchor, signs_crls};
 use super::link::Link;
-use super::scope::{Place, Role};
+use super::profile::Form;
+use super::scope::Role;
 use crate::fields::Fields;
-use crate::{Certificate, KeyPin, MAX_PRESENTED, ValidationError};
+use crate::{Certificate, ChainFault, KeyPin, MAX_PRESENTED};
 use dwcp_base::UnixTime;
 use rustls_pki_types::CertificateDer;
+use std::cell::OnceCell;
 use std::sync::Arc;
 use webpki::VerifiedPath;
 
@@ -18,26 +20,27 @@ pub(super) struct Presented<'a> {
     /// What is readable after the leaf, as it came, each once.
     pub(super) rest: Vec<CertificateDer<'a>>,
     others: Vec<Other>,
+    leaf_form: OnceCell<Result<Form, ChainFault>>,
 }
 
 /// A certificate after the leaf.
-struct Other {
-    certificate: Certificate,
+pub(super) struct Other {
+    pub(super) certificate: Certificate,
     /// The content of its subject's and its issuer's DER `Name`.
-    subject: Arc<[u8]>,
-    issuer: Arc<[u8]>,
-    key: Arc<[u8]>,
-    pin: KeyPin,
+    pub(super) subject: Arc<[u8]>,
+    pub(super) issuer: Arc<[u8]>,
+    pub(super) key: Arc<[u8]>,
+    pub(super) pin: KeyPin,
+    form: OnceCell<Result<Form, ChainFault>>,
 }
 
 impl<'a> Presented<'a> {
-    pub(super) fn read(chain: &'a [CertificateDer<'a>]) -> Result<Self, ValidationError> {
+    pub(super) fn read(chain: &'a [CertificateDer<'a>]) -> Result<Self, ChainFault> {
         if chain.len() > MAX_PRESENTED {
-            return Err(ValidationError::TooMany { presented: chain.len(), limit: MAX_PRESENTED });
+            return Err(ChainFault::TooMany { presented: chain.len(), limit: MAX_PRESENTED });
         }
-        let (first, after) = chain.split_first().ok_or(ValidationError::Empty)?;
-        let malformed =
-            |error: &dyn std::error::Error| ValidationError::Malformed { what: error.to_string() };
+        let (first, after) = chain.split_first().ok_or(ChainFault::Empty)?;
+        let malformed = |error: &dyn std::error::Error| ChainFault::Malformed { what: error.to_string() };
         let leaf = Certificate::from_der(first).map_err(|e| malformed(&e))?;
         let leaf_issuer = name(leaf.raw().map_err(|e| malformed(&e))?.issuer).map_err(|e| malformed(&e))?;
         let (mut others, mut rest): (Vec<Other>, Vec<_>) = Default::default();
@@ -49,12 +52,12 @@ impl<'a> Presented<'a> {
             // Paths branch only where several certificates bear the name that is looked for, and webpki walks 200 000
             // steps before it gives up: far too many for somebody who is not known yet.
             if others.iter().filter(|known| known.subject == other.subject).count() == MOST_OF_ONE_NAME {
-                return Err(ValidationError::TooComplex);
+                return Err(ChainFault::TooComplex);
             }
             rest.push(CertificateDer::from(&**der));
             others.push(other);
         }
-        Ok(Self { leaf, leaf_der: first, leaf_issuer, rest, others })
+        Ok(Self { leaf, leaf_der: first, leaf_issuer, rest, others, leaf_form: OnceCell::new() })
     }
 
     /// The names of the issuers, leaf first, each once.
@@ -73,50 +76,58 @@ impl<'a> Presented<'a> {
         starts.fold(self.leaf.not_before(), Ord::max).min(self.leaf.not_after())
     }
 
-    /// The certificates of a path that webpki found, leaf first, each with its issuer.
-    ///
-    /// webpki looks at the extensions of an issuer but not at its keyCertSign (RFC 5280 §6.1.4 (n)): that is done here.
-    pub(super) fn links(
-        &self,
-        path: &VerifiedPath<'_>,
-        anchor: &Anchor,
-    ) -> Result<Vec<Link>, ValidationError> {
-        let mut issuers = Vec::new();
-        for certificate in path.intermediate_certificates() {
+    /// The authorities of a path that webpki found, from the leaf's issuer up, without the anchor.
+    pub(super) fn issuers_of(&self, path: &VerifiedPath<'_>) -> Result<Vec<&Other>, ChainFault> {
+        let unreadable =
+            || ChainFault::Malformed { what: "an issuing certificate is not readable".to_owned() };
+        let other = |certificate: &webpki::Cert<'_>| {
             let found = self.others.iter().find(|other| other.certificate.der() == &*certificate.der());
-            let Some(other) = found else {
-                return Err(ValidationError::Malformed {
-                    what: "an issuing certificate is not readable".to_owned(),
-                });
-            };
-            if !other.certificate.is_authority() {
-                return Err(ValidationError::Authority { why: "its key usage leaves out keyCertSign" });
-            }
-            issuers.push(other);
-        }
+            found.ok_or_else(unreadable)
+        };
+        path.intermediate_certificates().map(other).collect()
+    }
+
+    /// The certificates of a path, leaf first, each with its issuer.
+    pub(super) fn links(&self, issuers: &[&Other], anchor: &Anchor) -> Vec<Link> {
         let subjects = std::iter::once(&self.leaf).chain(issuers.iter().map(|other| &other.certificate));
         let link = |(at, certificate): (usize, &Certificate)| {
-            let (issuer, issuer_key, issuer_pin, issuer_certificate) = match issuers.get(at) {
-                Some(other) => (Arc::clone(&other.subject), &other.key, other.pin, &other.certificate),
-                None => (anchor.name().into(), &anchor.key, anchor.pin, &anchor.certificate),
-            };
-            Link {
-                issuer,
-                issuer_key: Arc::clone(issuer_key),
-                issuer_pin,
-                issuer_signs_crls: signs_crls(issuer_certificate),
-                serial: certificate.serial(),
-                place: Place::new(
-                    if at == 0 { Role::Leaf } else { Role::Authority },
-                    certificate.extensions().crl_points.as_deref(),
-                ),
-                pin: certificate.key_pin(),
-                not_before: certificate.not_before(),
-                not_after: certificate.not_after(),
+            let role = if at == 0 { Role::Leaf } else { Role::Authority };
+            match issuers.get(at) {
+                Some(other) => other.link_to(certificate, role),
+                None => link_to_anchor(certificate, role, anchor),
             }
         };
-        Ok(subjects.enumerate().map(link).collect())
+        subjects.enumerate().map(link).collect()
     }
+
+    /// The leaf's issuer's name, as the content of its DER.
+    pub(super) fn leaf_issuer(&self) -> &[u8] {
+        &self.leaf_issuer
+    }
+
+    /// What was presented after the leaf and is readable, in order.
+    pub(super) fn others(&self) -> &[Other] {
+        &self.others
+    }
+
+    /// The form of the leaf, read when first asked for.
+    pub(super) fn leaf_form(&self) -> Result<&Form, ChainFault> {
+        form_of(&self.leaf_form, &self.leaf)
+    }
+}
+
+/// A certificate below an anchor.
+fn link_to_anchor(certificate: &Certificate, role: Role, anchor: &Anchor) -> Link {
+    let issuer = (anchor.name().into(), Arc::clone(&anchor.key), anchor.pin);
+    Link::new(certificate, role, issuer, signs_crls(&anchor.certificate))
+}
+
+fn form_of<'a>(
+    cell: &'a OnceCell<Result<Form, ChainFault>>,
+    certificate: &Certificate,
+) -> Result<&'a Form, ChainFault> {
+    let read = || Form::read(certificate).map_err(|e| ChainFault::Malformed { what: e.to_string() });
+    cell.get_or_init(read).as_ref().map_err(Clone::clone)
 }
 
 impl Other {
@@ -125,7 +136,23 @@ impl Other {
         let raw = certificate.raw().ok()?;
         let (subject, issuer) = (name(raw.subject).ok()?, name(raw.issuer).ok()?);
         let (key, pin) = (raw.key_info.into(), certificate.key_pin());
-        Some(Self { certificate, subject, issuer, key, pin })
+        Some(Self { certificate, subject, issuer, key, pin, form: OnceCell::new() })
+    }
+
+    /// Its form, read when first asked for.
+    pub(super) fn form(&self) -> Result<&Form, ChainFault> {
+        form_of(&self.form, &self.certificate)
+    }
+
+    /// RFC 5280 §3.2.
+    pub(super) fn is_self_issued(&self) -> bool {
+        self.subject == self.issuer
+    }
+
+    /// A certificate that this one issued.
+    pub(super) fn link_to(&self, certificate: &Certificate, role: Role) -> Link {
+        let issuer = (Arc::clone(&self.subject), Arc::clone(&self.key), self.pin);
+        Link::new(certificate, role, issuer, signs_crls(&self.certificate))
     }
 }
 

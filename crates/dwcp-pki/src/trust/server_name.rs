@@ -1,6 +1,6 @@
 //! Whether a server's certificate is for the name that was asked for (RFC 9525).
 
-use crate::{Certificate, SubjectName, ValidationError};
+use crate::{Certificate, ChainFault, SubjectName, ValidationError};
 use rustls_pki_types::{CertificateDer, DnsName, ServerName};
 use webpki::EndEntityCert;
 
@@ -14,11 +14,15 @@ use webpki::EndEntityCert;
 /// This says nothing about who issued the certificate; [`TrustStore::validate`](crate::TrustStore::validate) does.
 ///
 /// # Errors
-/// [`ValidationError::Name`] when it is for other names, or when `name` is a wildcard, a mail address, or a URI that is
-/// no SPIFFE ID; [`ValidationError::Malformed`] when the leaf can not be read.
+/// [`ChainFault::Name`] when it is for other names, or when `name` is a wildcard, a mail address, or a URI that is
+/// no SPIFFE ID; [`ChainFault::Malformed`] when the leaf can not be read.
 pub fn check_server_name(leaf: &CertificateDer<'_>, name: &SubjectName) -> Result<(), ValidationError> {
-    let malformed = |what: String| ValidationError::Malformed { what };
-    let other = || ValidationError::Name { expected: name.to_string() };
+    bears(leaf, name).map_err(ValidationError::from)
+}
+
+fn bears(leaf: &CertificateDer<'_>, name: &SubjectName) -> Result<(), ChainFault> {
+    let malformed = |what: String| ChainFault::Malformed { what };
+    let other = || ChainFault::Name { expected: name.to_string() };
     match name {
         SubjectName::Uri(uri) => {
             name.spiffe_id().ok_or_else(other)?;

@@ -1,9 +1,12 @@
 //! The trust store: an immutable snapshot of anchors, CRLs and block list that chains are judged against.
 
+use super::anchor::Anchor;
 use super::anchors::Anchors;
 use super::crl_entry::CrlEntry;
+use super::issuers::IssuerCache;
 use super::path::{self, AnchorDates, CrlRule, Rules};
 use super::presented::Presented;
+use super::profile::{Profile, ProfileRule};
 use super::revocation::{RevocationIndex, RevocationMode};
 use super::trust_error::TrustError;
 use crate::{Certificate, CertificateChain, Crl, KeyPin, PeerIdentity, Purpose, ValidationError};
@@ -29,6 +32,10 @@ pub struct TrustStore {
     pub(super) anchors: Arc<Anchors>,
     pub(super) index: Arc<RevocationIndex>,
     pub(super) mode: RevocationMode,
+    profile: Profile,
+    max_depth: Option<usize>,
+    /// Verdicts on issuers under exactly these anchors, CRLs and rules: a store that differs in one of them has its own.
+    pub(super) issuers: Arc<IssuerCache>,
     generation: u64,
 }
 
@@ -53,7 +60,34 @@ impl TrustStore {
             crls.into_iter().map(|crl| CrlEntry::new(crl).map(Arc::new)).collect::<Result<_, _>>()?;
         let index = RevocationIndex::new(entries);
         confirm(&anchors, &index);
-        Ok(Self { anchors: Arc::new(anchors), index: Arc::new(index), mode, generation: 0 })
+        Ok(Self {
+            anchors: Arc::new(anchors),
+            index: Arc::new(index),
+            mode,
+            profile: Profile::Mesh,
+            max_depth: None,
+            issuers: Arc::default(),
+            generation: 0,
+        })
+    }
+
+    /// The same store with another profile; [`Profile::Mesh`] is the one it starts with.
+    #[must_use]
+    pub fn with_profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self.forget_issuers()
+    }
+
+    /// The same store that allows at most `authorities` between leaf and anchor, self-issued ones not counted.
+    #[must_use]
+    pub fn with_max_depth(mut self, authorities: usize) -> Self {
+        self.max_depth = Some(authorities);
+        self.forget_issuers()
+    }
+
+    fn forget_issuers(mut self) -> Self {
+        self.issuers = Arc::default();
+        self
     }
 
     /// The same store under another generation number.
@@ -69,7 +103,7 @@ impl TrustStore {
         let mut index = (*self.index).clone();
         index.block(keys);
         self.index = Arc::new(index);
-        self
+        self.forget_issuers()
     }
 
     /// The same store with what `earlier` knew of revocation besides: an old CRL put back in place, or one that is missing
@@ -84,7 +118,7 @@ impl TrustStore {
         index.adopt(&earlier.index, MAX_CRLS);
         confirm(&self.anchors, &index);
         self.index = Arc::new(index);
-        self
+        self.forget_issuers()
     }
 
     /// The generation number; identities made here carry it.
@@ -95,6 +129,21 @@ impl TrustStore {
     /// How strictly revocation is taken.
     pub fn mode(&self) -> RevocationMode {
         self.mode
+    }
+
+    /// How strictly the form of certificates is taken.
+    pub fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    pub(super) fn max_depth(&self) -> Option<usize> {
+        self.max_depth
+    }
+
+    /// The anchors whose form the profile refuses, with the rule: no chain to them is accepted.
+    pub fn unsuitable_anchors(&self) -> impl Iterator<Item = (&Certificate, ProfileRule)> {
+        let unsuitable = |anchor: &Anchor| anchor.suits(self.profile).err();
+        self.anchors.iter().filter_map(move |anchor| Some((&anchor.certificate, unsuitable(anchor)?)))
     }
 
     /// The anchors' certificates.

@@ -3,49 +3,49 @@
 use super::leaf::{self, Usages};
 use super::presented::Presented;
 use crate::certificate::printable;
-use crate::{PurposeFault, ValidationError};
+use crate::{ChainFault, PurposeFault};
 use der::{Decode, Encode, Tag, asn1::AnyRef};
 use dwcp_base::UnixTime;
 use webpki::Error;
 use x509_cert::name::Name;
 
 /// What webpki's verdict on these certificates means here.
-pub(super) fn error(error: &Error, presented: &Presented<'_>, usages: Usages) -> ValidationError {
+pub(super) fn error(error: &Error, presented: &Presented<'_>, usages: Usages) -> ChainFault {
     match error {
-        Error::CertExpired { not_after, .. } => ValidationError::Expired { not_after: time(*not_after) },
+        Error::CertExpired { not_after, .. } => ChainFault::Expired { not_after: time(*not_after) },
         Error::CertNotValidYet { not_before, .. } => {
-            ValidationError::NotYetValid { not_before: time(*not_before) }
+            ChainFault::NotYetValid { not_before: time(*not_before) }
         }
         Error::RequiredEkuNotFoundContext(_) | Error::EmptyEkuExtension => {
             let why = leaf::check_purpose(&presented.leaf, usages).err().unwrap_or(PurposeFault::Other);
-            ValidationError::Purpose { why }
+            ChainFault::Purpose { why }
         }
-        Error::CaUsedAsEndEntity => ValidationError::Purpose { why: PurposeFault::IsAuthority },
-        Error::EndEntityUsedAsCa => ValidationError::Authority { why: "it is no authority" },
+        Error::CaUsedAsEndEntity => ChainFault::Purpose { why: PurposeFault::IsAuthority },
+        Error::EndEntityUsedAsCa => ChainFault::Authority { why: "it is no authority" },
         Error::PathLenConstraintViolated => {
-            ValidationError::Authority { why: "more authorities stand below it than it allows" }
+            ChainFault::Authority { why: "more authorities stand below it than it allows" }
         }
-        Error::NameConstraintViolation => ValidationError::NameConstraint,
+        Error::NameConstraintViolation => ChainFault::NameConstraint,
         Error::UnknownIssuer | Error::InvalidSignatureForPublicKey | Error::CertDistrusted => {
-            ValidationError::UnknownIssuer
+            ChainFault::UnknownIssuer
         }
         Error::UnsupportedSignatureAlgorithmContext(_)
-        | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => ValidationError::WeakAlgorithm,
+        | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => ChainFault::WeakAlgorithm,
         Error::MaximumPathBuildCallsExceeded
         | Error::MaximumPathDepthExceeded
         | Error::MaximumSignatureChecksExceeded
-        | Error::MaximumNameConstraintComparisonsExceeded => ValidationError::TooComplex,
-        other => ValidationError::Malformed { what: other.to_string() },
+        | Error::MaximumNameConstraintComparisonsExceeded => ChainFault::TooComplex,
+        other => ChainFault::Malformed { what: other.to_string() },
     }
 }
 
 /// Which of several refusals to report: the one that says most about a certificate that an anchor did issue.
-pub(super) fn weight(error: &ValidationError) -> u8 {
+pub(super) fn weight(error: &ChainFault) -> u8 {
     match error {
-        ValidationError::Revoked { .. } | ValidationError::KeyRevoked { .. } => 4,
-        ValidationError::UnknownIssuer => 0,
-        ValidationError::Malformed { .. } | ValidationError::WeakAlgorithm => 1,
-        ValidationError::CrlMissing { .. } | ValidationError::CrlUntrusted => 2,
+        ChainFault::Revoked { .. } | ChainFault::KeyRevoked { .. } => 4,
+        ChainFault::UnknownIssuer => 0,
+        ChainFault::Malformed { .. } | ChainFault::WeakAlgorithm => 1,
+        ChainFault::CrlMissing { .. } | ChainFault::CrlUntrusted | ChainFault::Profile { .. } => 2,
         _ => 3,
     }
 }

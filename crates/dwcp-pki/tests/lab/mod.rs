@@ -8,8 +8,8 @@
 
 use dwcp_base::{LocalDisk, UnixTime};
 use dwcp_pki::{
-    AuthorityParams, CertificateAuthority, Crl, PeerIdentity, Purpose, RevocationMode, TrustStore,
-    ValidationError,
+    AuthorityParams, CertificateAuthority, ChainFault, Crl, PeerIdentity, Purpose, RevocationMode,
+    TrustStore, ValidationError,
 };
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType,
@@ -179,13 +179,13 @@ pub(crate) fn judge(
     chain: &[&Party],
     purpose: Purpose,
     now: UnixTime,
-) -> Result<PeerIdentity, ValidationError> {
+) -> Result<PeerIdentity, ChainFault> {
     let ders: Vec<CertificateDer<'_>> = chain.iter().map(|party| party.der.clone()).collect();
-    store.validate(&ders, purpose, now)
+    store.validate(&ders, purpose, now).by_rule()
 }
 
 /// Both purposes must give the same answer.
-pub(crate) fn verdict(store: &TrustStore, chain: &[&Party]) -> Result<PeerIdentity, ValidationError> {
+pub(crate) fn verdict(store: &TrustStore, chain: &[&Party]) -> Result<PeerIdentity, ChainFault> {
     let client = judge(store, chain, Purpose::Client, NOW);
     assert_eq!(judge(store, chain, Purpose::Server, NOW), client);
     client
@@ -199,4 +199,15 @@ pub(crate) fn mesh_authority() -> (tempfile::TempDir, CertificateAuthority) {
         CertificateAuthority::create(Arc::new(LocalDisk), &directory.path().join("ca"), &params, NOW)
             .unwrap();
     (directory, authority)
+}
+
+/// The rule of a refusal, without the certificate that breaks it.
+pub(crate) trait ByRule<T> {
+    fn by_rule(self) -> Result<T, ChainFault>;
+}
+
+impl<T> ByRule<T> for Result<T, ValidationError> {
+    fn by_rule(self) -> Result<T, ChainFault> {
+        self.map_err(ValidationError::into_fault)
+    }
 }

@@ -86,6 +86,7 @@ pub(crate) fn sign(
     csr.params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     csr.params.extended_key_usages =
         vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    csr.params.use_authority_key_identifier_extension = true;
     edit(&mut csr.params);
     let certificate = csr.signed_by(&Issuer::from_params(&issuer.params, &issuer.key)).unwrap();
     issued(&[certificate.der().clone()])

@@ -2,7 +2,7 @@
 
 use super::shared::Shared;
 use dwcp_channel::{CloseReason, JudgeReport, Judgement};
-use dwcp_pki::{Peer, ValidationError};
+use dwcp_pki::{ChainFault, Peer};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -25,8 +25,9 @@ pub(super) fn judge(shared: &Shared) -> JudgeReport {
         match generation.trust().recheck(identity, now) {
             Ok(()) => Judgement::Keep,
             Err(error) if error.is_revocation() => Judgement::Close(CloseReason::Revoked),
-            Err(ValidationError::Expired { .. })
-                if newest.get(identity.label().as_str()).is_some_and(|end| *end > now) =>
+            Err(error)
+                if matches!(error.fault(), ChainFault::Expired { .. })
+                    && newest.get(identity.label().as_str()).is_some_and(|end| *end > now) =>
             {
                 Judgement::Keep
             }

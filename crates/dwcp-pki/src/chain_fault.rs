@@ -1,15 +1,15 @@
-//! The verdict on a certificate chain, one rule per variant.
+//! The rules of chain validation that can refuse, one variant each.
 
-use crate::{KeyPin, Serial};
+use crate::{KeyPin, ProfileRule, PurposeFault, Serial};
 use dwcp_base::{Blame, Coded, UnixTime};
 use thiserror::Error;
 
-/// Why a chain is not accepted. Each variant is one rule; [`Coded::code`] names it for machines.
+/// The rule that refuses a chain. [`Coded::code`] names it for machines.
 ///
 /// When several rules are broken, a revoked certificate is always the one reported.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum ValidationError {
+pub enum ChainFault {
     /// Its issuer listed the serial number of a certificate of the path in its CRL.
     #[error("the certificate with serial {serial} is revoked")]
     Revoked {
@@ -108,12 +108,26 @@ pub enum ValidationError {
         /// The parser's word for it.
         what: String,
     },
+    /// More authorities stand between leaf and anchor than the store allows.
+    #[error("{authorities} authorities stand between the leaf and its anchor, at most {limit} may")]
+    TooDeep {
+        /// How many there are, self-issued ones left out.
+        authorities: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// A certificate of the path breaks a rule about its form that the profile adds.
+    #[error("{rule}")]
+    Profile {
+        /// The rule.
+        rule: ProfileRule,
+    },
     /// A signature of the path or the leaf's key is of a kind that is not accepted, such as SHA-1 or RSA below 2048 bits.
     #[error("a key or signature of the chain is of a kind that is not accepted")]
     WeakAlgorithm,
 }
 
-impl ValidationError {
+impl ChainFault {
     /// Whether the certificate or its key was revoked, which ends live connections at once.
     pub fn is_revocation(&self) -> bool {
         matches!(self, Self::Revoked { .. } | Self::KeyRevoked { .. })
@@ -141,10 +155,12 @@ impl ValidationError {
         "pki.chain.too_complex",
         "pki.chain.malformed",
         "pki.chain.weak_algorithm",
+        "pki.chain.too_deep",
+        "pki.chain.profile",
     ];
 }
 
-impl Coded for ValidationError {
+impl Coded for ChainFault {
     fn code(&self) -> &'static str {
         match self {
             Self::Revoked { .. } => "pki.chain.revoked",
@@ -167,6 +183,8 @@ impl Coded for ValidationError {
             Self::TooComplex => "pki.chain.too_complex",
             Self::Malformed { .. } => "pki.chain.malformed",
             Self::WeakAlgorithm => "pki.chain.weak_algorithm",
+            Self::TooDeep { .. } => "pki.chain.too_deep",
+            Self::Profile { .. } => "pki.chain.profile",
         }
     }
 
@@ -181,36 +199,4 @@ impl Coded for ValidationError {
             _ => Blame::Peer,
         }
     }
-}
-
-/// What a certificate is about to be used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Purpose {
-    /// Its holder answers connections: the extended key usage must name serverAuth.
-    Server,
-    /// Its holder opens connections: the extended key usage must name clientAuth.
-    Client,
-    /// Either: the extended key usage must name serverAuth or clientAuth.
-    Any,
-}
-
-/// How a leaf fails its purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
-#[non_exhaustive]
-pub enum PurposeFault {
-    /// The leaf carries no extended key usage.
-    #[error("it names no extended key usage")]
-    Missing,
-    /// It names anyExtendedKeyUsage, which stands for everything and so for nothing.
-    #[error("it claims any extended key usage")]
-    AnyUsage,
-    /// It does not name the purpose.
-    #[error("its extended key usage does not cover the purpose")]
-    Other,
-    /// It is a certificate authority's own certificate.
-    #[error("it is the certificate of an authority")]
-    IsAuthority,
-    /// Its key usage leaves out digitalSignature, without which it can not sign a handshake.
-    #[error("its key may not sign")]
-    CanNotSign,
 }

@@ -1,0 +1,168 @@
+//! Verdicts on issuers, so that a leaf under one that was judged before costs one signature.
+
+use super::anchor::{Anchor, signs_crls};
+use super::leaf::{self, Usages};
+use super::link::Link;
+use super::path::{self, AnchorDates, Rules};
+use super::presented::{self, Other};
+use super::profile::{self, Form, Profile};
+use super::scope::Role;
+use super::store::TrustStore;
+use crate::signature::ACCEPTED;
+use crate::{Certificate, KeyPin, PeerIdentity, Purpose};
+use dwcp_base::UnixTime;
+use dwcp_crypto::digest;
+use rustls_pki_types::{CertificateDer, TrustAnchor};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use webpki::EndEntityCert;
+
+/// Issuers that a whole path approved of, by the SHA-256 of their certificate: at most [`MOST_JUDGED`].
+///
+/// It belongs to one trust store, so a change of anchors, CRLs or rules begins with an empty one. Refusals are not kept, and
+/// what a stranger shows gets in only under a leaf that an anchor vouches for. Dates and revocation are looked at anew each
+/// time: what is saved is the signatures and the form of the issuers.
+#[derive(Default)]
+pub(super) struct IssuerCache(RwLock<HashMap<[u8; 32], Arc<Judged>>>);
+
+/// One issuer, directly above leaves, with the path from it to its anchor.
+pub(super) struct Judged {
+    fingerprint: [u8; 32],
+    /// What webpki needs of it to check a leaf: name, key and its own name constraints.
+    trust: TrustAnchor<'static>,
+    key: Arc<[u8]>,
+    pin: KeyPin,
+    signs_crls: bool,
+    form: Arc<Form>,
+    /// The links from it upwards.
+    links: Vec<Link>,
+    anchor_not_before: UnixTime,
+    anchor_not_after: UnixTime,
+    serves: Serves,
+}
+
+/// Which purposes every authority of the path passes on.
+#[derive(Clone, Copy)]
+struct Serves {
+    server: bool,
+    client: bool,
+}
+
+impl IssuerCache {
+    fn get(&self, fingerprint: &[u8; 32]) -> Option<Arc<Judged>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(fingerprint).cloned()
+    }
+
+    pub(super) fn keep(&self, judged: Judged) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST_JUDGED && !known.contains_key(&judged.fingerprint) {
+            // Filling it takes that many certified issuers; beginning anew costs one validation each.
+            known.clear();
+        }
+        known.insert(judged.fingerprint, Arc::new(judged));
+    }
+}
+
+impl Judged {
+    /// What to remember of the first of `issuers`, if it may be: name constraints of authorities above it would have to be
+    /// checked for each leaf, which is for the whole path to do.
+    pub(super) fn new(issuers: &[&Other], anchor: &Anchor, links: &[Link]) -> Option<Self> {
+        let (first, above) = issuers.split_first()?;
+        let constrained = |certificate: &Certificate| certificate.extensions().name_constraints.is_some();
+        if constrained(&anchor.certificate) || above.iter().any(|other| constrained(&other.certificate)) {
+            return None;
+        }
+        let trust = webpki::anchor_from_trusted_cert(first.certificate.certificate_der()).ok()?.to_owned();
+        Some(Self {
+            fingerprint: first.certificate.fingerprint(),
+            trust,
+            key: Arc::clone(&first.key),
+            pin: first.pin,
+            signs_crls: signs_crls(&first.certificate),
+            form: Arc::new(Form::read(&first.certificate).ok()?),
+            links: links.get(1..)?.to_vec(),
+            anchor_not_before: anchor.certificate.not_before(),
+            anchor_not_after: anchor.certificate.not_after(),
+            serves: Serves::of(issuers, anchor),
+        })
+    }
+
+    fn is_valid_at(&self, now: UnixTime) -> bool {
+        self.links.iter().all(|link| link.is_valid_at(now))
+            && self.anchor_not_before.secs() <= now.secs()
+            && now.secs() <= self.anchor_not_after.secs()
+    }
+
+    /// A leaf that this issuer signed.
+    fn link_to(&self, leaf: &Certificate) -> Link {
+        let issuer = (self.trust.subject.as_ref().into(), Arc::clone(&self.key), self.pin);
+        Link::new(leaf, Role::Leaf, issuer, self.signs_crls)
+    }
+}
+
+impl Serves {
+    fn of(issuers: &[&Other], anchor: &Anchor) -> Self {
+        let all = || issuers.iter().map(|other| &other.certificate).chain([&anchor.certificate]);
+        // The interop profile reads anyExtendedKeyUsage as every purpose; here it only makes the whole path be judged.
+        let passed = |purpose| {
+            let usages = Usages::For { purpose, profile: Profile::Mesh };
+            all().all(|authority| usages.pass_through(authority))
+        };
+        Self { server: passed(Purpose::Server), client: passed(Purpose::Client) }
+    }
+
+    fn purpose(self, purpose: Purpose) -> bool {
+        match purpose {
+            Purpose::Server => self.server,
+            Purpose::Client => self.client,
+            Purpose::Any => true,
+        }
+    }
+}
+
+/// Judges a chain whose leaf is under an issuer that was judged before. `None` says nothing about the chain: the whole path
+/// is judged then, and has the last word.
+pub(super) fn shortcut(
+    store: &TrustStore,
+    chain: &[CertificateDer<'_>],
+    usages: Usages,
+    rules: &Rules,
+) -> Option<PeerIdentity> {
+    let Usages::For { purpose, profile } = usages else { return None };
+    let (first, after) = chain.split_first()?;
+    if after.is_empty() || after.len() > MOST_AFTER_LEAF || rules.anchors != AnchorDates::Enforced {
+        return None;
+    }
+    let judged = after
+        .iter()
+        .filter(|der| der.len() <= crate::certificate::LARGEST)
+        .find_map(|der| store.issuers.get(&digest::sha256(der)))?;
+    let leaf = Certificate::from_der(first).ok()?;
+    let issuer = presented::name(leaf.raw().ok()?.issuer).ok()?;
+    if *issuer != *judged.trust.subject || !judged.serves.purpose(purpose) || !judged.is_valid_at(rules.at) {
+        return None;
+    }
+    let roots = [super::anchors::borrowed(&judged.trust)];
+    let signed = EndEntityCert::try_from(first).ok()?;
+    signed.verify_for_usage(ACCEPTED, &roots, &[], path::webpki_time(rules.at), usages, None, None).ok()?;
+    leaf::check(&leaf, usages).ok()?;
+    if profile == Profile::Mesh {
+        profile::check_link(&Form::read(&leaf).ok()?, &judged.form).ok()?;
+    }
+    let links: Vec<Link> =
+        std::iter::once(judged.link_to(&leaf)).chain(judged.links.iter().cloned()).collect();
+    let checked = path::check_revocation(store, &links, rules).ok()?;
+    Some(path::identity(store, &leaf, links, checked))
+}
+
+impl fmt::Debug for IssuerCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IssuerCache").finish_non_exhaustive()
+    }
+}
+
+/// About 4 KiB each.
+const MOST_JUDGED: usize = 1024;
+/// With no more, the bounds on what is presented can not be exceeded, so that they hold for a known issuer as for a new one.
+const MOST_AFTER_LEAF: usize = 4;
