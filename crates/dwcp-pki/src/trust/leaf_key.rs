@@ -21,7 +21,7 @@ pub(super) fn is_odd_rsa(key_info: &[u8]) -> bool {
         }
         modulus_bits(fields.required()?.content.get(1..).unwrap_or(&[]))
     };
-    bits().is_ok_and(|bits: usize| bits % 8 != 0)
+    bits().is_ok_and(|bits: usize| !bits.is_multiple_of(8))
 }
 
 fn modulus_bits(key: &[u8]) -> der::Result<usize> {
