@@ -5,6 +5,7 @@ use crate::tree::Tree;
 
 /// Number and title.
 const KNOWN: &[(u32, &str)] = &[
+    (822, "Standard for the Format of ARPA Internet Text Messages"),
     (952, "DoD Internet Host Table Specification"),
     (1035, "Domain Names: Implementation and Specification"),
     (1123, "Requirements for Internet Hosts: Application and Support"),
