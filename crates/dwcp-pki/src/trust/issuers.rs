@@ -146,9 +146,10 @@ pub(super) fn shortcut(
     let roots = [super::anchors::borrowed(&judged.trust)];
     let signed = EndEntityCert::try_from(first).ok()?;
     signed.verify_for_usage(ACCEPTED, &roots, &[], path::webpki_time(rules.at), usages, None, None).ok()?;
-    leaf::check(&leaf, usages).ok()?;
+    let form = Form::read(&leaf).ok()?;
+    leaf::check(&leaf, &form, usages).ok()?;
     if profile == Profile::Mesh {
-        profile::check_link(&Form::read(&leaf).ok()?, &judged.form).ok()?;
+        profile::check_link(&form, &judged.form).ok()?;
     }
     let links: Vec<Link> =
         std::iter::once(judged.link_to(&leaf)).chain(judged.links.iter().cloned()).collect();
