@@ -50,8 +50,14 @@ struct Serves {
 }
 
 impl IssuerCache {
-    fn get(&self, fingerprint: &[u8; 32]) -> Option<Arc<Judged>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(fingerprint).cloned()
+    /// What is known of the first of these certificates of which anything is.
+    fn find(&self, ders: &[CertificateDer<'_>]) -> Option<Arc<Judged>> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if known.is_empty() {
+            return None;
+        }
+        let of_size = ders.iter().filter(|der| der.len() <= crate::certificate::LARGEST);
+        of_size.map(|der| digest::sha256(der)).find_map(|fingerprint| known.get(&fingerprint).cloned())
     }
 
     pub(super) fn keep(&self, judged: Judged) {
@@ -80,7 +86,7 @@ impl Judged {
             key: Arc::clone(&first.key),
             pin: first.pin,
             signs_crls: signs_crls(&first.certificate),
-            form: Arc::new(Form::read(&first.certificate).ok()?),
+            form: Arc::clone(first.form().ok()?),
             links: links.get(1..)?.to_vec(),
             anchor_not_before: anchor.certificate.not_before(),
             anchor_not_after: anchor.certificate.not_after(),
@@ -134,10 +140,7 @@ pub(super) fn shortcut(
     if after.is_empty() || after.len() > MOST_AFTER_LEAF || rules.anchors != AnchorDates::Enforced {
         return None;
     }
-    let judged = after
-        .iter()
-        .filter(|der| der.len() <= crate::certificate::LARGEST)
-        .find_map(|der| store.issuers.get(&digest::sha256(der)))?;
+    let judged = store.issuers.find(after)?;
     let leaf = Certificate::from_der(first).ok()?;
     let issuer = presented::name(leaf.raw().ok()?.issuer).ok()?;
     if *issuer != *judged.trust.subject || !judged.serves.purpose(purpose) || !judged.is_valid_at(rules.at) {
