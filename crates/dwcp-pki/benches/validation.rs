@@ -36,8 +36,7 @@ fn main() {
         }
         let crls: Vec<Vec<u8>> = lab.crls(1_000);
         let lists = crls.iter().map(|der| Crl::from_der(der).unwrap()).collect();
-        let strict =
-            TrustStore::new(vec![lab.root.clone()], lists, RevocationMode::Required).unwrap();
+        let strict = TrustStore::new(vec![lab.root.clone()], lists, RevocationMode::Required).unwrap();
         judge(&strict, &chain);
         let with_crls = || lab.bare(&chain, Some(&crls));
         let cold = || judge(&strict.clone().with_max_depth(8), &chain);

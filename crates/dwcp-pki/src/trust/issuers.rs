@@ -29,6 +29,8 @@ pub(super) struct IssuerCache(RwLock<HashMap<[u8; 32], Arc<Judged>>>);
 /// One issuer, directly above leaves, with the path from it to its anchor.
 pub(super) struct Judged {
     fingerprint: [u8; 32],
+    /// The fingerprints of the authorities between it and the anchor.
+    above: Vec<[u8; 32]>,
     /// What webpki needs of it to check a leaf: name, key and its own name constraints.
     trust: TrustAnchor<'static>,
     key: Arc<[u8]>,
@@ -57,7 +59,10 @@ impl IssuerCache {
             return None;
         }
         let of_size = ders.iter().filter(|der| der.len() <= crate::certificate::LARGEST);
-        of_size.map(|der| digest::sha256(der)).find_map(|fingerprint| known.get(&fingerprint).cloned())
+        let shown: Vec<[u8; 32]> = of_size.map(|der| digest::sha256(der)).collect();
+        // The whole path is shown again: what is known changes what a chain costs, not whether it is accepted.
+        let is_whole = |judged: &&Arc<Judged>| judged.above.iter().all(|above| shown.contains(above));
+        shown.iter().filter_map(|fingerprint| known.get(fingerprint)).find(is_whole).cloned()
     }
 
     pub(super) fn keep(&self, judged: Judged) {
@@ -67,6 +72,11 @@ impl IssuerCache {
             known.clear();
         }
         known.insert(judged.fingerprint, Arc::new(judged));
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
 
@@ -82,6 +92,7 @@ impl Judged {
         let trust = webpki::anchor_from_trusted_cert(first.certificate.certificate_der()).ok()?.to_owned();
         Some(Self {
             fingerprint: first.certificate.fingerprint(),
+            above: above.iter().map(|other| other.certificate.fingerprint()).collect(),
             trust,
             key: Arc::clone(&first.key),
             pin: first.pin,
@@ -167,6 +178,6 @@ impl fmt::Debug for IssuerCache {
 }
 
 /// About 4 KiB each.
-const MOST_JUDGED: usize = 1024;
+pub(super) const MOST_JUDGED: usize = 1024;
 /// With no more, the bounds on what is presented can not be exceeded, so that they hold for a known issuer as for a new one.
 const MOST_AFTER_LEAF: usize = 4;

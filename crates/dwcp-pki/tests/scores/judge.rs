@@ -17,14 +17,24 @@ pub(crate) struct Refused {
 
 /// Whether the validator accepts the case. What can not be read is refused, CRLs and anchors included.
 pub(crate) fn judge(case: &Case, profile: Profile) -> Result<(), Refused> {
+    ask(&store(case, profile)?, case)
+}
+
+/// What the case trusts.
+pub(crate) fn store(case: &Case, profile: Profile) -> Result<TrustStore, Refused> {
     let crls = case.crls.iter().map(|der| Crl::from_der(der)).collect::<Result<_, _>>().map_err(refused)?;
     let blocked = case.blocked.iter().map(|der| Certificate::from_der(der).map(|read| read.key_pin()));
     let blocked: Vec<KeyPin> = blocked.collect::<Result<_, _>>().map_err(refused)?;
     let store = TrustStore::new(case.anchors.clone(), crls, case.mode).map_err(refused)?;
-    let mut store = store.with_blocked_keys(blocked).with_profile(profile);
-    if let Some(authorities) = case.max_depth {
-        store = store.with_max_depth(authorities);
-    }
+    let store = store.with_blocked_keys(blocked).with_profile(profile);
+    Ok(match case.max_depth {
+        Some(authorities) => store.with_max_depth(authorities),
+        None => store,
+    })
+}
+
+/// Whether a store accepts the chain of the case.
+pub(crate) fn ask(store: &TrustStore, case: &Case) -> Result<(), Refused> {
     let purpose = match case.asked {
         Asked::Server => Purpose::Server,
         Asked::Client => Purpose::Client,
