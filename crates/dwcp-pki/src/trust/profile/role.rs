@@ -105,11 +105,11 @@ fn check_extension(extension: &Extension) -> Verdict {
         V::NameConstraints(_) if !critical => Err(Rule::NameConstraintsNotCritical),
         V::NameConstraints(constraints) => check_constraints(constraints),
         V::CertificatePolicies(policies) => {
-            let repeated = policies
-                .iter()
-                .enumerate()
-                .any(|(at, policy)| policies.iter().take(at).any(|earlier| earlier.oid == policy.oid));
-            if repeated { Err(Rule::PoliciesMalformed) } else { Ok(()) }
+            let earlier = |at: usize| policies.iter().take(at);
+            let repeated = || {
+                policies.iter().enumerate().any(|(at, policy)| earlier(at).any(|one| one.oid == policy.oid))
+            };
+            if policies.len() > MOST_POLICIES || repeated() { Err(Rule::PoliciesMalformed) } else { Ok(()) }
         }
         V::PolicyMappings(pairs) => {
             let any = |oid: &Oid| oid.as_bytes() == ANY_POLICY;
