@@ -4,6 +4,7 @@ use super::anchor::{Anchor, signs_crls};
 use super::leaf::{self, Usages};
 use super::link::Link;
 use super::path::{self, AnchorDates, Rules};
+use super::policies::PolicyRequirements;
 use super::presented::{self, Other};
 use super::profile::{self, Form, Profile};
 use super::scope::Role;
@@ -81,12 +82,15 @@ impl IssuerCache {
 }
 
 impl Judged {
-    /// What to remember of the first of `issuers`, if it may be: name constraints of authorities above it would have to be
-    /// checked for each leaf, which is for the whole path to do.
+    /// What to remember of the first of `issuers`, if it may be: name constraints of authorities above it, and what any of them
+    /// requires of policies, would have to be checked for each leaf, which is for the whole path to do.
     pub(super) fn new(issuers: &[&Other], anchor: &Anchor, links: &[Link]) -> Option<Self> {
         let (first, above) = issuers.split_first()?;
         let constrained = |certificate: &Certificate| certificate.extensions().name_constraints.is_some();
         if constrained(&anchor.certificate) || above.iter().any(|other| constrained(&other.certificate)) {
+            return None;
+        }
+        if issuers.iter().any(|other| other.form().map_or(true, |form| form.constrains_policies())) {
             return None;
         }
         let trust = webpki::anchor_from_trusted_cert(first.certificate.certificate_der()).ok()?.to_owned();
@@ -161,6 +165,13 @@ pub(super) fn shortcut(
     let signed = EndEntityCert::try_from(first).ok()?;
     signed.verify_for_usage(ACCEPTED, &roots, &[], path::webpki_time(rules.at), usages, None, None).ok()?;
     let form = Form::read(&leaf).ok()?;
+    // What is required of policies depends on the whole path.
+    if form.constrains_policies()
+        || form.has_unsound_policies()
+        || *store.policies() != PolicyRequirements::default()
+    {
+        return None;
+    }
     leaf::check(&leaf, &form, usages).ok()?;
     if profile == Profile::Mesh {
         profile::check_link(&form, &judged.form).ok()?;

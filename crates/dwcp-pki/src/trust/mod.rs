@@ -10,6 +10,7 @@ mod leaf;
 mod leaf_key;
 mod link;
 mod path;
+mod policies;
 mod presented;
 mod profile;
 mod recheck;
@@ -21,6 +22,7 @@ mod translate;
 mod trust_error;
 
 pub(crate) use link::Link;
+pub use policies::{BadPolicy, PolicyRequirements};
 pub use profile::{Profile, ProfileRule, UnknownProfile};
 pub use revocation::{RevocationIndex, RevocationMode};
 pub use server_name::check_server_name;
@@ -34,3 +36,5 @@ mod issuers_tests;
 #[cfg(test)]
 #[path = "../../tests/lab/mod.rs"]
 mod lab;
+#[cfg(test)]
+mod policies_tests;

@@ -6,8 +6,9 @@ use super::freshness;
 use super::issuers::Judged;
 use super::leaf::{self, Usages};
 use super::link::Link;
+use super::policies;
 use super::presented::{Other, Presented};
-use super::profile::{self, Profile};
+use super::profile::{self, Form, Profile};
 use super::store::TrustStore;
 use super::translate;
 use crate::identity::Facts;
@@ -232,30 +233,32 @@ impl Search<'_> {
                 why: "its extended key usage leaves the purpose out",
             }));
         }
-        let profile = self.store.profile();
-        anchor.suits(profile).map_err(|rule| at_anchor(ChainFault::Profile { rule }))?;
-        let mut below = self.presented.leaf_form()?;
+        let mut forms: Vec<&Form> = Vec::with_capacity(issuers.len());
         for (at, other) in issuers.iter().enumerate() {
-            let form = other.form().map_err(|fault| at_issuer(at, fault))?;
-            profile::check_issuer(form, profile)
-                .map_err(|rule| at_issuer(at, ChainFault::Profile { rule }))?;
-            if profile == Profile::Mesh {
-                self.check_key_ids(at, below, form, issuers)?;
-            }
+            forms.push(other.form().map_err(|fault| at_issuer(at, fault))?);
+        }
+        let leaf = self.presented.leaf_form()?;
+        let path: Vec<&Form> = forms.iter().rev().copied().chain([leaf.as_ref()]).collect();
+        policies::check(&path, self.store.policies()).map_err(|rule| ChainFault::Profile { rule })?;
+        if self.store.profile() == Profile::Interop {
+            return Ok(());
+        }
+        anchor.suits(Profile::Mesh).map_err(|rule| at_anchor(ChainFault::Profile { rule }))?;
+        let mut below: &Form = leaf;
+        for (at, form) in forms.into_iter().enumerate() {
+            profile::check_issuer(form).map_err(|rule| at_issuer(at, ChainFault::Profile { rule }))?;
+            self.check_key_ids(at, below, form, issuers)?;
             below = form;
         }
-        if profile == Profile::Mesh {
-            self.check_key_ids(issuers.len(), below, &anchor.form, issuers)?;
-        }
-        Ok(())
+        self.check_key_ids(issuers.len(), below, &anchor.form, issuers)
     }
 
     /// Whether the certificate at `at`, counted from the leaf, names the key of its issuer.
     fn check_key_ids(
         &self,
         at: usize,
-        below: &profile::Form,
-        above: &profile::Form,
+        below: &Form,
+        above: &Form,
         issuers: &[&Other],
     ) -> Result<(), ValidationError> {
         profile::check_link(below, above).map_err(|rule| {

@@ -5,6 +5,7 @@ use super::anchors::Anchors;
 use super::crl_entry::CrlEntry;
 use super::issuers::IssuerCache;
 use super::path::{self, AnchorDates, CrlRule, Rules};
+use super::policies::PolicyRequirements;
 use super::presented::Presented;
 use super::profile::{Profile, ProfileRule};
 use super::revocation::{RevocationIndex, RevocationMode};
@@ -34,6 +35,7 @@ pub struct TrustStore {
     pub(super) mode: RevocationMode,
     profile: Profile,
     max_depth: Option<usize>,
+    policies: Arc<PolicyRequirements>,
     /// Verdicts on issuers under exactly these anchors, CRLs and rules: a store that differs in one of them has its own.
     pub(super) issuers: Arc<IssuerCache>,
     generation: u64,
@@ -66,6 +68,7 @@ impl TrustStore {
             mode,
             profile: Profile::Mesh,
             max_depth: None,
+            policies: Arc::default(),
             issuers: Arc::default(),
             generation: 0,
         })
@@ -82,6 +85,13 @@ impl TrustStore {
     #[must_use]
     pub fn with_max_depth(mut self, authorities: usize) -> Self {
         self.max_depth = Some(authorities);
+        self.forget_issuers()
+    }
+
+    /// The same store that asks for certificate policies besides what the authorities of a path ask for (RFC 5280 §6.1.1).
+    #[must_use]
+    pub fn with_policies(mut self, asked: PolicyRequirements) -> Self {
+        self.policies = Arc::new(asked);
         self.forget_issuers()
     }
 
@@ -134,6 +144,10 @@ impl TrustStore {
     /// How strictly the form of certificates is taken.
     pub fn profile(&self) -> Profile {
         self.profile
+    }
+
+    pub(super) fn policies(&self) -> &PolicyRequirements {
+        &self.policies
     }
 
     pub(super) fn max_depth(&self) -> Option<usize> {

@@ -32,7 +32,7 @@ impl Form {
     }
 
     /// The first extension that `wanted` takes, with its critical flag.
-    pub(super) fn find<'a, T>(
+    pub(in crate::trust) fn find<'a, T>(
         &'a self,
         wanted: impl Fn(&'a ExtensionValue) -> Option<T>,
     ) -> Option<(bool, T)> {
@@ -41,6 +41,33 @@ impl Form {
             wanted(value).map(|value| (extension.critical, value))
         };
         self.extensions.iter().find_map(found)
+    }
+
+    /// RFC 5280 §3.2.
+    pub(in crate::trust) fn self_issued(&self) -> bool {
+        self.self_issued
+    }
+
+    /// Whether it makes policies count for those below it, or for itself (RFC 5280 §4.2.1.11, §4.2.1.14).
+    pub(in crate::trust) fn constrains_policies(&self) -> bool {
+        let constrains = |value: &ExtensionValue| {
+            matches!(value, ExtensionValue::PolicyConstraints(_) | ExtensionValue::InhibitAnyPolicy(_))
+        };
+        self.find(|value| constrains(value).then_some(())).is_some()
+    }
+
+    /// Whether what it says of policies can not be read, or is more than is compared.
+    pub(in crate::trust) fn has_unsound_policies(&self) -> bool {
+        let is_about_policies = |extension: &Extension| {
+            // certificatePolicies, policyMappings, policyConstraints, inhibitAnyPolicy.
+            matches!(extension.oid.as_bytes(), [0x55, 0x1d, 32 | 33 | 36 | 54])
+        };
+        let unsound = |extension: &Extension| match &extension.value {
+            Ok(ExtensionValue::CertificatePolicies(policies)) => policies.len() > MOST_POLICIES,
+            Ok(ExtensionValue::PolicyMappings(pairs)) => pairs.len() > MOST_POLICIES,
+            value => value.is_err(),
+        };
+        self.extensions.iter().filter(|extension| is_about_policies(extension)).any(unsound)
     }
 
     /// The octets of its subject key identifier.
@@ -61,3 +88,6 @@ impl Form {
         id.map(|(_, id)| id)
     }
 }
+
+/// Each is compared with all of its issuer's.
+const MOST_POLICIES: usize = 64;
