@@ -1,6 +1,6 @@
 //! Certificate policies along a path (RFC 5280 §6.1, as RFC 9618 has it).
 
-use super::profile::{Form, ProfileRule};
+use super::profile::{ANY_POLICY as ANY, Form, ProfileRule};
 use crate::inspect::{ExtensionValue as V, Number, Oid};
 use der::oid::ObjectIdentifier;
 use std::collections::{BTreeMap, BTreeSet};
@@ -81,11 +81,10 @@ fn are_satisfied(path: &[&Form], asked: &PolicyRequirements) -> bool {
         if state.explicit == 0 && state.level.is_empty() {
             return false;
         }
-        if !last && !state.prepare(form) {
-            return false;
-        }
         if last {
             state.wrap_up(form);
+        } else {
+            state.prepare(form);
         }
     }
     state.explicit > 0 || state.level.values().any(|node| node.counts_as_one_of(&asked.acceptable))
@@ -155,15 +154,13 @@ impl<'a> State<'a> {
         }
     }
 
-    /// RFC 5280 §6.1.4 (a), (b), (h) to (j); false where mappings name anyPolicy.
-    fn prepare(&mut self, form: &'a Form) -> bool {
+    /// RFC 5280 §6.1.4 (b), (h) to (j).
+    fn prepare(&mut self, form: &'a Form) {
         let pairs = form.find(|value| match value {
             V::PolicyMappings(pairs) => Some(pairs.as_slice()),
             _ => None,
         });
-        if !self.map(pairs.map_or(&[], |(_, pairs)| pairs)) {
-            return false;
-        }
+        self.map(pairs.map_or(&[], |(_, pairs)| pairs));
         if !form.self_issued() {
             for left in [&mut self.explicit, &mut self.mapping, &mut self.any] {
                 *left = left.saturating_sub(1);
@@ -177,17 +174,12 @@ impl<'a> State<'a> {
             _ => None,
         });
         self.any = any.map_or(self.any, |(_, any)| self.any.min(any));
-        true
     }
 
-    fn map(&mut self, pairs: &'a [(Oid, Oid)]) -> bool {
+    fn map(&mut self, pairs: &'a [(Oid, Oid)]) {
         let mut mapped: BTreeMap<&[u8], BTreeSet<&[u8]>> = BTreeMap::new();
         for (from, to) in pairs {
-            let (from, to) = (from.as_bytes(), to.as_bytes());
-            if from == ANY || to == ANY {
-                return false;
-            }
-            mapped.entry(from).or_default().insert(to);
+            mapped.entry(from.as_bytes()).or_default().insert(to.as_bytes());
         }
         for (from, to) in mapped {
             if self.mapping == 0 {
@@ -198,7 +190,6 @@ impl<'a> State<'a> {
                 self.level.insert(from, Node { expected: to, origins: BTreeSet::from([from]) });
             }
         }
-        true
     }
 
     /// RFC 5280 §6.1.5 (a), (b).
@@ -240,6 +231,3 @@ fn count(number: &Number) -> usize {
         None => usize::MAX,
     }
 }
-
-/// 2.5.29.32.0: anyPolicy.
-const ANY: &[u8] = &[0x55, 0x1d, 0x20, 0];

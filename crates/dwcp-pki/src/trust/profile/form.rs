@@ -1,7 +1,7 @@
 //! The form of one certificate: its extensions as they stand, read once.
 
 use super::super::leaf_key as key;
-use crate::inspect::{Extension, ExtensionValue, Parts};
+use crate::inspect::{Extension, ExtensionValue, Oid, Parts};
 use crate::{Certificate, Document, ParseError};
 
 /// What the rules about form look at.
@@ -56,7 +56,7 @@ impl Form {
         self.find(|value| constrains(value).then_some(())).is_some()
     }
 
-    /// Whether what it says of policies can not be read, or is more than is compared.
+    /// Whether what it says of policies can not be read, is more than is compared, or maps anyPolicy.
     pub(in crate::trust) fn has_unsound_policies(&self) -> bool {
         let is_about_policies = |extension: &Extension| {
             // certificatePolicies, policyMappings, policyConstraints, inhibitAnyPolicy.
@@ -64,7 +64,12 @@ impl Form {
         };
         let unsound = |extension: &Extension| match &extension.value {
             Ok(ExtensionValue::CertificatePolicies(policies)) => policies.len() > MOST_POLICIES,
-            Ok(ExtensionValue::PolicyMappings(pairs)) => pairs.len() > MOST_POLICIES,
+            // RFC 5280 §6.1.4 (a).
+            Ok(ExtensionValue::PolicyMappings(pairs)) => {
+                let names_any =
+                    |(from, to): &(Oid, Oid)| [from, to].iter().any(|oid| oid.as_bytes() == ANY_POLICY);
+                pairs.len() > MOST_POLICIES || pairs.iter().any(names_any)
+            }
             value => value.is_err(),
         };
         self.extensions.iter().filter(|extension| is_about_policies(extension)).any(unsound)
@@ -91,3 +96,5 @@ impl Form {
 
 /// Each is compared with all of its issuer's.
 const MOST_POLICIES: usize = 64;
+/// 2.5.29.32.0.
+pub(in crate::trust) const ANY_POLICY: &[u8] = &[0x55, 0x1d, 0x20, 0];

@@ -4,7 +4,7 @@ use super::form::Form;
 use super::names;
 use super::rule::ProfileRule as Rule;
 use crate::Certificate;
-use crate::inspect::{Extension, ExtensionValue as V, NameConstraints, Oid};
+use crate::inspect::{Extension, ExtensionValue as V, NameConstraints};
 
 type Verdict = Result<(), Rule>;
 
@@ -105,13 +105,6 @@ fn check_extension(extension: &Extension) -> Verdict {
             };
             if repeated() { Err(Rule::PoliciesMalformed) } else { Ok(()) }
         }
-        V::PolicyMappings(pairs) => {
-            let any = |oid: &Oid| oid.as_bytes() == ANY_POLICY;
-            if pairs.iter().any(|(from, to)| any(from) || any(to)) {
-                return Err(Rule::PoliciesMalformed);
-            }
-            Ok(())
-        }
         V::AuthorityInfoAccess(_) | V::SubjectInfoAccess(_) if critical => Err(Rule::InformationAccess),
         _ => Ok(()),
     }
@@ -142,6 +135,3 @@ fn check_constraints(constraints: &NameConstraints) -> Verdict {
     }
     Ok(())
 }
-
-/// 2.5.29.32.0.
-const ANY_POLICY: &[u8] = &[0x55, 0x1d, 0x20, 0];
