@@ -8,6 +8,7 @@ use super::presented::{self, Other};
 use super::profile::{self, Form, Profile};
 use super::scope::Role;
 use super::store::TrustStore;
+use super::vouching::Vouches;
 use crate::signature::ACCEPTED;
 use crate::{Certificate, KeyPin, PeerIdentity, Purpose};
 use dwcp_base::UnixTime;
@@ -40,6 +41,8 @@ pub(super) struct Judged {
     anchor_not_before: UnixTime,
     anchor_not_after: UnixTime,
     serves: Serves,
+    /// For whom the anchor vouches.
+    vouches: Arc<Vouches>,
 }
 
 /// Which purposes every authority of the path passes on.
@@ -85,6 +88,7 @@ impl Judged {
             anchor_not_before: anchor.certificate.not_before(),
             anchor_not_after: anchor.certificate.not_after(),
             serves: Serves::of(issuers, anchor),
+            vouches: Arc::clone(&anchor.vouches),
         })
     }
 
@@ -146,6 +150,7 @@ pub(super) fn shortcut(
     let roots = [super::anchors::borrowed(&judged.trust)];
     let signed = EndEntityCert::try_from(first).ok()?;
     signed.verify_for_usage(ACCEPTED, &roots, &[], path::webpki_time(rules.at), usages, None, None).ok()?;
+    let warrant = store.domains.judge(&judged.vouches, path::spiffe_id(&leaf).as_ref()).ok()?;
     leaf::check(&leaf, usages).ok()?;
     if profile == Profile::Mesh {
         profile::check_link(&Form::read(&leaf).ok()?, &judged.form).ok()?;
@@ -153,7 +158,7 @@ pub(super) fn shortcut(
     let links: Vec<Link> =
         std::iter::once(judged.link_to(&leaf)).chain(judged.links.iter().cloned()).collect();
     let checked = path::check_revocation(store, &links, rules).ok()?;
-    Some(path::identity(store, &leaf, links, checked))
+    Some(path::identity(store, &leaf, warrant, links, checked))
 }
 
 impl fmt::Debug for IssuerCache {

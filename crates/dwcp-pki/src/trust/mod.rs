@@ -3,6 +3,7 @@
 mod anchor;
 mod anchors;
 mod blamed;
+mod bundle;
 mod crl_entry;
 mod freshness;
 mod issuers;
@@ -19,13 +20,17 @@ mod server_name;
 mod store;
 mod translate;
 mod trust_error;
+mod vouching;
 
+pub use bundle::TrustBundle;
 pub(crate) use link::Link;
 pub use profile::{Profile, ProfileRule, UnknownProfile};
 pub use revocation::{RevocationIndex, RevocationMode};
 pub use server_name::check_server_name;
+pub(crate) use server_name::names_include;
 pub use store::TrustStore;
 pub use trust_error::TrustError;
+pub use vouching::AnchorScope;
 
 #[cfg(test)]
 mod cost_tests;
