@@ -4,6 +4,7 @@ mod anchor;
 mod anchors;
 mod blamed;
 mod bundle;
+mod contraction;
 mod crl_entry;
 mod freshness;
 mod issuers;
@@ -31,6 +32,7 @@ pub(crate) use server_name::names_include;
 pub use store::TrustStore;
 pub use trust_error::TrustError;
 pub use vouching::AnchorScope;
+pub(crate) use vouching::listed;
 
 #[cfg(test)]
 mod cost_tests;
