@@ -9,6 +9,7 @@ use super::presented::{self, Other};
 use super::profile::{self, Form, Profile};
 use super::scope::Role;
 use super::store::TrustStore;
+use super::vouching::Vouches;
 use crate::signature::ACCEPTED;
 use crate::{Certificate, KeyPin, PeerIdentity, Purpose};
 use dwcp_base::UnixTime;
@@ -43,6 +44,8 @@ pub(super) struct Judged {
     anchor_not_before: UnixTime,
     anchor_not_after: UnixTime,
     serves: Serves,
+    /// For whom the anchor vouches.
+    vouches: Arc<Vouches>,
 }
 
 /// Which purposes every authority of the path passes on.
@@ -106,6 +109,7 @@ impl Judged {
             anchor_not_before: anchor.certificate.not_before(),
             anchor_not_after: anchor.certificate.not_after(),
             serves: Serves::of(issuers, anchor),
+            vouches: Arc::clone(&anchor.vouches),
         })
     }
 
@@ -172,6 +176,7 @@ pub(super) fn shortcut(
     {
         return None;
     }
+    let warrant = store.domains.judge(&judged.vouches, path::spiffe_id(&leaf).as_ref()).ok()?;
     leaf::check(&leaf, &form, usages).ok()?;
     if profile == Profile::Mesh {
         profile::check_link(&form, &judged.form).ok()?;
@@ -179,7 +184,7 @@ pub(super) fn shortcut(
     let links: Vec<Link> =
         std::iter::once(judged.link_to(&leaf)).chain(judged.links.iter().cloned()).collect();
     let checked = path::check_revocation(store, &links, rules).ok()?;
-    Some(path::identity(store, &leaf, links, checked))
+    Some(path::identity(store, &leaf, warrant, links, checked))
 }
 
 impl fmt::Debug for IssuerCache {

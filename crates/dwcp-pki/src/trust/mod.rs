@@ -3,6 +3,8 @@
 mod anchor;
 mod anchors;
 mod blamed;
+mod bundle;
+mod contraction;
 mod crl_entry;
 mod freshness;
 mod issuers;
@@ -20,14 +22,19 @@ mod server_name;
 mod store;
 mod translate;
 mod trust_error;
+mod vouching;
 
+pub use bundle::TrustBundle;
 pub(crate) use link::Link;
 pub use policies::{BadPolicy, PolicyRequirements};
 pub use profile::{Profile, ProfileRule, UnknownProfile};
 pub use revocation::{RevocationIndex, RevocationMode};
 pub use server_name::check_server_name;
+pub(crate) use server_name::names_include;
 pub use store::TrustStore;
 pub use trust_error::TrustError;
+pub use vouching::AnchorScope;
+pub(crate) use vouching::listed;
 
 #[cfg(test)]
 mod cost_tests;

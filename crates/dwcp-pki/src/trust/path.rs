@@ -11,9 +11,13 @@ use super::presented::{Other, Presented};
 use super::profile::{self, Form, Profile};
 use super::store::TrustStore;
 use super::translate;
+use super::vouching::Warrant;
 use crate::identity::Facts;
 use crate::signature::ACCEPTED;
-use crate::{ChainFault, ChainMember, ChainPlace, PeerIdentity, Purpose, RevocationChecked, ValidationError};
+use crate::{
+    ChainFault, ChainMember, ChainPlace, PeerIdentity, Purpose, RevocationChecked, SpiffeId, SubjectName,
+    ValidationError,
+};
 use dwcp_base::UnixTime;
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 use std::cell::RefCell;
@@ -85,6 +89,7 @@ fn hides_revocation(refusal: &ChainFault) -> bool {
             | ChainFault::Purpose { .. }
             | ChainFault::Profile { .. }
             | ChainFault::TooDeep { .. }
+            | ChainFault::TrustDomain { .. }
     )
 }
 
@@ -99,6 +104,8 @@ struct Search<'a> {
 struct Approved {
     links: Vec<Link>,
     checked: RevocationChecked,
+    /// Which of the leaf's names the anchor vouches for.
+    warrant: Warrant,
     /// What is to be remembered of the leaf's issuer.
     judged: Option<Judged>,
 }
@@ -112,7 +119,7 @@ impl Search<'_> {
         if let Some(judged) = found.judged {
             self.store.issuers.keep(judged);
         }
-        Ok(identity(self.store, leaf, found.links, found.checked))
+        Ok(identity(self.store, leaf, found.warrant, found.links, found.checked))
     }
 
     /// Has webpki look for a path, without any CRL: it would verify the signature of each for each path it tries, before
@@ -164,10 +171,10 @@ impl Search<'_> {
         })
     }
 
-    /// The rules on a whole path that webpki found sound: anchor dates, the form of each authority, keyCertSign and cRLSign,
+    /// The rules on a whole path that webpki found sound: anchor dates, for whom the anchor vouches, the form of each authority, keyCertSign and cRLSign,
     /// a fresh CRL of each issuer, blocked keys and listed serials.
     fn approve(&self, path: &VerifiedPath<'_>) -> Result<Approved, ValidationError> {
-        let anchor = self.anchor(path.anchor())?;
+        let (anchor, warrant) = self.anchor(path.anchor())?;
         let issuers = self.presented.issuers_of(path)?;
         let links = self.presented.links(&issuers, anchor);
         self.check_authorities(&issuers, anchor)?;
@@ -184,7 +191,7 @@ impl Search<'_> {
             ValidationError::from(fault).of(blamed)
         })?;
         let judged = self.worth_keeping().then(|| Judged::new(&issuers, anchor, &links)).flatten();
-        Ok(Approved { links, checked, judged })
+        Ok(Approved { links, checked, warrant, judged })
     }
 
     /// What is found out by a lenient search is not for a strict one to rely on.
@@ -271,17 +278,24 @@ impl Search<'_> {
     }
 
     /// The anchor that webpki ended at. Several certificates may carry its name and key, for instance a renewed root:
-    /// one that is within its validity is enough.
-    fn anchor(&self, found: &TrustAnchor<'_>) -> Result<&Anchor, ValidationError> {
+    /// one that is within its validity and vouches for the leaf is enough.
+    fn anchor(&self, found: &TrustAnchor<'_>) -> Result<(&Anchor, Warrant), ValidationError> {
         let same = || self.store.anchors.named(&found.subject).filter(|anchor| anchor.trust == *found);
         let any = same().next().ok_or(ChainFault::UnknownIssuer)?;
-        if self.rules.anchors == AnchorDates::Ignored {
-            return Ok(any);
+        let dates_matter = self.rules.anchors == AnchorDates::Enforced;
+        let member = ChainMember::new(ChainPlace::Anchor, &any.certificate);
+        let mut refusal = ValidationError::from(ChainFault::AnchorExpired).of(member);
+        for anchor in same().filter(|anchor| !dates_matter || anchor.is_valid_at(self.rules.at)) {
+            if self.usages == Usages::Whatever {
+                return Ok((anchor, Warrant::AllNames));
+            }
+            let leaf = &self.presented.leaf;
+            match self.store.domains.judge(&anchor.vouches, spiffe_id(leaf).as_ref()) {
+                Ok(warrant) => return Ok((anchor, warrant)),
+                Err(fault) => refusal = at_leaf(fault, leaf),
+            }
         }
-        same().find(|anchor| anchor.is_valid_at(self.rules.at)).ok_or_else(|| {
-            let member = ChainMember::new(ChainPlace::Anchor, &any.certificate);
-            ValidationError::from(ChainFault::AnchorExpired).of(member)
-        })
+        Err(refusal)
     }
 
     fn translate(&self, error: &webpki::Error) -> ValidationError {
@@ -325,12 +339,17 @@ pub(super) fn check_revocation(
 pub(super) fn identity(
     store: &TrustStore,
     leaf: &crate::Certificate,
+    warrant: Warrant,
     links: Vec<Link>,
     revocation: RevocationChecked,
 ) -> PeerIdentity {
+    let vouched_for = |name: &&SubjectName| match warrant {
+        Warrant::AllNames => true,
+        Warrant::SpiffeIdAlone => name.spiffe_id().is_some(),
+    };
     PeerIdentity::new(Facts {
-        names: leaf.names().to_vec(),
-        spiffe_id: leaf.names().iter().find_map(crate::SubjectName::spiffe_id),
+        names: leaf.names().iter().filter(vouched_for).cloned().collect(),
+        spiffe_id: spiffe_id(leaf),
         serial: leaf.serial(),
         key_pin: leaf.key_pin(),
         not_before: leaf.not_before(),
@@ -340,6 +359,11 @@ pub(super) fn identity(
         revocation,
         links,
     })
+}
+
+/// The SPIFFE ID of a leaf. That there is no second one beside it is checked with its names.
+pub(super) fn spiffe_id(leaf: &crate::Certificate) -> Option<SpiffeId> {
+    leaf.names().iter().find_map(SubjectName::spiffe_id)
 }
 
 pub(super) fn webpki_time(at: UnixTime) -> rustls_pki_types::UnixTime {

@@ -65,6 +65,11 @@ impl RevocationIndex {
         self.blocked.contains(key)
     }
 
+    /// The keys that are blocked, in no order.
+    pub fn blocked_keys(&self) -> impl Iterator<Item = &KeyPin> {
+        self.blocked.iter()
+    }
+
     /// The CRLs, superseded ones included.
     pub fn crls(&self) -> impl Iterator<Item = &Crl> {
         self.entries.iter().map(|entry| entry.crl())
