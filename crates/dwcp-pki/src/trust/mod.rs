@@ -3,6 +3,7 @@
 mod anchor;
 mod anchors;
 mod blamed;
+mod combined;
 mod crl_entry;
 mod freshness;
 mod issuers;

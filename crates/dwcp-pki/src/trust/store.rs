@@ -9,7 +9,7 @@ use super::presented::Presented;
 use super::profile::{Profile, ProfileRule};
 use super::revocation::{RevocationIndex, RevocationMode};
 use super::trust_error::TrustError;
-use crate::{Certificate, CertificateChain, Crl, KeyPin, PeerIdentity, Purpose, ValidationError};
+use crate::{Certificate, CertificateChain, Crl, DeltaCrl, KeyPin, PeerIdentity, Purpose, ValidationError};
 use dwcp_base::UnixTime;
 use rustls_pki_types::CertificateDer;
 use std::fmt;
@@ -106,10 +106,35 @@ impl TrustStore {
         self.forget_issuers()
     }
 
+    /// The same store with these delta CRLs besides (RFC 5280 §5.2.4); at most 1024 with the complete CRLs.
+    ///
+    /// A delta counts where a complete CRL of the same issuer key and scope is here whose number is not below the delta's
+    /// [`base`](DeltaCrl::base) and below its [`number`](DeltaCrl::number); the newest such delta does. What it lists is revoked, what
+    /// it takes off hold is not, and both together are as fresh as the fresher of the two. Where no such CRL is here, what a delta lists is
+    /// refused all the same, and nothing else of it counts.
+    ///
+    /// # Errors
+    /// [`TrustError::TooMany`].
+    pub fn with_deltas(mut self, deltas: Vec<DeltaCrl>) -> Result<Self, TrustError> {
+        let mut index = (*self.index).clone();
+        if deltas.len() > MAX_CRLS.saturating_sub(index.len()) {
+            return Err(TrustError::TooMany);
+        }
+        let entries: Vec<_> = deltas
+            .into_iter()
+            .map(|delta| CrlEntry::of_delta(delta).map(Arc::new))
+            .collect::<Result<_, _>>()?;
+        index.extend(entries);
+        confirm(&self.anchors, &index);
+        self.index = Arc::new(index);
+        Ok(self.forget_issuers())
+    }
+
     /// The same store with what `earlier` knew of revocation besides: an old CRL put back in place, or one that is missing
     /// now, does not bring revoked certificates back.
     ///
-    /// A CRL of `earlier` is kept until this store has one as new of the same issuer key and scope. Where no path has
+    /// A CRL of `earlier` is kept until this store has one as new of the same issuer key and scope, a delta until there is such a
+    /// complete CRL or a delta as new that reaches as far back. Where no path has
     /// shown the signer of either yet, the same issuer name is enough, unless an older one stands beside it. Of more than 1024 CRLs in all, those of `earlier` go
     /// that lapse first. Blocked keys are not taken over: the list is the caller's.
     #[must_use]
@@ -151,7 +176,7 @@ impl TrustStore {
         self.anchors.iter().map(|anchor| &anchor.certificate)
     }
 
-    /// The CRLs, superseded ones included.
+    /// The complete CRLs, superseded ones included.
     pub fn crls(&self) -> impl Iterator<Item = &Crl> {
         self.index.crls()
     }
@@ -161,12 +186,13 @@ impl TrustStore {
         &self.index
     }
 
-    /// The earliest nextUpdate among the CRLs that anchors signed and that are not superseded; `None` without any.
+    /// The earliest nextUpdate among the CRLs that anchors signed and that are not superseded, where a delta lasts longer than its
+    /// CRL the delta's; `None` without any.
     pub fn crl_expiry(&self) -> Option<UnixTime> {
         self.anchors
             .iter()
             .flat_map(|anchor| self.index.current(anchor.name(), &anchor.pin))
-            .map(|entry| entry.crl().next_update())
+            .map(|combined| combined.expiry())
             .min()
     }
 
