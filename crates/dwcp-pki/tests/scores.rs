@@ -4,9 +4,11 @@
 #[path = "scores/mod.rs"]
 mod suites;
 
+use dwcp_pki::Profile;
 use std::collections::BTreeSet;
 use std::path::Path;
-use suites::judge::PROFILES;
+use suites::bare;
+use suites::judge::{PROFILES, Refused, ask, judge, store};
 use suites::table::{self, Column};
 use suites::{reasons, score};
 
@@ -54,5 +56,31 @@ fn the_suites_are_complete() {
     for suite in suites::all() {
         let ids: BTreeSet<&str> = suite.cases.iter().map(|case| case.id.as_str()).collect();
         assert_eq!(ids.len(), suite.cases.len(), "{} has two cases of one name", suite.name);
+    }
+}
+
+#[test]
+fn what_mesh_accepts_interop_accepts_and_what_interop_accepts_webpki_accepts() {
+    for suite in suites::all() {
+        for case in &suite.cases {
+            let [mesh, interop] =
+                [Profile::Mesh, Profile::Interop].map(|profile| judge(case, profile).is_ok());
+            assert!(interop || !mesh, "{} {}", suite.name, case.id);
+            assert!(bare::accepts(case) || !interop, "{} {}", suite.name, case.id);
+        }
+    }
+}
+
+#[test]
+fn a_verdict_is_the_same_when_the_issuers_are_known() {
+    for suite in suites::all() {
+        for case in &suite.cases {
+            for profile in PROFILES {
+                let Ok(store) = store(case, *profile) else { continue };
+                let told = |verdict: Result<_, Refused>| verdict.map_err(|refused| refused.code);
+                let first = told(ask(&store, case));
+                assert_eq!(told(ask(&store, case)), first, "{} {}", suite.name, case.id);
+            }
+        }
     }
 }

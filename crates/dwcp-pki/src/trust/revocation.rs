@@ -62,6 +62,11 @@ impl RevocationIndex {
         self.crls().count()
     }
 
+    /// Whether it knows nothing: no CRL, no blocked key.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.blocked.is_empty()
+    }
+
     /// How many serial numbers its CRLs and deltas list, superseded ones included.
     pub fn serial_count(&self) -> usize {
         self.entries.iter().map(|entry| entry.len()).sum()

@@ -1,5 +1,6 @@
 //! The suites of others, read into cases of one shape.
 
+pub(crate) mod bare;
 mod boringssl;
 pub(crate) mod judge;
 mod limbo;

@@ -1,9 +1,10 @@
 //! A suite run on a profile: what came out of each case, and how long it took.
 
-use super::judge::{self, Profile, Refused};
+use super::judge::{self, Refused};
 use super::table::Column;
 use super::{Case, Expected, Suite};
 use dwcp_base::{Clock, SystemClock};
+use dwcp_pki::Profile;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What came of one case.
@@ -30,7 +31,7 @@ pub(crate) fn run(suite: &Suite, profile: Profile) -> Column {
 }
 
 fn outcome(case: &Case, profile: Profile) -> Outcome {
-    if let Some(what) = judge::inexpressible(case) {
+    if let Some(what) = case.inexpressible {
         return Outcome::Inexpressible(what);
     }
     match (catch_unwind(AssertUnwindSafe(|| judge::judge(case, profile))), case.expected) {

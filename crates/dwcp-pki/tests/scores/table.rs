@@ -1,8 +1,8 @@
 //! The scores as a page, and as lines for whoever runs the test.
 
-use super::judge::Profile;
-use super::reasons::{Reasons, UNEXPLAINED};
+use super::reasons::{self, Reasons};
 use super::score::Outcome;
+use dwcp_pki::Profile;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
@@ -85,18 +85,13 @@ impl Column {
 pub(crate) fn page(columns: &[Column], reasons: &Reasons) -> String {
     let mut page = String::from(HEAD);
     for column in columns {
-        let reason = |id: &str| reasons.get(column.key(id).as_str()).copied().unwrap_or(UNEXPLAINED);
         let accepts = column.false_accepts().count();
         let rejects = column.false_rejects().count();
-        let unexplained = column.differences().filter(|id| reason(id) == UNEXPLAINED).count();
         let agree = column.count(|outcome| matches!(outcome, Outcome::Accepted | Outcome::Refused(_)));
         let (suite, profile, cases) = (column.suite, column.profile.name(), column.outcomes.len());
         let outside = column.inexpressible().count();
-        writeln!(
-            page,
-            "| {suite} | {profile} | {cases} | {agree} | {accepts} | {rejects} | {outside} | {unexplained} |"
-        )
-        .unwrap();
+        writeln!(page, "| {suite} | {profile} | {cases} | {agree} | {accepts} | {rejects} | {outside} |")
+            .unwrap();
     }
     for column in columns {
         details(&mut page, column, reasons);
@@ -105,7 +100,7 @@ pub(crate) fn page(columns: &[Column], reasons: &Reasons) -> String {
 }
 
 fn details(page: &mut String, column: &Column, reasons: &Reasons) {
-    let reason = |id: &str| reasons.get(column.key(id).as_str()).copied().unwrap_or(UNEXPLAINED);
+    let reason = |id: &str| reasons::of(reasons, &column.key(id)).unwrap_or("none yet");
     writeln!(page, "\n## {}, {}\n", column.suite, column.profile.name()).unwrap();
     let rules = column.refusals().into_iter().map(|(code, count)| format!("{count} `{code}`"));
     writeln!(page, "Rightly refused: {}.", rules.collect::<Vec<_>>().join(", ")).unwrap();
@@ -161,6 +156,6 @@ What is rightly refused is listed by the rule that refused it, since a suite doe
 In boringssl-crls every issuer has a key of 1024 bits and no CRL a number, so nothing of it can be accepted here: what it shows is by
 which rule each CRL is refused.
 
-| suite | profile | cases | agree | accepted and should not be | refused and should not be | not expressible | unexplained |
-|---|---|---|---|---|---|---|---|
+| suite | profile | cases | agree | accepted and should not be | refused and should not be | not expressible |
+|---|---|---|---|---|---|---|
 ";

@@ -84,9 +84,6 @@ pub enum ProfileRule {
     /// RFC 5280 §4.1.2.3, CA/Browser Forum BR §6.1.5: a key of a kind or size that is not accepted.
     #[error("its key is of a kind or size that is not accepted")]
     Key,
-    /// RFC 5280 §4.1.2.5: two digits of the year up to 2049, four from 2050 on, seconds and Z.
-    #[error("a date is not written as it has to be")]
-    Date,
 }
 
 impl ProfileRule {
@@ -119,7 +116,6 @@ impl ProfileRule {
             Self::CommonName => "common_name",
             Self::InformationAccess => "information_access",
             Self::Key => "key",
-            Self::Date => "date",
         }
     }
 }
