@@ -146,6 +146,10 @@ impl IssuingPoint {
                 _ => return Err(malformed),
             }
         }
+        // §5.2.5: never an empty SEQUENCE.
+        if last.is_none() {
+            return Err("its issuing distribution point says nothing");
+        }
         if point.users_only && point.authorities_only {
             return Err("it is about users alone and about authorities alone at once");
         }

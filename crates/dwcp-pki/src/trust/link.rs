@@ -38,6 +38,8 @@ impl Link {
         (issuer, issuer_key, issuer_pin): (Arc<[u8]>, Arc<[u8]>, KeyPin),
         issuer_signs_crls: bool,
     ) -> Self {
+        // RFC 5280 §6.3.3 (b)(2)(ii): the certificate says what it is, wherever it stands.
+        let role = if certificate.extensions().authority { Role::Authority } else { role };
         let place = Place::new(role, certificate.extensions().crl_points.as_deref(), &issuer);
         Self {
             issuer,
