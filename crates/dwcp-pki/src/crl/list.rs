@@ -93,7 +93,7 @@ fn parse(der: &[u8]) -> Result<(Header, Entries), &'static str> {
     };
     let mut fields = Values::new(fields.content);
     // §5.1.2.1: absent it would be version 1.
-    if !fields.expect(INTEGER).is_some_and(|version| version.content == [1]) {
+    if fields.expect(INTEGER).is_none_or(|version| version.content != [1]) {
         return Err("it is not version 2");
     }
     let inner = fields.expect(SEQUENCE).ok_or("it names no signature algorithm")?;

@@ -3,6 +3,7 @@
 use super::anchor::Anchor;
 use super::anchors::Anchors;
 use super::crl_entry::CrlEntry;
+use super::evidence::Evidence;
 use super::issuers::IssuerCache;
 use super::path::{self, AnchorDates, CrlRule, Rules};
 use super::presented::Presented;
@@ -214,12 +215,26 @@ impl TrustStore {
         purpose: Purpose,
         now: UnixTime,
     ) -> Result<PeerIdentity, ValidationError> {
-        path::judge(
-            self,
-            chain,
-            purpose,
-            &Rules { at: now, anchors: AnchorDates::Enforced, crls: CrlRule::ByMode },
-        )
+        self.validate_with(chain, purpose, now, &Evidence::default())
+    }
+
+    /// Judges a chain as [`validate`](Self::validate) does, with what the peer brought along: a good and fresh OCSP response of the issuer
+    /// of a certificate, or of a responder that the issuer appointed, covers the certificate where no CRL does, until it lapses.
+    ///
+    /// # Errors
+    /// As [`validate`](Self::validate); a response that says revoked refuses whatever its age, one that leaves the status open, is not
+    /// fresh or can not be read or verified refuses as [`ChainFault::StatusResponse`](crate::ChainFault::StatusResponse), in every
+    /// mode.
+    pub fn validate_with(
+        &self,
+        chain: &[CertificateDer<'_>],
+        purpose: Purpose,
+        now: UnixTime,
+        evidence: &Evidence<'_>,
+    ) -> Result<PeerIdentity, ValidationError> {
+        let rules =
+            Rules { at: now, anchors: AnchorDates::Enforced, crls: CrlRule::ByMode, evidence: *evidence };
+        path::judge(self, chain, purpose, &rules)
     }
 
     /// Judges a chain as [`validate`](Self::validate) does, except that CRLs may be missing or stale: for this side's own
@@ -234,7 +249,8 @@ impl TrustStore {
         purpose: Purpose,
         now: UnixTime,
     ) -> Result<PeerIdentity, ValidationError> {
-        let rules = Rules { at: now, anchors: AnchorDates::Enforced, crls: CrlRule::KnownOnly };
+        let (anchors, evidence) = (AnchorDates::Enforced, Evidence::default());
+        let rules = Rules { at: now, anchors, crls: CrlRule::KnownOnly, evidence };
         path::judge(self, &chain.ders(), purpose, &rules)
     }
 
@@ -246,7 +262,8 @@ impl TrustStore {
     pub fn covers(&self, chain: &CertificateChain) -> Result<(), ValidationError> {
         let ders = chain.ders();
         let at = Presented::read(&ders)?.common_moment();
-        let rules = Rules { at, anchors: AnchorDates::Ignored, crls: CrlRule::Ignored };
+        let (anchors, evidence) = (AnchorDates::Ignored, Evidence::default());
+        let rules = Rules { at, anchors, crls: CrlRule::Ignored, evidence };
         path::judge(self, &ders, Purpose::Any, &rules).map(|_| ())
     }
 }
