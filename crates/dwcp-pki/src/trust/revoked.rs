@@ -18,7 +18,11 @@ pub(super) fn check_revocation(
 }
 
 /// Blocked keys and listed serials.
-pub(super) fn check_listed(store: &TrustStore, links: &[Link], rules: &Rules<'_>) -> Result<(), (usize, ChainFault)> {
+pub(super) fn check_listed(
+    store: &TrustStore,
+    links: &[Link],
+    rules: &Rules<'_>,
+) -> Result<(), (usize, ChainFault)> {
     if rules.crls == CrlRule::Ignored {
         return Ok(());
     }

@@ -39,6 +39,15 @@ pub(crate) fn check_issuer(form: &Form, profile: Profile) -> Verdict {
     }
     check_any(form)?;
     check_authority(form)?;
+    // Of an anchor an absent key usage restricts nothing, since its holder was chosen by hand; that one which is there names
+    // keyCertSign was asked when it was taken in.
+    let usage = form.find(|value| match value {
+        V::KeyUsage(usage) => Some(usage.has("keyCertSign")),
+        _ => None,
+    });
+    if usage.is_none_or(|(_, signs)| !signs) {
+        return Err(Rule::CertSign);
+    }
     require_authority_key_id(form)
 }
 
@@ -96,11 +105,11 @@ fn check_extension(extension: &Extension) -> Verdict {
         V::NameConstraints(_) if !critical => Err(Rule::NameConstraintsNotCritical),
         V::NameConstraints(constraints) => check_constraints(constraints),
         V::CertificatePolicies(policies) => {
-            let repeated = policies
-                .iter()
-                .enumerate()
-                .any(|(at, policy)| policies.iter().take(at).any(|earlier| earlier.oid == policy.oid));
-            if repeated { Err(Rule::PoliciesMalformed) } else { Ok(()) }
+            let earlier = |at: usize| policies.iter().take(at);
+            let repeated = || {
+                policies.iter().enumerate().any(|(at, policy)| earlier(at).any(|one| one.oid == policy.oid))
+            };
+            if policies.len() > MOST_POLICIES || repeated() { Err(Rule::PoliciesMalformed) } else { Ok(()) }
         }
         V::PolicyMappings(pairs) => {
             let any = |oid: &Oid| oid.as_bytes() == ANY_POLICY;
@@ -125,13 +134,6 @@ fn check_authority(form: &Form) -> Verdict {
     if basic != Some((true, true)) {
         return Err(Rule::BasicConstraints);
     }
-    let usage = form.find(|value| match value {
-        V::KeyUsage(usage) => Some(usage.has("keyCertSign")),
-        _ => None,
-    });
-    if usage.is_none_or(|(_, signs)| !signs) {
-        return Err(Rule::CertSign);
-    }
     if form.subject_key_id().is_none() {
         return Err(Rule::SubjectKeyIdMissing);
     }
@@ -154,5 +156,7 @@ fn check_constraints(constraints: &NameConstraints) -> Verdict {
     Ok(())
 }
 
+/// Each is compared with those before it.
+const MOST_POLICIES: usize = 64;
 /// 2.5.29.32.0.
 const ANY_POLICY: &[u8] = &[0x55, 0x1d, 0x20, 0];
