@@ -102,6 +102,13 @@ pub enum ChainFault {
     /// The only CRL under an issuer's name does not bear that issuer's signature, or the issuer may not sign CRLs.
     #[error("the CRL of an issuer of the chain is not signed by it")]
     CrlUntrusted,
+    /// An OCSP response that came along with the chain can not be read or verified, is not fresh, or leaves open whether the certificate
+    /// is revoked.
+    #[error("a status response for the chain does not count: {why}")]
+    StatusResponse {
+        /// What is wrong with it.
+        why: String,
+    },
     /// The peer sent no certificate at all.
     #[error("the chain is empty")]
     Empty,
@@ -164,6 +171,7 @@ impl ChainFault {
         "pki.chain.crl_stale",
         "pki.chain.crl_early",
         "pki.chain.crl_untrusted",
+        "pki.chain.status_response",
         "pki.chain.empty",
         "pki.chain.too_many",
         "pki.chain.too_complex",
@@ -193,6 +201,7 @@ impl Coded for ChainFault {
             Self::CrlStale { .. } => "pki.chain.crl_stale",
             Self::CrlEarly { .. } => "pki.chain.crl_early",
             Self::CrlUntrusted => "pki.chain.crl_untrusted",
+            Self::StatusResponse { .. } => "pki.chain.status_response",
             Self::Empty => "pki.chain.empty",
             Self::TooMany { .. } => "pki.chain.too_many",
             Self::TooComplex => "pki.chain.too_complex",

@@ -137,9 +137,9 @@ impl Eq for PeerIdentity {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RevocationChecked {
-    /// A fresh CRL of its issuer covers each certificate below the anchor.
+    /// Fresh CRLs of its issuer, or a fresh OCSP response that came along, cover each certificate below the anchor.
     Covered,
-    /// At least one issuer of the chain has no CRL here, and the mode allows that.
+    /// At least one certificate of the chain is covered by no CRL here, and the mode allows that.
     NotCovered,
     /// Revocation checking is off.
     NotChecked,

@@ -248,7 +248,10 @@ fn rule(error: &ValidationError) -> (&'static str, &'static str) {
         ChainFault::CrlMissing { .. }
         | ChainFault::CrlStale { .. }
         | ChainFault::CrlEarly { .. }
-        | ChainFault::CrlUntrusted => ("certificate_status_unknown", "tls.certificate.status_unknown"),
+        | ChainFault::CrlUntrusted
+        | ChainFault::StatusResponse { .. } => {
+            ("certificate_status_unknown", "tls.certificate.status_unknown")
+        }
         ChainFault::Empty => ("certificate_missing", "tls.certificate.missing"),
         _ => ("certificate_malformed", "tls.certificate.malformed"),
     }

@@ -18,7 +18,8 @@ pub(crate) fn told(error: &ValidationError) -> CertificateError {
         ChainFault::CrlMissing { .. }
         | ChainFault::CrlStale { .. }
         | ChainFault::CrlEarly { .. }
-        | ChainFault::CrlUntrusted => CertificateError::UnknownRevocationStatus,
+        | ChainFault::CrlUntrusted
+        | ChainFault::StatusResponse { .. } => CertificateError::UnknownRevocationStatus,
         // unsupported_certificate
         ChainFault::Purpose { .. } => CertificateError::InvalidPurpose,
         // bad_certificate

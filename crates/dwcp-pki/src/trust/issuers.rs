@@ -7,6 +7,7 @@ use super::path::{self, AnchorDates, Rules};
 use super::policies::PolicyRequirements;
 use super::presented::{self, Other};
 use super::profile::{self, Form, Profile};
+use super::revoked;
 use super::scope::Role;
 use super::store::TrustStore;
 use super::vouching::Vouches;
@@ -152,11 +153,15 @@ pub(super) fn shortcut(
     store: &TrustStore,
     chain: &[CertificateDer<'_>],
     usages: Usages,
-    rules: &Rules,
+    rules: &Rules<'_>,
 ) -> Option<PeerIdentity> {
     let Usages::For { purpose, profile } = usages else { return None };
     let (first, after) = chain.split_first()?;
     if after.is_empty() || after.len() > MOST_AFTER_LEAF || rules.anchors != AnchorDates::Enforced {
+        return None;
+    }
+    if !rules.evidence.is_empty() {
+        // What a response is about are certificates, and of known issuers keys and names are kept.
         return None;
     }
     let judged = store.issuers.find(after)?;
@@ -183,7 +188,7 @@ pub(super) fn shortcut(
     }
     let links: Vec<Link> =
         std::iter::once(judged.link_to(&leaf)).chain(judged.links.iter().cloned()).collect();
-    let checked = path::check_revocation(store, &links, rules).ok()?;
+    let checked = revoked::check_revocation(store, &links, rules).ok()?;
     Some(path::identity(store, &leaf, warrant, links, checked))
 }
 

@@ -2,13 +2,14 @@
 
 use super::anchor::Anchor;
 use super::blamed;
-use super::freshness;
+use super::evidence::Evidence;
 use super::issuers::Judged;
 use super::leaf::{self, Usages};
 use super::link::Link;
 use super::policies;
 use super::presented::{Other, Presented};
 use super::profile::{self, Form, Profile};
+use super::revoked;
 use super::store::TrustStore;
 use super::translate;
 use super::vouching::Warrant;
@@ -26,10 +27,12 @@ use webpki::{EndEntityCert, VerifiedPath};
 
 /// Which of the rules about time and revocation apply to one search.
 #[derive(Clone, Copy)]
-pub(super) struct Rules {
+pub(super) struct Rules<'a> {
     pub(super) at: UnixTime,
     pub(super) anchors: AnchorDates,
     pub(super) crls: CrlRule,
+    /// What the peer brought along.
+    pub(super) evidence: Evidence<'a>,
 }
 
 /// Whether an anchor must be within its validity.
@@ -56,7 +59,7 @@ pub(super) fn judge(
     store: &TrustStore,
     chain: &[CertificateDer<'_>],
     purpose: Purpose,
-    rules: &Rules,
+    rules: &Rules<'_>,
 ) -> Result<PeerIdentity, ValidationError> {
     let usages = Usages::For { purpose, profile: store.profile() };
     if let Some(identity) = super::issuers::shortcut(store, chain, usages, rules) {
@@ -68,11 +71,14 @@ pub(super) fn judge(
         Ok(identity) => return Ok(identity),
         Err(refusal) => refusal,
     };
-    if !hides_revocation(refusal.fault()) || rules.crls == CrlRule::Ignored || store.index.is_empty() {
+    if !hides_revocation(refusal.fault()) || rules.crls == CrlRule::Ignored {
         return Err(refusal);
     }
-    let past =
-        Rules { at: presented.common_moment(), anchors: AnchorDates::Ignored, crls: CrlRule::KnownOnly };
+    if store.index.is_empty() && rules.evidence.is_empty() {
+        return Err(refusal);
+    }
+    let at = presented.common_moment();
+    let past = Rules { at, anchors: AnchorDates::Ignored, crls: CrlRule::KnownOnly, ..*rules };
     match (Search { rules: past, usages: Usages::Whatever, ..search }).run() {
         Err(revoked) if revoked.is_revocation() => Err(revoked),
         _ => Err(refusal),
@@ -97,7 +103,7 @@ struct Search<'a> {
     store: &'a TrustStore,
     presented: &'a Presented<'a>,
     usages: Usages,
-    rules: Rules,
+    rules: Rules<'a>,
 }
 
 /// A path that was approved of, leaf first, and what CRLs said about it.
@@ -176,27 +182,59 @@ impl Search<'_> {
     fn approve(&self, path: &VerifiedPath<'_>) -> Result<Approved, ValidationError> {
         let (anchor, warrant) = self.anchor(path.anchor())?;
         let issuers = self.presented.issuers_of(path)?;
-        let links = self.presented.links(&issuers, anchor);
+        let mut links = self.presented.links(&issuers, anchor);
         self.check_authorities(&issuers, anchor)?;
         let member = |at: usize| match at.checked_sub(1).and_then(|at| issuers.get(at)) {
             Some(other) => ChainMember::new(ChainPlace::Intermediate(at), &other.certificate),
             None => ChainMember::new(ChainPlace::Leaf, &self.presented.leaf),
         };
-        let checked = check_revocation(self.store, &links, &self.rules).map_err(|(at, fault)| {
-            let blamed = if at == links.len() {
+        let last = links.len();
+        let blame = |(at, fault): (usize, ChainFault)| {
+            let blamed = if at == last {
                 ChainMember::new(ChainPlace::Anchor, &anchor.certificate)
             } else {
                 member(at)
             };
             ValidationError::from(fault).of(blamed)
+        };
+        // What a CRL lists leads over what a response says.
+        revoked::check_listed(self.store, &links, &self.rules).map_err(blame)?;
+        self.weigh_evidence(&issuers, anchor, &mut links).map_err(|(at, fault)| match at {
+            Some(at) => blame((at, fault)),
+            None => fault.into(),
         })?;
+        let checked = revoked::check_fresh(self.store, &links, &self.rules).map_err(blame)?;
         let judged = self.worth_keeping().then(|| Judged::new(&issuers, anchor, &links)).flatten();
         Ok(Approved { links, checked, warrant, judged })
     }
 
-    /// What is found out by a lenient search is not for a strict one to rely on.
+    fn weigh_evidence(
+        &self,
+        issuers: &[&Other],
+        anchor: &Anchor,
+        links: &mut [Link],
+    ) -> Result<(), (Option<usize>, ChainFault)> {
+        let Rules { evidence, crls, at, .. } = &self.rules;
+        if evidence.is_empty() || *crls == CrlRule::Ignored {
+            return Ok(());
+        }
+        let mut members = Vec::with_capacity(links.len());
+        let mut below = &self.presented.leaf;
+        for certificate in issuers.iter().map(|other| &other.certificate).chain([&anchor.certificate]) {
+            members.push((below, certificate));
+            below = certificate;
+        }
+        match evidence.weigh(&members, links, *at) {
+            Err((at, fault)) if *crls == CrlRule::ByMode || fault.is_revocation() => Err((at, fault)),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is found out by a lenient search is not for a strict one to rely on, nor what one peer brought along for others.
     fn worth_keeping(&self) -> bool {
-        self.usages != Usages::Whatever && self.rules.anchors == AnchorDates::Enforced
+        self.rules.evidence.is_empty()
+            && self.usages != Usages::Whatever
+            && self.rules.anchors == AnchorDates::Enforced
     }
 
     /// What the authorities of a path must be.
@@ -301,37 +339,6 @@ impl Search<'_> {
     fn translate(&self, error: &webpki::Error) -> ValidationError {
         let fault = translate::error(error, self.presented, self.usages);
         blamed::attribute(fault, self.presented, self.usages, self.rules.at)
-    }
-}
-
-/// Blocked keys, listed serials and the CRLs that the rules ask for. A refusal says which link, counted from the leaf; the
-/// number after the last stands for the anchor.
-pub(super) fn check_revocation(
-    store: &TrustStore,
-    links: &[Link],
-    rules: &Rules,
-) -> Result<RevocationChecked, (usize, ChainFault)> {
-    if rules.crls == CrlRule::Ignored {
-        return Ok(RevocationChecked::NotChecked);
-    }
-    let index = &store.index;
-    for (at, link) in links.iter().enumerate() {
-        index.confirm(link);
-        if index.is_blocked(&link.pin) {
-            return Err((at, ChainFault::KeyRevoked { pin: link.pin }));
-        }
-        if index.lists(link) {
-            return Err((at, ChainFault::Revoked { serial: link.serial }));
-        }
-    }
-    if let Some(last) = links.last()
-        && index.is_blocked(&last.issuer_pin)
-    {
-        return Err((links.len(), ChainFault::KeyRevoked { pin: last.issuer_pin }));
-    }
-    match rules.crls {
-        CrlRule::ByMode => freshness::check_all(store, links, rules.at),
-        CrlRule::KnownOnly | CrlRule::Ignored => Ok(RevocationChecked::NotChecked),
     }
 }
 

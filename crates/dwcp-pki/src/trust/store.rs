@@ -4,6 +4,7 @@ use super::anchor::Anchor;
 use super::anchors::Anchors;
 use super::bundle::{MAX_BUNDLES, TrustBundle};
 use super::crl_entry::CrlEntry;
+use super::evidence::Evidence;
 use super::issuers::IssuerCache;
 use super::path::{self, AnchorDates, CrlRule, Rules};
 use super::policies::PolicyRequirements;
@@ -13,7 +14,7 @@ use super::revocation::{RevocationIndex, RevocationMode};
 use super::trust_error::TrustError;
 use super::vouching::Domains;
 use crate::{
-    Certificate, CertificateChain, Crl, KeyPin, PeerIdentity, Purpose, TrustDomain, ValidationError,
+    Certificate, CertificateChain, Crl, DeltaCrl, KeyPin, PeerIdentity, Purpose, TrustDomain, ValidationError,
 };
 use dwcp_base::UnixTime;
 use rustls_pki_types::CertificateDer;
@@ -164,10 +165,35 @@ impl TrustStore {
         self.forget_issuers()
     }
 
+    /// The same store with these delta CRLs besides (RFC 5280 §5.2.4); at most 1024 with the complete CRLs.
+    ///
+    /// A delta counts where a complete CRL of the same issuer key and scope is here whose number is not below the delta's
+    /// [`base`](DeltaCrl::base) and below its [`number`](DeltaCrl::number); the newest such delta does. What it lists is revoked, what
+    /// it takes off hold is not, and both together are as fresh as the fresher of the two. Where no such CRL is here, what a delta lists is
+    /// refused all the same, and nothing else of it counts.
+    ///
+    /// # Errors
+    /// [`TrustError::TooMany`].
+    pub fn with_deltas(mut self, deltas: Vec<DeltaCrl>) -> Result<Self, TrustError> {
+        let mut index = (*self.index).clone();
+        if deltas.len() > MAX_CRLS.saturating_sub(index.len()) {
+            return Err(TrustError::TooMany);
+        }
+        let entries: Vec<_> = deltas
+            .into_iter()
+            .map(|delta| CrlEntry::of_delta(delta).map(Arc::new))
+            .collect::<Result<_, _>>()?;
+        index.extend(entries);
+        confirm(&self.anchors, &index);
+        self.index = Arc::new(index);
+        Ok(self.forget_issuers())
+    }
+
     /// The same store with what `earlier` knew of revocation besides: an old CRL put back in place, or one that is missing
     /// now, does not bring revoked certificates back.
     ///
-    /// A CRL of `earlier` is kept until this store has one as new of the same issuer key and scope. Where no path has
+    /// A CRL of `earlier` is kept until this store has one as new of the same issuer key and scope, a delta until there is such a
+    /// complete CRL or a delta as new that reaches as far back. Where no path has
     /// shown the signer of either yet, the same issuer name is enough, unless an older one stands beside it. Of more than 1024 CRLs in all, those of `earlier` go
     /// that lapse first. Blocked keys are not taken over: the list is the caller's.
     #[must_use]
@@ -241,7 +267,7 @@ impl TrustStore {
         self.anchors.iter().map(|anchor| &anchor.certificate)
     }
 
-    /// The CRLs, superseded ones included.
+    /// The complete CRLs, superseded ones included.
     pub fn crls(&self) -> impl Iterator<Item = &Crl> {
         self.index.crls()
     }
@@ -251,7 +277,8 @@ impl TrustStore {
         &self.index
     }
 
-    /// The earliest nextUpdate among the CRLs that own anchors signed and that are not superseded; `None` without any.
+    /// The earliest nextUpdate among the CRLs that own anchors signed and that are not superseded, where a delta lasts longer than its
+    /// CRL the delta's; `None` without any.
     pub fn crl_expiry(&self) -> Option<UnixTime> {
         self.earliest_end(self.anchors.iter().filter(|anchor| self.domains.is_own(&anchor.vouches)))
     }
@@ -264,7 +291,7 @@ impl TrustStore {
     fn earliest_end<'a>(&'a self, anchors: impl Iterator<Item = &'a Anchor>) -> Option<UnixTime> {
         anchors
             .flat_map(|anchor| self.index.current(anchor.name(), &anchor.pin))
-            .map(|entry| entry.crl().next_update())
+            .map(|combined| combined.expiry())
             .min()
     }
 
@@ -286,12 +313,26 @@ impl TrustStore {
         purpose: Purpose,
         now: UnixTime,
     ) -> Result<PeerIdentity, ValidationError> {
-        path::judge(
-            self,
-            chain,
-            purpose,
-            &Rules { at: now, anchors: AnchorDates::Enforced, crls: CrlRule::ByMode },
-        )
+        self.validate_with(chain, purpose, now, &Evidence::default())
+    }
+
+    /// Judges a chain as [`validate`](Self::validate) does, with what the peer brought along: a good and fresh OCSP response of the issuer
+    /// of a certificate, or of a responder that the issuer appointed, covers the certificate where no CRL does, until it lapses.
+    ///
+    /// # Errors
+    /// As [`validate`](Self::validate); a response that says revoked refuses whatever its age, one that leaves the status open, is not
+    /// fresh or can not be read or verified refuses as [`ChainFault::StatusResponse`](crate::ChainFault::StatusResponse), in every
+    /// mode.
+    pub fn validate_with(
+        &self,
+        chain: &[CertificateDer<'_>],
+        purpose: Purpose,
+        now: UnixTime,
+        evidence: &Evidence<'_>,
+    ) -> Result<PeerIdentity, ValidationError> {
+        let rules =
+            Rules { at: now, anchors: AnchorDates::Enforced, crls: CrlRule::ByMode, evidence: *evidence };
+        path::judge(self, chain, purpose, &rules)
     }
 
     /// Judges a chain as [`validate`](Self::validate) does, except that CRLs may be missing or stale: for this side's own
@@ -306,7 +347,8 @@ impl TrustStore {
         purpose: Purpose,
         now: UnixTime,
     ) -> Result<PeerIdentity, ValidationError> {
-        let rules = Rules { at: now, anchors: AnchorDates::Enforced, crls: CrlRule::KnownOnly };
+        let (anchors, evidence) = (AnchorDates::Enforced, Evidence::default());
+        let rules = Rules { at: now, anchors, crls: CrlRule::KnownOnly, evidence };
         path::judge(self, &chain.ders(), purpose, &rules)
     }
 
@@ -318,7 +360,8 @@ impl TrustStore {
     pub fn covers(&self, chain: &CertificateChain) -> Result<(), ValidationError> {
         let ders = chain.ders();
         let at = Presented::read(&ders)?.common_moment();
-        let rules = Rules { at, anchors: AnchorDates::Ignored, crls: CrlRule::Ignored };
+        let (anchors, evidence) = (AnchorDates::Ignored, Evidence::default());
+        let rules = Rules { at, anchors, crls: CrlRule::Ignored, evidence };
         path::judge(self, &ders, Purpose::Any, &rules).map(|_| ())
     }
 }
