@@ -165,6 +165,41 @@ fn a_bundle_comes_and_goes_with_a_reload_and_takes_its_peers_along() {
     assert_eq!(ours.check("certs", "certs.bundle.partner.example"), Default::default());
 }
 
+/// Revocation is not checked for the own root, which has no list, and it is for the partner's, which has one.
+#[test]
+fn with_files_of_another_tool_a_bundles_list_counts_beside_roots_without_one() {
+    let (ours, theirs) = (Place::of(OURS), Place::of(THEIRS));
+    echo(ours.target);
+    let own = issue(&ours, "own", &["URI:spiffe://test.example/node/a", "DNS:localhost", "IP:127.0.0.1"]);
+    let peer = ours.issue("c");
+    let partner = issue(&theirs, "b", &["URI:spiffe://partner.example/node/b"]);
+    let gone = issue(&theirs, "gone", &["URI:spiffe://partner.example/node/gone"]);
+    ok(&["cert", "revoke", "--ca", &theirs.node("ca"), "--cert", &format!("{gone}.crt")]);
+    let list = text(&theirs.path("list.crl"));
+    ok(&["cert", "crl", "--ca", &theirs.node("ca"), "--out", &list]);
+    let (listen, admin, target, ca) = (ours.listen, ours.admin, ours.target, ours.node("ca/ca.crt"));
+    let with = bundle(THEIRS, &theirs.node("ca/ca.crt"), &list);
+    // Name and trust domain are the certificate's.
+    let config = format!(
+        "node:\n  admin: {{listen: '{admin}'}}\n{with}  listeners:\n    - {{name: in, listen: '{listen}', target: '{target}', \
+         allow: ['spiffe://test.example/node/*', 'spiffe://partner.example/node/*']}}\n\
+         security:\n  tls: {{cert_file: '{own}.crt', key_file: '{own}.key', ca_file: '{ca}'}}\n"
+    );
+    fs::write(ours.config(), &config).unwrap();
+    let node = ours.up();
+    assert!(dial(&ours, &peer).is_ok() && dial(&ours, &partner).is_ok());
+    assert!(dial(&ours, &gone).is_err());
+    assert_recorded(&ours, &["tls.certificate.revoked"]);
+    assert_eq!(ours.check("certs", "certs.bundle.partner.example").0, "pass");
+    assert_eq!(ours.check("certs", "certs.revocation").0, "warn");
+    assert!(dial(&ours, &issue(&ours, "borrowed", &["URI:spiffe://partner.example/node/x"])).is_err());
+    fs::write(ours.config(), config.replace(&with, "")).unwrap();
+    node.signal("HUP");
+    eventually(PATIENCE, "the bundle is gone", || dial(&ours, &partner).is_err());
+    assert_recorded(&ours, &["\"trust_contracted\"", "partner.example"]);
+    assert!(dial(&ours, &peer).is_ok());
+}
+
 #[test]
 fn a_bundle_that_makes_no_sense_is_refused_with_three_lines() {
     let place = Place::of(OURS);
@@ -205,6 +240,14 @@ fn a_bundle_that_makes_no_sense_is_refused_with_three_lines() {
     let (exit, said) = refused(&["config", "check", &place.config()]);
     assert_three_lines(&said);
     assert!(exit == 3 && said.contains("`strict` is no profile"), "{said}");
+
+    // The own trust domain is the certificate's where none is written.
+    fs::write(place.config(), &good).unwrap();
+    place.edit("  trust_domain: \"test.example\"\n", &bundle(OURS, &roots, &list));
+    ok(&["config", "check", &place.config()]);
+    let (exit, said) = refused(&["config", "check", "--files", &place.config()]);
+    assert_three_lines(&said);
+    assert!(exit == 3 && said.contains("this node's own trust domain"), "{said}");
 
     // And one that does; without its list it is warned about, and so is a file that is not there yet.
     fs::write(place.config(), &good).unwrap();
