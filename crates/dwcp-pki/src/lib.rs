@@ -80,7 +80,7 @@ pub use slot::{Failure, SlotSpec, SlotState};
 pub use spiffe::{SpiffeId, TrustDomain};
 pub use store::{CertificateStore, Generation, InstallError};
 pub use trust::{
-    Profile, ProfileRule, RevocationIndex, RevocationMode, TrustError, TrustStore, UnknownProfile,
-    check_server_name,
+    PathStep, Profile, ProfileRule, RevocationIndex, RevocationMode, TrustError, TrustPath, TrustStore,
+    UnknownProfile, check_server_name,
 };
 pub use validation_error::{ChainMember, ChainPlace, ValidationError};

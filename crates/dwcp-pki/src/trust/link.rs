@@ -22,6 +22,8 @@ pub(crate) struct Link {
     pub(crate) place: Place,
     /// SHA-256 of the certificate's own key.
     pub(crate) pin: KeyPin,
+    /// SHA-256 of the certificate, by which a report finds it again.
+    pub(crate) fingerprint: [u8; 32],
     /// The start of the certificate's life.
     pub(crate) not_before: UnixTime,
     /// The end of the certificate's life.
@@ -44,6 +46,7 @@ impl Link {
             serial: certificate.serial(),
             place: Place::new(role, certificate.extensions().crl_points.as_deref()),
             pin: certificate.key_pin(),
+            fingerprint: certificate.fingerprint(),
             not_before: certificate.not_before(),
             not_after: certificate.not_after(),
         }

@@ -4,6 +4,7 @@ mod anchor;
 mod anchors;
 mod blamed;
 mod crl_entry;
+mod explain;
 mod freshness;
 mod issuers;
 mod leaf;
@@ -20,6 +21,7 @@ mod store;
 mod translate;
 mod trust_error;
 
+pub use explain::{PathStep, TrustPath};
 pub(crate) use link::Link;
 pub use profile::{Profile, ProfileRule, UnknownProfile};
 pub use revocation::{RevocationIndex, RevocationMode};
