@@ -11,12 +11,13 @@ use crate::{Document, ParseError};
 /// That the bytes are such a document is not checked. Of DER that is followed by something else the whole file is one document.
 ///
 /// # Errors
-/// [`ParseError::TooLarge`] before anything is looked at; [`ParseError::Malformed`] for more than 4096 PEM sections;
+/// [`ParseError::TooLarge`] before anything is looked at; [`ParseError::Malformed`] for more than 4096 sections or documents;
 /// [`ParseError::Pem`] for a section of the kind that has no end or is not base64; [`ParseError::Missing`] where the file is
 /// neither PEM nor DER, has no section of the kind, or `wanted` is another kind of document.
 pub fn documents(file: &[u8], wanted: Document, limit: usize) -> Result<Vec<Vec<u8>>, ParseError> {
     ParseError::check_size(wanted, file, limit)?;
     let missing = || ParseError::Missing { document: wanted };
+    let too_many = || ParseError::malformed(wanted, "the file has more sections than are read");
     let kind = match wanted {
         Document::Certificate => Kind::Certificate,
         Document::Crl => Kind::Crl,
@@ -27,10 +28,10 @@ pub fn documents(file: &[u8], wanted: Document, limit: usize) -> Result<Vec<Vec<
         Values::All(found) => return Ok(found),
         // A comment above PEM may begin like DER.
         Values::Some if !armor::is_pem(file) => return Ok(vec![file.to_vec()]),
+        Values::TooMany => return Err(too_many()),
         _ => {}
     }
-    let sections = armor::sections(file, MOST_SECTIONS)
-        .map_err(|_| ParseError::malformed(wanted, "the file has more sections than are read"))?;
+    let sections = armor::sections(file, MOST_SECTIONS).map_err(|_| too_many())?;
     let mut found = Vec::new();
     for section in sections.into_iter().filter(|section| Kind::of(section.label) == Some(kind)) {
         match section.content {
@@ -49,6 +50,7 @@ enum Values {
     /// At least the first value is a SEQUENCE, and what follows is no document, so that the first is none either.
     Some,
     None,
+    TooMany,
 }
 
 fn values(file: &[u8]) -> Values {
@@ -56,6 +58,7 @@ fn values(file: &[u8]) -> Values {
     let mut found = Vec::new();
     loop {
         match cursor.next() {
+            Ok(Some(_)) if found.len() == MOST_SECTIONS => return Values::TooMany,
             Ok(Some(value)) if value.tag == SEQUENCE => found.push(value.whole.to_vec()),
             _ if found.is_empty() => return Values::None,
             Ok(None) => return Values::All(found),
@@ -129,6 +132,8 @@ mod tests {
         assert_eq!(certificates(&[b'\n'; 1_001]), Err(large));
         let many = "-----BEGIN X-----\n-----END X-----\n".repeat(MOST_SECTIONS + 1);
         let result = documents(many.as_bytes(), Document::Certificate, 1 << 20);
+        assert!(matches!(result, Err(ParseError::Malformed { .. })), "{result:?}");
+        let result = documents(&DER.repeat(MOST_SECTIONS + 1), Document::Certificate, 1 << 20);
         assert!(matches!(result, Err(ParseError::Malformed { .. })), "{result:?}");
         assert!(documents(DER, Document::Request, 1_000).is_err());
     }
