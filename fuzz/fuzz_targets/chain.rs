@@ -1,9 +1,11 @@
 //! What a peer presents: length-prefixed certificates, judged against an anchor that is among them.
 #![no_main]
-use dwcp_base::UnixTime;
-use dwcp_pki::{Purpose, RevocationMode, TrustStore};
+use dwcp_base::{Coded, UnixTime};
+use dwcp_pki::{Profile, Purpose, RevocationMode, TrustStore, ValidationError};
 use libfuzzer_sys::fuzz_target;
 use rustls_pki_types::CertificateDer;
+
+const NOW: UnixTime = UnixTime::from_secs(1_704_067_200);
 
 fuzz_target!(|data: &[u8]| {
     let mut presented = Vec::new();
@@ -15,7 +17,13 @@ fuzz_target!(|data: &[u8]| {
         rest = tail;
     }
     let anchors = presented.last().cloned().into_iter().collect();
-    if let Ok(trust) = TrustStore::new(anchors, Vec::new(), RevocationMode::Off) {
-        let _ = trust.validate(&presented, Purpose::Any, UnixTime::from_secs(1_800_000_000));
+    let Ok(trust) = TrustStore::new(anchors, Vec::new(), RevocationMode::Off) else { return };
+    let interop = trust.clone().with_profile(Profile::Interop);
+    for purpose in [Purpose::Any, Purpose::Server] {
+        let code = |verdict: Result<_, ValidationError>| verdict.map(|_| ()).map_err(|error| error.code());
+        let first = code(trust.validate(&presented, purpose, NOW));
+        // The issuers may be known now.
+        assert_eq!(code(trust.validate(&presented, purpose, NOW)), first);
+        assert!(interop.validate(&presented, purpose, NOW).is_ok() || first.is_err());
     }
 });

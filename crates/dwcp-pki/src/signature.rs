@@ -45,6 +45,13 @@ fn check(parts: &Parts<'_>, key_info: &[u8]) -> Result<(), SignatureFault> {
     Err(fault)
 }
 
+/// Whether a document names an algorithm that counts, whoever signed it.
+pub(crate) fn is_accepted(document: &[u8]) -> bool {
+    parts(document).is_some_and(|(parts, _)| {
+        ACCEPTED.iter().any(|accepted| accepted.signature_alg_id().as_ref() == parts.algorithm)
+    })
+}
+
 /// Whether the holder of `key_info` (a whole SubjectPublicKeyInfo) made this bare signature.
 pub(crate) fn is_made_by(key_info: &[u8], key_type: KeyType, message: &[u8], signature: &[u8]) -> bool {
     let algorithm = match key_type {

@@ -5,7 +5,9 @@ use crate::tree::Tree;
 
 /// Number and title.
 const KNOWN: &[(u32, &str)] = &[
+    (822, "Standard for the Format of ARPA Internet Text Messages"),
     (952, "DoD Internet Host Table Specification"),
+    (1034, "Domain Names: Concepts and Facilities"),
     (1035, "Domain Names: Implementation and Specification"),
     (1123, "Requirements for Internet Hosts: Application and Support"),
     (2104, "HMAC: Keyed-Hashing for Message Authentication"),
@@ -25,6 +27,7 @@ const KNOWN: &[(u32, &str)] = &[
     (4303, "IP Encapsulating Security Payload (ESP)"),
     (4514, "LDAP: String Representation of Distinguished Names"),
     (4519, "LDAP: Schema for User Applications"),
+    (4632, "Classless Inter-domain Routing (CIDR): The Internet Address Assignment and Aggregation Plan"),
     (4648, "The Base16, Base32, and Base64 Data Encodings"),
     (4868, "Using HMAC-SHA-256, HMAC-SHA-384, and HMAC-SHA-512 with IPsec"),
     (5019, "The Lightweight Online Certificate Status Protocol (OCSP) Profile for High-Volume Environments"),

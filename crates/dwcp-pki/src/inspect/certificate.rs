@@ -131,8 +131,6 @@ impl InspectedCertificate {
 /// What the rules about a certificate's form look at, without the rest.
 pub(crate) struct Parts {
     pub(crate) version: u64,
-    /// Whether both dates are written as RFC 5280 §4.1.2.5 has them.
-    pub(crate) dates_are_proper: bool,
     pub(crate) extensions: Vec<Extension>,
 }
 
@@ -142,22 +140,16 @@ impl Parts {
         let mut fields = Cursor::single_sequence(der, 0)?.sequence()?.inside();
         let version = version(&mut fields, wrapped(0))?;
         let missing = fields.fault("a certificate that ends before its time");
-        // Serial number, algorithm, issuer.
-        for _ in 0..3 {
-            fields.next()?.ok_or(missing)?;
-        }
-        let (not_before, not_after) = validity(&mut fields)?;
-        // Subject, key.
-        for _ in 0..2 {
+        // Serial number, algorithm, issuer, validity, subject, key.
+        for _ in 0..6 {
             fields.next()?.ok_or(missing)?;
         }
         let unique = [unique_id(&mut fields, 1)?, unique_id(&mut fields, 2)?];
         let extensions = extensions(&mut fields, wrapped(3))?;
         fields.finish()?;
-        let dates_are_proper = not_before.oddity.is_none() && not_after.oddity.is_none();
         // RFC 5280 §4.1.2.8: nobody has used them since version 2.
         let version = if unique.iter().any(Option::is_some) { 2 } else { version };
-        Ok(Self { version, dates_are_proper, extensions })
+        Ok(Self { version, extensions })
     }
 }
 

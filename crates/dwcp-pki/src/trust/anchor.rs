@@ -39,6 +39,7 @@ impl Anchor {
 
     /// Whether its form is as the profile asks.
     pub(crate) fn suits(&self, profile: Profile) -> Result<(), ProfileRule> {
+        profile::check_everywhere(&self.form)?;
         if profile == Profile::Mesh { self.mesh } else { Ok(()) }
     }
 

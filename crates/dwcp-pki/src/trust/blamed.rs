@@ -2,8 +2,9 @@
 
 use super::leaf::Usages;
 use super::presented::{Other, Presented};
-use crate::{Certificate, ChainFault, ChainMember, ChainPlace, PurposeFault, ValidationError};
+use crate::{Certificate, ChainFault, ChainMember, ChainPlace, PurposeFault, ValidationError, signature};
 use dwcp_base::UnixTime;
+use webpki::EndEntityCert;
 
 /// Adds the certificate that breaks the rule, found along the names: no signature is verified for it.
 pub(super) fn attribute(
@@ -21,6 +22,9 @@ pub(super) fn attribute(
         ChainFault::Purpose { .. } | ChainFault::Names { .. } | ChainFault::NameConstraint => {
             place == ChainPlace::Leaf
         }
+        // Read by us, yet not by webpki.
+        ChainFault::Malformed { .. } => EndEntityCert::try_from(certificate.certificate_der()).is_err(),
+        ChainFault::WeakAlgorithm => !signature::is_accepted(certificate.der()),
         ChainFault::Authority { .. } => place != ChainPlace::Leaf && !certificate.is_authority(),
         _ => false,
     };

@@ -29,6 +29,8 @@ pub(super) struct IssuerCache(RwLock<HashMap<[u8; 32], Arc<Judged>>>);
 /// One issuer, directly above leaves, with the path from it to its anchor.
 pub(super) struct Judged {
     fingerprint: [u8; 32],
+    /// The fingerprints of the authorities between it and the anchor.
+    above: Vec<[u8; 32]>,
     /// What webpki needs of it to check a leaf: name, key and its own name constraints.
     trust: TrustAnchor<'static>,
     key: Arc<[u8]>,
@@ -50,8 +52,17 @@ struct Serves {
 }
 
 impl IssuerCache {
-    fn get(&self, fingerprint: &[u8; 32]) -> Option<Arc<Judged>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(fingerprint).cloned()
+    /// What is known of the first of these certificates of which anything is.
+    fn find(&self, ders: &[CertificateDer<'_>]) -> Option<Arc<Judged>> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if known.is_empty() {
+            return None;
+        }
+        let of_size = ders.iter().filter(|der| der.len() <= crate::certificate::LARGEST);
+        let shown: Vec<[u8; 32]> = of_size.map(|der| digest::sha256(der)).collect();
+        // The whole path is shown again: what is known changes what a chain costs, not whether it is accepted.
+        let is_whole = |judged: &&Arc<Judged>| judged.above.iter().all(|above| shown.contains(above));
+        shown.iter().filter_map(|fingerprint| known.get(fingerprint)).find(is_whole).cloned()
     }
 
     pub(super) fn keep(&self, judged: Judged) {
@@ -61,6 +72,11 @@ impl IssuerCache {
             known.clear();
         }
         known.insert(judged.fingerprint, Arc::new(judged));
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
 
@@ -76,11 +92,12 @@ impl Judged {
         let trust = webpki::anchor_from_trusted_cert(first.certificate.certificate_der()).ok()?.to_owned();
         Some(Self {
             fingerprint: first.certificate.fingerprint(),
+            above: above.iter().map(|other| other.certificate.fingerprint()).collect(),
             trust,
             key: Arc::clone(&first.key),
             pin: first.pin,
             signs_crls: signs_crls(&first.certificate),
-            form: Arc::new(Form::read(&first.certificate).ok()?),
+            form: Arc::clone(first.form().ok()?),
             links: links.get(1..)?.to_vec(),
             anchor_not_before: anchor.certificate.not_before(),
             anchor_not_after: anchor.certificate.not_after(),
@@ -134,10 +151,7 @@ pub(super) fn shortcut(
     if after.is_empty() || after.len() > MOST_AFTER_LEAF || rules.anchors != AnchorDates::Enforced {
         return None;
     }
-    let judged = after
-        .iter()
-        .filter(|der| der.len() <= crate::certificate::LARGEST)
-        .find_map(|der| store.issuers.get(&digest::sha256(der)))?;
+    let judged = store.issuers.find(after)?;
     let leaf = Certificate::from_der(first).ok()?;
     let issuer = presented::name(leaf.raw().ok()?.issuer).ok()?;
     if *issuer != *judged.trust.subject || !judged.serves.purpose(purpose) || !judged.is_valid_at(rules.at) {
@@ -146,9 +160,10 @@ pub(super) fn shortcut(
     let roots = [super::anchors::borrowed(&judged.trust)];
     let signed = EndEntityCert::try_from(first).ok()?;
     signed.verify_for_usage(ACCEPTED, &roots, &[], path::webpki_time(rules.at), usages, None, None).ok()?;
-    leaf::check(&leaf, usages).ok()?;
+    let form = Form::read(&leaf).ok()?;
+    leaf::check(&leaf, &form, usages).ok()?;
     if profile == Profile::Mesh {
-        profile::check_link(&Form::read(&leaf).ok()?, &judged.form).ok()?;
+        profile::check_link(&form, &judged.form).ok()?;
     }
     let links: Vec<Link> =
         std::iter::once(judged.link_to(&leaf)).chain(judged.links.iter().cloned()).collect();
@@ -163,6 +178,6 @@ impl fmt::Debug for IssuerCache {
 }
 
 /// About 4 KiB each.
-const MOST_JUDGED: usize = 1024;
+pub(super) const MOST_JUDGED: usize = 1024;
 /// With no more, the bounds on what is presented can not be exceeded, so that they hold for a known issuer as for a new one.
 const MOST_AFTER_LEAF: usize = 4;

@@ -7,16 +7,19 @@ use crate::{Certificate, ChainFault, Purpose, PurposeFault, SubjectName};
 use webpki::{ExtendedKeyUsageValidator, KeyPurposeIdIter, KeyUsage, RequiredEkuNotFoundContext};
 
 /// Checks a leaf whose path is sound.
-pub(super) fn check(leaf: &Certificate, usages: Usages) -> Result<(), ChainFault> {
+pub(super) fn check(leaf: &Certificate, form: &Form, usages: Usages) -> Result<(), ChainFault> {
     let raw = leaf.raw().map_err(|error| ChainFault::Malformed { what: error.to_string() })?;
     if !leaf_key::is_accepted(raw.key_info) {
         return Err(ChainFault::WeakAlgorithm);
     }
     check_purpose(leaf, usages).map_err(|why| ChainFault::Purpose { why })?;
     check_names(leaf.names(), usages).map_err(|why| ChainFault::Names { why })?;
-    let Usages::For { purpose, profile: Profile::Mesh } = usages else { return Ok(()) };
-    let form = Form::read(leaf).map_err(|error| ChainFault::Malformed { what: error.to_string() })?;
-    profile::check_leaf(&form, leaf, purpose).map_err(|rule| ChainFault::Profile { rule })
+    let Usages::For { profile, .. } = usages else { return Ok(()) };
+    let judged = match profile {
+        Profile::Mesh => profile::check_everywhere(form).and_then(|()| profile::check_leaf(form, leaf)),
+        Profile::Interop => profile::check_everywhere(form),
+    };
+    judged.map_err(|rule| ChainFault::Profile { rule })
 }
 
 pub(super) fn check_purpose(leaf: &Certificate, usages: Usages) -> Result<(), PurposeFault> {

@@ -32,5 +32,7 @@ pub use trust_error::TrustError;
 #[cfg(test)]
 mod cost_tests;
 #[cfg(test)]
+mod issuers_tests;
+#[cfg(test)]
 #[path = "../../tests/lab/mod.rs"]
 mod lab;

@@ -63,7 +63,7 @@ pub(super) fn judge(
         Ok(identity) => return Ok(identity),
         Err(refusal) => refusal,
     };
-    if !hides_revocation(refusal.fault()) || rules.crls == CrlRule::Ignored {
+    if !hides_revocation(refusal.fault()) || rules.crls == CrlRule::Ignored || store.index.is_empty() {
         return Err(refusal);
     }
     let past =
@@ -106,7 +106,8 @@ impl Search<'_> {
     fn run(&self) -> Result<PeerIdentity, ValidationError> {
         let found = self.find()?;
         let leaf = &self.presented.leaf;
-        leaf::check(leaf, self.usages).map_err(|fault| at_leaf(fault, leaf))?;
+        let form = self.presented.leaf_form().map_err(|fault| at_leaf(fault, leaf))?;
+        leaf::check(leaf, form, self.usages).map_err(|fault| at_leaf(fault, leaf))?;
         if let Some(judged) = found.judged {
             self.store.issuers.keep(judged);
         }
@@ -231,18 +232,22 @@ impl Search<'_> {
                 why: "its extended key usage leaves the purpose out",
             }));
         }
-        if self.store.profile() != Profile::Mesh {
-            return Ok(());
-        }
-        anchor.suits(Profile::Mesh).map_err(|rule| at_anchor(ChainFault::Profile { rule }))?;
+        let profile = self.store.profile();
+        anchor.suits(profile).map_err(|rule| at_anchor(ChainFault::Profile { rule }))?;
         let mut below = self.presented.leaf_form()?;
         for (at, other) in issuers.iter().enumerate() {
             let form = other.form().map_err(|fault| at_issuer(at, fault))?;
-            profile::check_issuer(form).map_err(|rule| at_issuer(at, ChainFault::Profile { rule }))?;
-            self.check_key_ids(at, below, form, issuers)?;
+            profile::check_issuer(form, profile)
+                .map_err(|rule| at_issuer(at, ChainFault::Profile { rule }))?;
+            if profile == Profile::Mesh {
+                self.check_key_ids(at, below, form, issuers)?;
+            }
             below = form;
         }
-        self.check_key_ids(issuers.len(), below, &anchor.form, issuers)
+        if profile == Profile::Mesh {
+            self.check_key_ids(issuers.len(), below, &anchor.form, issuers)?;
+        }
+        Ok(())
     }
 
     /// Whether the certificate at `at`, counted from the leaf, names the key of its issuer.

@@ -5,7 +5,7 @@ use super::link::Link;
 use super::profile::Form;
 use super::scope::Role;
 use crate::fields::Fields;
-use crate::{Certificate, ChainFault, KeyPin, MAX_PRESENTED};
+use crate::{Certificate, ChainFault, KeyPin, MAX_PRESENTED, ParseError};
 use dwcp_base::UnixTime;
 use rustls_pki_types::CertificateDer;
 use std::cell::OnceCell;
@@ -20,7 +20,7 @@ pub(super) struct Presented<'a> {
     /// What is readable after the leaf, as it came, each once.
     pub(super) rest: Vec<CertificateDer<'a>>,
     others: Vec<Other>,
-    leaf_form: OnceCell<Result<Form, ChainFault>>,
+    leaf_form: OnceCell<Result<Arc<Form>, ChainFault>>,
 }
 
 /// A certificate after the leaf.
@@ -31,7 +31,7 @@ pub(super) struct Other {
     pub(super) issuer: Arc<[u8]>,
     pub(super) key: Arc<[u8]>,
     pub(super) pin: KeyPin,
-    form: OnceCell<Result<Form, ChainFault>>,
+    form: OnceCell<Result<Arc<Form>, ChainFault>>,
 }
 
 impl<'a> Presented<'a> {
@@ -111,7 +111,7 @@ impl<'a> Presented<'a> {
     }
 
     /// The form of the leaf, read when first asked for.
-    pub(super) fn leaf_form(&self) -> Result<&Form, ChainFault> {
+    pub(super) fn leaf_form(&self) -> Result<&Arc<Form>, ChainFault> {
         form_of(&self.leaf_form, &self.leaf)
     }
 }
@@ -123,10 +123,11 @@ fn link_to_anchor(certificate: &Certificate, role: Role, anchor: &Anchor) -> Lin
 }
 
 fn form_of<'a>(
-    cell: &'a OnceCell<Result<Form, ChainFault>>,
+    cell: &'a OnceCell<Result<Arc<Form>, ChainFault>>,
     certificate: &Certificate,
-) -> Result<&'a Form, ChainFault> {
-    let read = || Form::read(certificate).map_err(|e| ChainFault::Malformed { what: e.to_string() });
+) -> Result<&'a Arc<Form>, ChainFault> {
+    let malformed = |error: ParseError| ChainFault::Malformed { what: error.to_string() };
+    let read = || Form::read(certificate).map(Arc::new).map_err(malformed);
     cell.get_or_init(read).as_ref().map_err(Clone::clone)
 }
 
@@ -140,7 +141,7 @@ impl Other {
     }
 
     /// Its form, read when first asked for.
-    pub(super) fn form(&self) -> Result<&Form, ChainFault> {
+    pub(super) fn form(&self) -> Result<&Arc<Form>, ChainFault> {
         form_of(&self.form, &self.certificate)
     }
 

@@ -50,6 +50,11 @@ impl RevocationIndex {
         self.entries.len()
     }
 
+    /// Whether it knows nothing: no CRL, no blocked key.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.blocked.is_empty()
+    }
+
     /// How many serial numbers its CRLs list, superseded CRLs included.
     pub fn serial_count(&self) -> usize {
         self.entries.iter().map(|entry| entry.crl().len()).sum()

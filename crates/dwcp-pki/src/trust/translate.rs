@@ -35,6 +35,10 @@ pub(super) fn error(error: &Error, presented: &Presented<'_>, usages: Usages) ->
         | Error::MaximumPathDepthExceeded
         | Error::MaximumSignatureChecksExceeded
         | Error::MaximumNameConstraintComparisonsExceeded => ChainFault::TooComplex,
+        Error::UnsupportedCriticalExtension => {
+            ChainFault::Malformed { what: "it has a critical extension that is not known here".to_owned() }
+        }
+        Error::UnsupportedCertVersion => ChainFault::Malformed { what: "it is not version 3".to_owned() },
         other => ChainFault::Malformed { what: other.to_string() },
     }
 }

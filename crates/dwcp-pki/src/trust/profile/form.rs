@@ -10,7 +10,6 @@ pub(crate) struct Form {
     pub(super) issuer_is_empty: bool,
     pub(super) subject_is_empty: bool,
     pub(super) self_issued: bool,
-    pub(super) dates_are_proper: bool,
     pub(super) key_is_accepted: bool,
     pub(super) extensions: Vec<Extension>,
 }
@@ -27,7 +26,6 @@ impl Form {
             issuer_is_empty: raw.issuer.len() == 2,
             subject_is_empty: raw.subject.len() == 2,
             self_issued: raw.issuer == raw.subject,
-            dates_are_proper: parts.dates_are_proper,
             key_is_accepted: key::is_accepted(raw.key_info) && !key::is_odd_rsa(raw.key_info),
             extensions: parts.extensions,
         })

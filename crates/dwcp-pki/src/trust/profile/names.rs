@@ -3,11 +3,11 @@
 use super::form::Form;
 use super::rule::ProfileRule as Rule;
 use crate::inspect::{DistinguishedName, ExtensionValue as V, GeneralName};
-use crate::{Certificate, Purpose, SubjectName};
+use crate::{Certificate, SubjectName};
 use std::net::IpAddr;
 
 /// Checks the names of a leaf.
-pub(super) fn check(form: &Form, leaf: &Certificate, purpose: Purpose) -> Result<(), Rule> {
+pub(super) fn check(form: &Form, leaf: &Certificate) -> Result<(), Rule> {
     let names = form.find(|value| match value {
         V::SubjectAltName(names) => Some(names),
         _ => None,
@@ -26,14 +26,13 @@ pub(super) fn check(form: &Form, leaf: &Certificate, purpose: Purpose) -> Result
             return Err(Rule::HostName);
         }
     }
-    if purpose == Purpose::Any && leaf.names().is_empty() {
-        // Nobody asks for a host: the common name is a name like any other.
-        return Ok(());
-    }
-    check_common_names(leaf)
+    let is_host_name = |name: &SubjectName| matches!(name, SubjectName::Dns(_) | SubjectName::Ip(_));
+    // Where no host is named, nobody compares one with the common name.
+    if leaf.names().iter().any(is_host_name) { check_common_names(leaf) } else { Ok(()) }
 }
 
 /// A host name of letters, digits and hyphens, perhaps with `*` as its first label (RFC 5280 §4.2.1.6, RFC 9525 §6.3).
+/// Underscores are let through: no host has them, yet names of services do.
 fn is_host(dns: &str) -> bool {
     let dns = dns.strip_prefix("*.").unwrap_or(dns);
     let label = |label: &str| {
@@ -41,7 +40,7 @@ fn is_host(dns: &str) -> bool {
             && label.len() <= 63
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
     };
     dns.len() <= 253 && dns.split('.').all(label)
 }
@@ -71,6 +70,10 @@ fn check_common_names(leaf: &Certificate) -> Result<(), Rule> {
 /// Whether software that takes the common name for a host could connect to it.
 fn looks_like_host(text: &str) -> bool {
     if text.parse::<IpAddr>().is_ok() {
+        return true;
+    }
+    // inet_aton(3) reads a number as an address.
+    if text.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("0x")) {
         return true;
     }
     let name = text.strip_suffix('.').unwrap_or(text);

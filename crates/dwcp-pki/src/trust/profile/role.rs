@@ -1,10 +1,11 @@
 //! Which rules hold for a certificate in which place of a path.
 
+use super::Profile;
 use super::form::Form;
 use super::names;
 use super::rule::ProfileRule as Rule;
+use crate::Certificate;
 use crate::inspect::{Extension, ExtensionValue as V, NameConstraints, Oid};
-use crate::{Certificate, Purpose};
 
 type Verdict = Result<(), Rule>;
 
@@ -12,6 +13,9 @@ type Verdict = Result<(), Rule>;
 pub(crate) fn check_anchor(form: &Form) -> Verdict {
     check_any(form)?;
     check_authority(form)?;
+    if !form.self_issued {
+        require_authority_key_id(form)?;
+    }
     for extension in &form.extensions {
         match &extension.value {
             Ok(V::ExtendedKeyUsage(_)) => return Err(Rule::RootExtendedKeyUsage),
@@ -28,14 +32,27 @@ pub(crate) fn check_anchor(form: &Form) -> Verdict {
 }
 
 /// The rules for a certificate between leaf and anchor.
-pub(crate) fn check_issuer(form: &Form) -> Verdict {
+pub(crate) fn check_issuer(form: &Form, profile: Profile) -> Verdict {
+    check_everywhere(form)?;
+    if profile == Profile::Interop {
+        return Ok(());
+    }
     check_any(form)?;
     check_authority(form)?;
+    // Of an anchor an absent key usage restricts nothing, since its holder was chosen by hand; that one which is there names
+    // keyCertSign was asked when it was taken in.
+    let usage = form.find(|value| match value {
+        V::KeyUsage(usage) => Some(usage.has("keyCertSign")),
+        _ => None,
+    });
+    if usage.is_none_or(|(_, signs)| !signs) {
+        return Err(Rule::CertSign);
+    }
     require_authority_key_id(form)
 }
 
-/// The rules for a leaf that is used for `purpose`.
-pub(crate) fn check_leaf(form: &Form, leaf: &Certificate, purpose: Purpose) -> Verdict {
+/// The rules for a leaf.
+pub(crate) fn check_leaf(form: &Form, leaf: &Certificate) -> Verdict {
     check_any(form)?;
     require_authority_key_id(form)?;
     for extension in &form.extensions {
@@ -45,7 +62,15 @@ pub(crate) fn check_leaf(form: &Form, leaf: &Certificate, purpose: Purpose) -> V
             _ => {}
         }
     }
-    names::check(form, leaf, purpose)
+    names::check(form, leaf)
+}
+
+/// The rules for every certificate of a path, whatever the profile.
+pub(crate) fn check_everywhere(form: &Form) -> Verdict {
+    let requires = |extension: &Extension| {
+        matches!(extension.value, Ok(V::PolicyConstraints(_) | V::InhibitAnyPolicy(_)))
+    };
+    if form.extensions.iter().any(requires) { Err(Rule::PoliciesRequired) } else { Ok(()) }
 }
 
 /// The rules between a certificate and the one that issued it.
@@ -64,9 +89,6 @@ fn check_any(form: &Form) -> Verdict {
     if form.issuer_is_empty {
         return Err(Rule::IssuerEmpty);
     }
-    if !form.dates_are_proper {
-        return Err(Rule::Date);
-    }
     if !form.key_is_accepted {
         return Err(Rule::Key);
     }
@@ -82,13 +104,12 @@ fn check_extension(extension: &Extension) -> Verdict {
         V::ExtendedKeyUsage(_) if critical => Err(Rule::ExtendedKeyUsageCritical),
         V::NameConstraints(_) if !critical => Err(Rule::NameConstraintsNotCritical),
         V::NameConstraints(constraints) => check_constraints(constraints),
-        V::PolicyConstraints(_) | V::InhibitAnyPolicy(_) => Err(Rule::PoliciesRequired),
         V::CertificatePolicies(policies) => {
-            let repeated = policies
-                .iter()
-                .enumerate()
-                .any(|(at, policy)| policies.iter().take(at).any(|earlier| earlier.oid == policy.oid));
-            if repeated { Err(Rule::PoliciesMalformed) } else { Ok(()) }
+            let earlier = |at: usize| policies.iter().take(at);
+            let repeated = || {
+                policies.iter().enumerate().any(|(at, policy)| earlier(at).any(|one| one.oid == policy.oid))
+            };
+            if policies.len() > MOST_POLICIES || repeated() { Err(Rule::PoliciesMalformed) } else { Ok(()) }
         }
         V::PolicyMappings(pairs) => {
             let any = |oid: &Oid| oid.as_bytes() == ANY_POLICY;
@@ -113,13 +134,6 @@ fn check_authority(form: &Form) -> Verdict {
     if basic != Some((true, true)) {
         return Err(Rule::BasicConstraints);
     }
-    let usage = form.find(|value| match value {
-        V::KeyUsage(usage) => Some(usage.has("keyCertSign")),
-        _ => None,
-    });
-    if usage.is_none_or(|(_, signs)| !signs) {
-        return Err(Rule::CertSign);
-    }
     if form.subject_key_id().is_none() {
         return Err(Rule::SubjectKeyIdMissing);
     }
@@ -142,5 +156,7 @@ fn check_constraints(constraints: &NameConstraints) -> Verdict {
     Ok(())
 }
 
+/// Each is compared with those before it.
+const MOST_POLICIES: usize = 64;
 /// 2.5.29.32.0.
 const ANY_POLICY: &[u8] = &[0x55, 0x1d, 0x20, 0];

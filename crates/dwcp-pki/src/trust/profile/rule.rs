@@ -24,7 +24,7 @@ pub enum ProfileRule {
     /// RFC 5280 §4.2.1.9: a path length is the authority's alone.
     #[error("it has a path length and is no authority")]
     PathLength,
-    /// RFC 5280 §4.2.1.3: an authority's key usage is there and names keyCertSign.
+    /// RFC 5280 §4.2.1.3: the key usage of an authority below an anchor is there and names keyCertSign.
     #[error("it is an authority whose key usage does not name keyCertSign")]
     CertSign,
     /// RFC 5280 §4.2.1.2.
@@ -57,7 +57,7 @@ pub enum ProfileRule {
     /// RFC 5280 §4.2.1.11, §4.2.1.14: policies are not processed here, so a chain that requires them is refused.
     #[error("it requires certificate policies, which are not processed here")]
     PoliciesRequired,
-    /// RFC 5280 §4.2.1.4, §4.2.1.5: a policy named twice, or mapped from or to anyPolicy.
+    /// RFC 5280 §4.2.1.4, §4.2.1.5: a policy named twice, mapped from or to anyPolicy, or more than 64 of them.
     #[error("its certificate policies contradict themselves")]
     PoliciesMalformed,
     /// CA/Browser Forum BR §7.1.2.7.6: who does not know a usage ignores it.
@@ -84,9 +84,6 @@ pub enum ProfileRule {
     /// RFC 5280 §4.1.2.3, CA/Browser Forum BR §6.1.5: a key of a kind or size that is not accepted.
     #[error("its key is of a kind or size that is not accepted")]
     Key,
-    /// RFC 5280 §4.1.2.5: two digits of the year up to 2049, four from 2050 on, seconds and Z.
-    #[error("a date is not written as it has to be")]
-    Date,
 }
 
 impl ProfileRule {
@@ -119,7 +116,6 @@ impl ProfileRule {
             Self::CommonName => "common_name",
             Self::InformationAccess => "information_access",
             Self::Key => "key",
-            Self::Date => "date",
         }
     }
 }
