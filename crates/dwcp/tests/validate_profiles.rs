@@ -101,7 +101,7 @@ fn a_rule_names_the_authority_that_breaks_it() {
 }
 
 #[test]
-fn a_list_that_nobody_could_look_up_in_is_a_verdict() {
+fn at_x4_a_hostile_list_is_a_verdict_and_no_panic() {
     if !have("openssl") {
         return;
     }
@@ -110,6 +110,8 @@ fn a_list_that_nobody_could_look_up_in_is_a_verdict() {
     for (name, extensions) in [
         ("indirect.crl", "issuingDistributionPoint=critical,@point\n[point]\nindirectCRL=TRUE"),
         ("unknown.crl", "1.2.3.4=critical,ASN1:NULL"),
+        ("reasons.crl", "2.5.29.28=critical,DER:30:03:83:01:00"),
+        ("no-bits.crl", "2.5.29.28=critical,DER:30:02:83:00"),
     ] {
         foreign.list(name, "sub", extensions, &[]);
         for profile in ["mesh", "interop"] {

@@ -59,7 +59,7 @@ fn a_revoked_certificate_leads_whatever_else_is_wrong() {
 }
 
 #[test]
-fn at_x4_a_list_that_can_not_be_read_denies_in_every_mode() {
+fn a_list_that_can_not_be_read_denies_in_every_mode() {
     let files = Files::mesh();
     let pem = |body: &str| format!("-----BEGIN X509 CRL-----\n{body}\n-----END X509 CRL-----\n");
     files.write("sequence.crl", pem("MAMCAQU="));

@@ -116,7 +116,9 @@ fn profile(rule: R, place: Option<ChainPlace>) -> String {
         | R::InformationAccess => " with that extension not critical",
         _ => " as RFC 5280 says",
     };
-    format!("{whose}{how}, or judge with --profile interop")
+    // Asked by both profiles.
+    let otherwise = if rule == R::PoliciesRequired { "" } else { ", or judge with --profile interop" };
+    format!("{whose}{how}{otherwise}")
 }
 
 /// Who issued the certificate that leads no further.
