@@ -159,6 +159,9 @@ fn every_name_that_is_asked_for_must_be_there() {
         assert!(first.contains("the certificate is not for "), "{first}");
         assert_eq!(json["error"]["certificate"]["place"], "leaf");
         assert_eq!(json["error"]["rule"], "name");
+        assert_eq!(json["revocation"], "not checked");
+        let line = format!("{} --crl west.crl", line(names));
+        assert_eq!(files.refused(&line, "pki.chain.name").1["revocation"], "not covered");
     }
     for names in ["--name a..b", "--name EMAIL:a@b.example", "--name IP:a", "--name a_b:c"] {
         assert_eq!(files.fails(&line(names)).0, 2, "{names}");

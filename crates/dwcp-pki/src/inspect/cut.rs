@@ -71,6 +71,8 @@ fn values(file: &[u8]) -> Values {
 mod tests {
     use super::*;
 
+    use proptest::prelude::*;
+
     const PEM: &str = "-----BEGIN CERTIFICATE-----\nMAMCAQU=\n-----END CERTIFICATE-----\n";
     const DER: &[u8] = &[0x30, 3, 2, 1, 5];
 
@@ -136,5 +138,22 @@ mod tests {
         let result = documents(&DER.repeat(MOST_SECTIONS + 1), Document::Certificate, 1 << 20);
         assert!(matches!(result, Err(ParseError::Malformed { .. })), "{result:?}");
         assert!(documents(DER, Document::Request, 1_000).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_cut_out_is_no_longer_than_the_file(
+            parts in proptest::collection::vec(prop_oneof![
+                Just(PEM.as_bytes().to_vec()),
+                Just(DER.to_vec()),
+                proptest::collection::vec(any::<u8>(), 0..40),
+            ], 0..6),
+        ) {
+            let file = parts.concat();
+            if let Ok(found) = certificates(&file) {
+                prop_assert!(!found.is_empty());
+                prop_assert!(found.iter().map(Vec::len).sum::<usize>() <= file.len());
+            }
+        }
     }
 }

@@ -42,7 +42,10 @@ pub(super) fn judge(material: &Material, question: &Question<'_>) -> Result<Judg
         _ => judged
             .and_then(|identity| Ok(Accepted { path: store.path_of(&identity, question.at)?, identity }))
             .map_err(|error| Refusal::of_chain(&error, material, question, &left_out))
-            .and_then(|accepted| check_names(material, question).map(|()| accepted)),
+            .and_then(|accepted| match check_names(material, question) {
+                Ok(()) => Ok(accepted),
+                Err(refusal) => Err(refusal.knowing(accepted.identity.revocation())),
+            }),
     };
     Ok(Judgement { verdict, left_out })
 }

@@ -69,6 +69,14 @@ mod tests {
     }
 
     #[test]
+    fn every_moment_that_is_shown_can_be_asked_for() {
+        for step in 0..2_000 {
+            let at = UnixTime::from_millis(LAST * 1_000 / 2_000 * step + step);
+            assert_eq!(parse(&at.to_string()), Ok(at));
+        }
+    }
+
+    #[test]
     fn anything_else_is_refused() {
         for text in [
             "",

@@ -4,8 +4,9 @@ use super::Question;
 use super::fix;
 use super::judge::in_full;
 use super::material::{Material, called};
+use super::row;
 use dwcp_base::Coded;
-use dwcp_pki::{ChainFault, ChainMember, ParseError, TrustError, ValidationError};
+use dwcp_pki::{ChainFault, ChainMember, ParseError, RevocationChecked, TrustError, ValidationError};
 use std::path::Path;
 
 /// Why a chain is not accepted.
@@ -94,6 +95,11 @@ impl Refusal {
     /// The same, of this certificate.
     pub(super) fn about(self, certificate: Option<ChainMember>) -> Self {
         Self { certificate: certificate.map(Box::new).or(self.certificate), ..self }
+    }
+
+    /// The same, of a path whose revocation was looked at before.
+    pub(super) fn knowing(self, revocation: RevocationChecked) -> Self {
+        Self { revocation: Some(row::checked(revocation)), ..self }
     }
 
     fn of_ours(code: &str, why: String, fix: String) -> Self {

@@ -7,7 +7,7 @@ use super::refusal::Refusal;
 use super::row::{self, labelled};
 use crate::cli::exit::{Exit, Failure, Found, inert};
 use crate::cli::output::Report;
-use dwcp_pki::{Certificate, ChainMember, ChainPlace, RevocationChecked};
+use dwcp_pki::{Certificate, ChainMember, ChainPlace};
 use serde_json::{Value, json};
 
 /// A chain that is accepted: its path from the leaf to the anchor, and what was asked.
@@ -25,7 +25,7 @@ pub(super) fn accepted(
         let Some(certificate) = presented.iter().find(|one| one.fingerprint() == step.fingerprint) else {
             continue;
         };
-        let (place, revocation) = (place(step.place), covered(step.revocation));
+        let (place, revocation) = (place(step.place), row::covered(step.revocation));
         labelled(&mut lines, &place, [format!("{}  {revocation}", row::text(certificate))]);
         steps.push(placed(row::json(certificate), &place, revocation.into()));
     }
@@ -39,10 +39,7 @@ pub(super) fn accepted(
     labelled(&mut lines, "asked for", asked.iter().cloned());
     asked_rows(&mut lines, question);
     left_out_rows(&mut lines, left_out);
-    let revocation = match identity.revocation() {
-        RevocationChecked::Covered => "checked",
-        other => covered(other),
-    };
+    let revocation = row::checked(identity.revocation());
     lines.push(format!("revocation: {revocation}"));
     let mut json = head(true, left_out, question);
     json["revocation"] = revocation.into();
@@ -153,15 +150,6 @@ fn place(place: ChainPlace) -> String {
         ChainPlace::Leaf => "leaf".to_owned(),
         ChainPlace::Intermediate(number) => format!("intermediate {number}"),
         ChainPlace::Anchor => "anchor".to_owned(),
-    }
-}
-
-/// What is known of one certificate.
-fn covered(revocation: RevocationChecked) -> &'static str {
-    match revocation {
-        RevocationChecked::Covered => "covered",
-        RevocationChecked::NotCovered => "not covered",
-        _ => "not checked",
     }
 }
 

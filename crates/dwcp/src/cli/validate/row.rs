@@ -1,8 +1,8 @@
-//! One certificate on one line, and as one object.
+//! One certificate on one line and as one object, and the words for what is known of its revocation.
 
 use crate::cli::exit::inert;
 use dwcp_pki::inspect::hex;
-use dwcp_pki::{Certificate, ParseError};
+use dwcp_pki::{Certificate, ParseError, RevocationChecked};
 use serde_json::{Value, json};
 
 /// What it is called: its subject, else its first name, else nothing.
@@ -40,6 +40,23 @@ pub(super) fn json(certificate: &Certificate) -> Value {
 /// A certificate that can not be read, in place of [`text`].
 pub(super) fn unreadable(error: &ParseError) -> String {
     format!("unreadable: {}", super::judge::in_full(error))
+}
+
+/// What is known of the revocation of one certificate.
+pub(super) fn covered(revocation: RevocationChecked) -> &'static str {
+    match revocation {
+        RevocationChecked::Covered => "covered",
+        RevocationChecked::NotCovered => "not covered",
+        _ => "not checked",
+    }
+}
+
+/// The same of a whole path.
+pub(super) fn checked(revocation: RevocationChecked) -> &'static str {
+    match revocation {
+        RevocationChecked::Covered => "checked",
+        other => covered(other),
+    }
 }
 
 /// A label and what belongs to it, line by line.
