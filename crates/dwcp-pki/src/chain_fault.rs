@@ -1,6 +1,6 @@
 //! The rules of chain validation that can refuse, one variant each.
 
-use crate::{KeyPin, ProfileRule, PurposeFault, Serial};
+use crate::{AnchorScope, KeyPin, ProfileRule, PurposeFault, Serial, TrustDomain};
 use dwcp_base::{Blame, Coded, UnixTime};
 use thiserror::Error;
 
@@ -67,6 +67,20 @@ pub enum ChainFault {
     /// A name constraint of an issuer excludes the leaf (RFC 5280 §4.2.1.10).
     #[error("a name constraint of an issuer excludes the certificate")]
     NameConstraint,
+    /// The chain leads to an anchor that is not for the leaf's trust domain (SPIFFE Trust Domain and Bundle §4).
+    #[error(
+        "{}, and the anchor of its chain is for {anchor}",
+        leaf.as_ref().map_or_else(
+            || "the certificate has no SPIFFE ID".to_owned(),
+            |domain| format!("the certificate is of the trust domain {domain}")
+        )
+    )]
+    TrustDomain {
+        /// That of the leaf's SPIFFE ID; `None` where it has none.
+        leaf: Option<TrustDomain>,
+        /// What the anchor is for.
+        anchor: AnchorScope,
+    },
     /// There is no CRL of an issuer of the chain, and one is required.
     #[error("there is no CRL of the issuer {issuer}, and one is required")]
     CrlMissing {
@@ -88,6 +102,13 @@ pub enum ChainFault {
     /// The only CRL under an issuer's name does not bear that issuer's signature, or the issuer may not sign CRLs.
     #[error("the CRL of an issuer of the chain is not signed by it")]
     CrlUntrusted,
+    /// An OCSP response that came along with the chain can not be read or verified, is not fresh, or leaves open whether the certificate
+    /// is revoked.
+    #[error("a status response for the chain does not count: {why}")]
+    StatusResponse {
+        /// What is wrong with it.
+        why: String,
+    },
     /// The peer sent no certificate at all.
     #[error("the chain is empty")]
     Empty,
@@ -150,6 +171,7 @@ impl ChainFault {
         "pki.chain.crl_stale",
         "pki.chain.crl_early",
         "pki.chain.crl_untrusted",
+        "pki.chain.status_response",
         "pki.chain.empty",
         "pki.chain.too_many",
         "pki.chain.too_complex",
@@ -157,6 +179,7 @@ impl ChainFault {
         "pki.chain.weak_algorithm",
         "pki.chain.too_deep",
         "pki.chain.profile",
+        "pki.chain.trust_domain",
     ];
 }
 
@@ -178,6 +201,7 @@ impl Coded for ChainFault {
             Self::CrlStale { .. } => "pki.chain.crl_stale",
             Self::CrlEarly { .. } => "pki.chain.crl_early",
             Self::CrlUntrusted => "pki.chain.crl_untrusted",
+            Self::StatusResponse { .. } => "pki.chain.status_response",
             Self::Empty => "pki.chain.empty",
             Self::TooMany { .. } => "pki.chain.too_many",
             Self::TooComplex => "pki.chain.too_complex",
@@ -185,6 +209,7 @@ impl Coded for ChainFault {
             Self::WeakAlgorithm => "pki.chain.weak_algorithm",
             Self::TooDeep { .. } => "pki.chain.too_deep",
             Self::Profile { .. } => "pki.chain.profile",
+            Self::TrustDomain { .. } => "pki.chain.trust_domain",
         }
     }
 

@@ -10,7 +10,6 @@ mod chain;
 mod chain_fault;
 mod credential;
 mod crl;
-mod delta_crl;
 mod event;
 mod extensions;
 mod fields;
@@ -53,8 +52,7 @@ pub use certificate::Certificate;
 pub use chain::{CertificateChain, MAX_PRESENTED};
 pub use chain_fault::ChainFault;
 pub use credential::{Credential, CredentialError};
-pub use crl::{Crl, CrlNumber};
-pub use delta_crl::DeltaCrl;
+pub use crl::{Crl, CrlNumber, DeltaCrl};
 pub use event::{Event, OverdueLevel};
 pub use identity::{Peer, PeerIdentity, RevocationChecked, WhyAnonymous};
 pub use issued_check::IssuedFault;
@@ -80,7 +78,7 @@ pub use slot::{Failure, SlotSpec, SlotState};
 pub use spiffe::{SpiffeId, TrustDomain};
 pub use store::{CertificateStore, Generation, InstallError};
 pub use trust::{
-    PathStep, Profile, ProfileRule, RevocationIndex, RevocationMode, TrustError, TrustPath, TrustStore,
-    UnknownProfile, check_server_name,
+    AnchorScope, BadPolicy, Evidence, PathStep, PolicyRequirements, Profile, ProfileRule, RevocationIndex,
+    RevocationMode, TrustBundle, TrustError, TrustPath, TrustStore, UnknownProfile, check_server_name,
 };
 pub use validation_error::{ChainMember, ChainPlace, ValidationError};

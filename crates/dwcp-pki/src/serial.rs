@@ -60,6 +60,11 @@ impl Serial {
         Ok(Self { octets })
     }
 
+    /// All 20 octets, leading zeros included.
+    pub(crate) fn octets(&self) -> &[u8; LONGEST] {
+        &self.octets
+    }
+
     /// The number in big-endian octets without leading zeros: 1 to 20 of them.
     pub fn as_be_bytes(&self) -> &[u8] {
         let zeros = self.octets.iter().take_while(|b| **b == 0).count();

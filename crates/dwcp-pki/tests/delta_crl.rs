@@ -45,7 +45,7 @@ fn a_delta_lists_what_was_revoked_or_became_graver_since_its_base_and_nothing_el
     let delta = ca.delta_crl(NOW).unwrap();
     let mut expected = vec![serials[1], serials[2]];
     expected.sort();
-    assert_eq!(delta.serials(), expected);
+    assert_eq!(delta.serials().collect::<Vec<_>>(), expected);
     assert!(delta.contains(&serials[2]) && !delta.contains(&serials[0]) && !delta.contains(&serials[3]));
     assert_eq!((Some(delta.base()), delta.this_update()), (complete.number(), NOW));
     assert_eq!(delta.next_update(), NOW.plus(MINUTE * 10));

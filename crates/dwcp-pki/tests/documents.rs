@@ -246,7 +246,7 @@ proptest! {
     #[test]
     fn at_x4_a_mutated_crl_never_panics(der in mutated(&samples().crl)) {
         if let Ok(read) = Crl::from_der(&der) {
-            prop_assert_eq!(read.serials().len(), read.len());
+            prop_assert_eq!(read.serials().filter(|serial| read.contains(serial)).count(), read.len());
         }
     }
 

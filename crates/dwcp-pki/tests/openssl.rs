@@ -140,7 +140,7 @@ fn requests_certificates_and_crls_of_openssl_are_read() {
         &["ca", "-gencrl", "-config", "ca.cnf", "-keyfile", "t.key", "-cert", "t.crt", "-out", "t.crl"],
     );
     let crl = Crl::from_pem(&fs::read(at.join("t.crl")).unwrap()).unwrap();
-    assert_eq!(crl.serials(), ["ab1".parse().unwrap()]);
+    assert!(crl.serials().eq(["ab1".parse().unwrap()]));
     assert_eq!(crl.number().unwrap().to_string(), "1001");
     assert_eq!(crl.issuer(), theirs.subject());
 }

@@ -241,13 +241,17 @@ fn rule(error: &ValidationError) -> (&'static str, &'static str) {
             ("certificate_unknown_issuer", "tls.certificate.unknown_issuer")
         }
         ChainFault::Purpose { .. } => ("certificate_wrong_purpose", "tls.certificate.wrong_purpose"),
-        ChainFault::Names { .. } | ChainFault::Name { .. } | ChainFault::NameConstraint => {
-            ("certificate_wrong_name", "tls.certificate.wrong_name")
-        }
+        ChainFault::Names { .. }
+        | ChainFault::Name { .. }
+        | ChainFault::NameConstraint
+        | ChainFault::TrustDomain { .. } => ("certificate_wrong_name", "tls.certificate.wrong_name"),
         ChainFault::CrlMissing { .. }
         | ChainFault::CrlStale { .. }
         | ChainFault::CrlEarly { .. }
-        | ChainFault::CrlUntrusted => ("certificate_status_unknown", "tls.certificate.status_unknown"),
+        | ChainFault::CrlUntrusted
+        | ChainFault::StatusResponse { .. } => {
+            ("certificate_status_unknown", "tls.certificate.status_unknown")
+        }
         ChainFault::Empty => ("certificate_missing", "tls.certificate.missing"),
         _ => ("certificate_malformed", "tls.certificate.malformed"),
     }

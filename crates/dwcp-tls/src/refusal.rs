@@ -18,13 +18,15 @@ pub(crate) fn told(error: &ValidationError) -> CertificateError {
         ChainFault::CrlMissing { .. }
         | ChainFault::CrlStale { .. }
         | ChainFault::CrlEarly { .. }
-        | ChainFault::CrlUntrusted => CertificateError::UnknownRevocationStatus,
+        | ChainFault::CrlUntrusted
+        | ChainFault::StatusResponse { .. } => CertificateError::UnknownRevocationStatus,
         // unsupported_certificate
         ChainFault::Purpose { .. } => CertificateError::InvalidPurpose,
         // bad_certificate
-        ChainFault::Names { .. } | ChainFault::Name { .. } | ChainFault::NameConstraint => {
-            CertificateError::NotValidForName
-        }
+        ChainFault::Names { .. }
+        | ChainFault::Name { .. }
+        | ChainFault::NameConstraint
+        | ChainFault::TrustDomain { .. } => CertificateError::NotValidForName,
         _ => CertificateError::BadEncoding,
     }
 }

@@ -132,6 +132,17 @@ fn of_a_large_pool_only_what_fits_is_looked_at() {
     files.write("pool.pem", [pool, whole[1].to_pem().into_bytes()].concat());
     files.valid("leaf.der --intermediates pool.pem --roots root/ca.crt");
     files.refused("leaf.der pool.pem --roots root/ca.crt", "pki.chain.too_many");
+    // Step by step, up to the root.
+    files.ok("cert ca init --dir high --name High --path-length 2");
+    files.ok("cert ca intermediate --ca high --dir middle --name Middle --path-length 1");
+    files.ok("cert ca intermediate --ca middle --dir low --name Low");
+    files.ok("cert issue --ca low --san DNS:low.example --out low-leaf");
+    let leaf = Certificate::bundle_from_pem(&files.read("low-leaf.crt")).unwrap().remove(0);
+    files.write("low-leaf.der", leaf.der());
+    files
+        .write("pool.pem", ["pool.pem", "middle/ca.crt", "low/ca.crt"].map(|name| files.read(name)).concat());
+    let (_, json) = files.valid("low-leaf.der --intermediates pool.pem --roots high/ca.crt");
+    assert_eq!(json["path"].as_array().unwrap().len(), 4);
 }
 
 #[test]

@@ -68,13 +68,11 @@ fn a_list_that_can_not_be_read_denies_in_every_mode() {
     let mut der = dwcp_pki::Crl::from_pem(&files.read("west.crl")).unwrap().der().to_vec();
     der.push(0);
     files.write("longer.crl", &der);
-    files.ok("cert crl --ca west --out delta.crl --delta");
     for (list, why) in [
-        ("sequence.crl", "not valid DER"),
-        ("noise.crl", "not valid DER"),
-        ("nothing.crl", "not valid DER"),
-        ("longer.crl", "not valid DER"),
-        ("delta.crl", "a delta CRL is not complete"),
+        ("sequence.crl", "the CRL is "),
+        ("noise.crl", "the CRL is "),
+        ("nothing.crl", "the CRL is "),
+        ("longer.crl", "the CRL is "),
     ] {
         for mode in ["", "--crl west.crl", "--crl-all --crl root.crl --crl west.crl"] {
             let line = format!("leaf.crt --roots root/ca.crt --crl {list} {mode}");
@@ -83,6 +81,28 @@ fn a_list_that_can_not_be_read_denies_in_every_mode() {
             assert_eq!((&json["revocation"], &json["error"]["certificate"]), (&().into(), &().into()));
         }
     }
+}
+
+#[test]
+fn a_delta_counts_on_top_of_the_list_that_it_changes() {
+    let files = Files::mesh();
+    files.issue("second", "DNS:b.example.org");
+    let line = |lists: &str| format!("leaf.crt --roots root/ca.crt {lists}");
+    files.ok("cert crl --ca west --out before.crl --delta");
+    let (_, json) = files.valid(&line("--crl root.crl --crl west.crl --crl before.crl --crl-all"));
+    assert_eq!(json["revocation"], "checked");
+    files.ok("cert revoke --ca west --cert leaf.crt");
+    files.ok("cert crl --ca west --out delta.crl --delta");
+    files.write("both.crl", [files.read("west.crl"), files.read("delta.crl")].concat());
+    files.valid(&line("--crl west.crl"));
+    for lists in ["--crl west.crl --crl delta.crl", "--crl both.crl", "--crl delta.crl"] {
+        let (first, _) = files.refused(&line(lists), "pki.chain.revoked");
+        assert!(first.contains("is revoked (the leaf"), "{first}");
+    }
+    // What it says alone is not all that there is to say.
+    let (_, json) = files.valid("second.crt --roots root/ca.crt --crl delta.crl");
+    assert_eq!(json["path"][0]["revocation"], "not covered");
+    files.refused("second.crt --roots root/ca.crt --crl delta.crl --crl-all", "pki.chain.crl_missing");
 }
 
 #[test]
@@ -238,8 +258,9 @@ fn every_rule_refuses_by_its_code_and_says_what_helps() {
     theirs("bare.crt sub.crt", "pki.chain.profile", Some("leaf"));
     theirs("weak.crt sub.crt", "pki.chain.weak_algorithm", Some("leaf"));
 
-    // Nothing was forgotten. A command line blocks no keys, and a file without certificates is no chain.
+    // Nothing was forgotten. A command line blocks no keys, has no bundles and no responses, and a file without certificates is no chain.
     let all: BTreeSet<&str> = ChainFault::CODES.iter().copied().collect();
-    let missing: Vec<&&str> = all.difference(&seen).collect();
-    assert_eq!(missing, [&"pki.chain.empty", &"pki.chain.key_revoked"]);
+    let missing: Vec<&str> = all.difference(&seen).copied().collect();
+    let unreachable = ["empty", "key_revoked", "status_response", "trust_domain"];
+    assert_eq!(missing, unreachable.map(|rule| format!("pki.chain.{rule}")));
 }

@@ -57,6 +57,42 @@ impl OcspResponse {
         nonce: Option<&OcspNonce>,
         now: UnixTime,
     ) -> Result<OcspVerdict, OcspError> {
+        let single = self.signed(certificate, issuer, nonce, now)?;
+        check_times(single, nonce.is_some(), now)?;
+        Ok(single.verdict())
+    }
+
+    /// As [`verify`](Self::verify) without a nonce, except that a revocation counts whatever its age.
+    pub(crate) fn standing(
+        &self,
+        certificate: &Certificate,
+        issuer: &Certificate,
+        now: UnixTime,
+    ) -> Result<OcspVerdict, OcspError> {
+        let single = self.signed(certificate, issuer, None, now)?;
+        match single.status {
+            CertStatus::Revoked { .. } => Ok(single.verdict()),
+            CertStatus::Good | CertStatus::Unknown => {
+                check_times(single, false, now).map(|()| single.verdict())
+            }
+        }
+    }
+
+    /// Whether it claims to say something about a certificate: names are compared, and nothing is verified.
+    pub(crate) fn is_about(&self, certificate: &Certificate, issuer: &Certificate) -> bool {
+        let (Ok(basic), Ok(by)) = (self.content(), issuer.raw()) else { return false };
+        let serial = certificate.serial();
+        basic.singles.iter().any(|single| *single.id.serial() == serial && single.id.is_issued_by(&by))
+    }
+
+    /// The one answer about a certificate, from a responder that may give it.
+    fn signed(
+        &self,
+        certificate: &Certificate,
+        issuer: &Certificate,
+        nonce: Option<&OcspNonce>,
+        now: UnixTime,
+    ) -> Result<&Single, OcspError> {
         let basic = self.content().map_err(|refusal| OcspError::Refused { refusal })?;
         let issued = certificate.raw().map_err(OcspError::Certificate)?;
         let by = issuer.raw().map_err(OcspError::Certificate)?;
@@ -79,9 +115,14 @@ impl OcspResponse {
         let (Some(single), None) = (found.next(), found.next()) else {
             return Err(OcspError::NotOne { count: basic.singles.iter().filter(about).count() });
         };
-        check_times(single, nonce.is_some(), now)?;
-        let Single { status, this_update, next_update, .. } = *single;
-        Ok(OcspVerdict { status, this_update, next_update })
+        Ok(single)
+    }
+}
+
+impl Single {
+    fn verdict(&self) -> OcspVerdict {
+        let Self { status, this_update, next_update, .. } = *self;
+        OcspVerdict { status, this_update, next_update }
     }
 }
 

@@ -1,21 +1,28 @@
-//! One CRL, ready for lookups: its signature is checked once per key that a trusted path showed.
+//! One CRL or delta, ready for lookups: its signature is checked once per key that a trusted path showed.
 
 use super::presented;
-use super::scope::{Place, Scope};
+use super::scope::{self, Place};
 use super::trust_error::TrustError;
-use crate::{Crl, Document, KeyPin, ParseError, Serial, signature};
+use crate::crl::{List, Reasons, Standing};
+use crate::{Crl, CrlNumber, DeltaCrl, Document, KeyPin, ParseError, Serial, signature};
+use dwcp_base::UnixTime;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// A CRL and what was learnt about it.
+/// A CRL or delta and what was learnt about it.
 pub(crate) struct CrlEntry {
-    crl: Crl,
+    document: Issue,
+    number: CrlNumber,
     /// The content of the issuer's DER `Name`.
     issuer: Arc<[u8]>,
-    scope: Option<Scope>,
     /// The one trusted key that is known to have signed it, set once.
     signer: OnceLock<Signer>,
     /// Trusted keys under its issuer's name that did not sign it, so that none is tried twice.
     strangers: Mutex<Vec<KeyPin>>,
+}
+
+enum Issue {
+    Complete(Crl),
+    Delta(DeltaCrl),
 }
 
 struct Signer {
@@ -24,19 +31,68 @@ struct Signer {
 }
 
 impl CrlEntry {
-    /// Indexes a CRL. Its signature is checked later, when a trusted key is at hand that claims to be its issuer's.
+    /// Takes in a complete CRL. Its signature is checked later, when a trusted key is at hand that claims to be its issuer's.
     pub(crate) fn new(crl: Crl) -> Result<Self, TrustError> {
-        if crl.number().is_none() {
+        let Some(number) = crl.number() else {
             return Err(TrustError::CrlUnnumbered { issuer: crl.issuer().to_owned() });
-        }
-        let refused = |source| TrustError::Crl(ParseError::Der { document: Document::Crl, source });
-        let issuer = presented::name(crl.raw_issuer()).map_err(refused)?;
-        let scope = crl.raw_scope().map(Scope::read).transpose().map_err(refused)?;
-        Ok(Self { crl, issuer, scope, signer: OnceLock::new(), strangers: Mutex::default() })
+        };
+        let issuer = issuer(crl.raw_issuer())?;
+        Ok(Self::of(Issue::Complete(crl), number, issuer))
     }
 
-    pub(crate) fn crl(&self) -> &Crl {
-        &self.crl
+    /// Takes in a delta, as [`new`](Self::new) does a complete CRL.
+    pub(crate) fn of_delta(delta: DeltaCrl) -> Result<Self, TrustError> {
+        let (number, issuer) = (delta.number(), issuer(delta.raw_issuer())?);
+        Ok(Self::of(Issue::Delta(delta), number, issuer))
+    }
+
+    fn of(document: Issue, number: CrlNumber, issuer: Arc<[u8]>) -> Self {
+        Self { document, number, issuer, signer: OnceLock::new(), strangers: Mutex::default() }
+    }
+
+    /// The complete CRL, if it is one.
+    pub(crate) fn crl(&self) -> Option<&Crl> {
+        match &self.document {
+            Issue::Complete(crl) => Some(crl),
+            Issue::Delta(_) => None,
+        }
+    }
+
+    /// The delta, if it is one.
+    pub(crate) fn delta(&self) -> Option<&DeltaCrl> {
+        match &self.document {
+            Issue::Complete(_) => None,
+            Issue::Delta(delta) => Some(delta),
+        }
+    }
+
+    fn list(&self) -> &List {
+        match &self.document {
+            Issue::Complete(crl) => crl.list(),
+            Issue::Delta(delta) => delta.list(),
+        }
+    }
+
+    pub(crate) fn number(&self) -> CrlNumber {
+        self.number
+    }
+
+    pub(crate) fn this_update(&self) -> UnixTime {
+        self.list().header().this_update
+    }
+
+    pub(crate) fn next_update(&self) -> UnixTime {
+        self.list().header().next_update
+    }
+
+    /// How many entries it has.
+    pub(crate) fn len(&self) -> usize {
+        self.list().len()
+    }
+
+    /// Whether it is the same document.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.list().der() == other.list().der()
     }
 
     /// The issuer's name: the content of the DER `Name`.
@@ -44,13 +100,18 @@ impl CrlEntry {
         &self.issuer
     }
 
-    pub(crate) fn lists(&self, serial: &Serial) -> bool {
-        self.crl.contains(serial)
+    /// What it says of a serial number of its issuer; `None` when it does not name it.
+    pub(crate) fn standing(&self, serial: &Serial) -> Option<Standing> {
+        match (self.list().find(serial)?, &self.document) {
+            // Only a delta takes back; elsewhere the word means nothing, and what is listed is revoked.
+            (Standing::Removed, Issue::Complete(_)) => Some(Standing::Revoked),
+            (standing, _) => Some(standing),
+        }
     }
 
-    /// Whether it says something about a certificate of this place.
-    pub(crate) fn covers(&self, place: &Place) -> bool {
-        self.scope.as_ref().is_none_or(|scope| scope.covers(place))
+    /// For which reasons it speaks for a certificate of this place.
+    pub(crate) fn covers(&self, place: &Place) -> Reasons {
+        scope::covered(self.list().header().scope.as_ref(), place)
     }
 
     /// Whether the key of this pin is known to have signed it: a comparison, never a verification.
@@ -72,7 +133,7 @@ impl CrlEntry {
         if self.signer.get().is_some() || strangers.contains(pin) {
             return;
         }
-        if signature::verify(self.crl.der(), key).is_ok() {
+        if signature::verify(self.list().der(), key).is_ok() {
             let _ = self.signer.set(Signer { pin: *pin, key: key.into() });
         } else {
             if strangers.len() == MOST_STRANGERS {
@@ -91,38 +152,72 @@ impl CrlEntry {
         }
     }
 
-    /// Whether `other`, which is [alike](Self::is_alike), is no newer, and nothing says that another key signed it. Call
-    /// [`share_signer`](Self::share_signer) before.
+    /// Whether it makes `other` needless, and nothing says that another key signed it. Call [`share_signer`](Self::share_signer)
+    /// before.
     pub(crate) fn replaces(&self, other: &Self) -> bool {
         let same_key = match (self.signer.get(), other.signer.get()) {
             (Some(one), Some(two)) => one.pin == two.pin,
-            (None, None) => true,
+            // A complete CRL of an unseen signer must not make a delta vanish that adds to another one.
+            (None, None) => self.is_delta() == other.is_delta(),
             _ => false,
         };
-        same_key && !other.is_newer_than(self)
+        same_key && self.supersedes(other)
     }
 
     /// Whether it is older than `other` and nothing is known of the signer of either.
     pub(crate) fn may_roll_back(&self, other: &Self) -> bool {
-        self.signer.get().is_none() && other.signer.get().is_none() && other.is_newer_than(self)
+        let unknown = self.signer.get().is_none() && other.signer.get().is_none();
+        unknown && self.is_alike(other) && other.is_newer_than(self)
     }
 
-    /// Whether the key that is known to have signed `other` signed this newer one of the same scope.
+    /// Whether the key that is known to have signed `other` signed this one, which says all that `other` does and is another one.
     pub(crate) fn outdates(&self, other: &Self) -> bool {
         other.signer.get().is_some_and(|signer| self.is_signed_by(&signer.pin))
-            && self.is_alike(other)
-            && self.is_newer_than(other)
+            && self.supersedes(other)
+            && !other.supersedes(self)
     }
 
-    /// Whether it is a CRL of the same issuer name and the same scope.
+    /// Whether nothing that `other` says is lost or newer when this one is there: a complete CRL of the same scope supersedes what is
+    /// no newer, and a delta a delta that is no newer and reaches no further back.
+    fn supersedes(&self, other: &Self) -> bool {
+        let no_older = match (self.delta(), other.delta()) {
+            (None, None) => !other.is_newer_than(self),
+            (None, Some(_)) => self.number >= other.number,
+            (Some(one), Some(two)) => !other.is_newer_than(self) && one.base() <= two.base(),
+            (Some(_), None) => false,
+        };
+        no_older && self.is_of_scope_of(other)
+    }
+
+    /// Whether it is a delta that can be put on top of `base` (RFC 5280 §5.2.4, §6.3.3 (c)).
+    pub(crate) fn fits(&self, base: &Self) -> bool {
+        let reaches = |delta: &DeltaCrl| delta.base() <= base.number && base.number < self.number;
+        self.delta().is_some_and(reaches) && !base.is_delta() && self.is_of_scope_of(base)
+    }
+
+    pub(crate) fn is_delta(&self) -> bool {
+        self.delta().is_some()
+    }
+
+    /// Whether it is of the same kind, issuer name and scope.
     pub(crate) fn is_alike(&self, other: &Self) -> bool {
-        self.issuer == other.issuer && self.crl.raw_scope() == other.crl.raw_scope()
+        self.is_delta() == other.is_delta() && self.is_of_scope_of(other)
     }
 
-    /// Whether it replaces `other`: a higher CRL number, or the same and a later thisUpdate (RFC 5280 §5.2.3).
-    pub(crate) fn is_newer_than(&self, other: &Self) -> bool {
-        (self.crl.number(), self.crl.this_update()) > (other.crl.number(), other.crl.this_update())
+    /// Whether it has the same issuer name and the same scope.
+    pub(crate) fn is_of_scope_of(&self, other: &Self) -> bool {
+        self.issuer == other.issuer && self.list().header().raw_scope == other.list().header().raw_scope
     }
+
+    /// Whether it is of a higher number, or of the same and a later thisUpdate (RFC 5280 §5.2.3).
+    pub(crate) fn is_newer_than(&self, other: &Self) -> bool {
+        (self.number, self.this_update()) > (other.number, other.this_update())
+    }
+}
+
+fn issuer(raw: &[u8]) -> Result<Arc<[u8]>, TrustError> {
+    let refused = |source| TrustError::Crl(ParseError::Der { document: Document::Crl, source });
+    presented::name(raw).map_err(refused)
 }
 
 /// An issuer has few keys under one name; one that is tried again costs a verification and nothing else.

@@ -1,5 +1,6 @@
 //! The path behind an identity, for whoever has to show why it was accepted.
 
+use super::anchor::Anchor;
 use super::freshness;
 use super::link::Link;
 use super::store::TrustStore;
@@ -52,7 +53,7 @@ impl TrustStore {
     ///
     /// # Errors
     /// [`ValidationError`] when there is no such path here any more: the anchor is gone
-    /// ([`ChainFault::UnknownIssuer`]) or outside its validity, or a CRL that the mode asks for is missing or stale. Right
+    /// ([`ChainFault::UnknownIssuer`]), outside its validity or bound to another trust domain ([`ChainFault::AnchorExpired`]), or a CRL that the mode asks for is missing or stale. Right
     /// after [`validate`](Self::validate), with the same store and time, there is none.
     ///
     /// # Security
@@ -64,7 +65,10 @@ impl TrustStore {
         let named = self.anchors.named(&last.issuer);
         let mut same = named.filter(|anchor| anchor.pin == last.issuer_pin).peekable();
         same.peek().ok_or(ChainFault::UnknownIssuer)?;
-        let anchor = same.find(|anchor| anchor.is_valid_at(now)).ok_or(ChainFault::AnchorExpired)?;
+        let vouches = |anchor: &&Anchor| {
+            anchor.is_valid_at(now) && self.domains.judge(&anchor.vouches, identity.spiffe_id()).is_ok()
+        };
+        let anchor = same.find(vouches).ok_or(ChainFault::AnchorExpired)?;
         let step = |(at, link): (usize, &Link)| {
             let place = if at == 0 { ChainPlace::Leaf } else { ChainPlace::Intermediate(at) };
             Ok(PathStep {

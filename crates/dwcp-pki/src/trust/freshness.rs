@@ -1,38 +1,44 @@
 //! Whether the CRLs that a path needs are here and of today.
 
+use super::crl_entry::CrlEntry;
 use super::link::Link;
 use super::revocation::RevocationMode;
 use super::store::TrustStore;
 use super::translate::issuer_text;
+use crate::crl::Reasons;
 use crate::{ChainFault, RevocationChecked};
 use dwcp_base::UnixTime;
-use std::time::Duration;
+use std::sync::Arc;
 
-/// Asks for a CRL of the certificate's issuer that speaks for it, as the mode says. Of an issuer with several scopes each CRL
-/// must be fresh. The signers of the path's CRLs were confirmed before.
+/// Asks for CRLs of the certificate's issuer that speak for it, for every reason together (RFC 5280 §6.3.3), as the mode says. Of an
+/// issuer with several scopes each CRL must be fresh. The signers of the path's CRLs were confirmed before.
 pub(super) fn check(store: &TrustStore, link: &Link, now: UnixTime) -> Result<RevocationChecked, ChainFault> {
     if store.mode() == RevocationMode::Off {
         return Ok(RevocationChecked::NotChecked);
     }
+    if link.vouched_until.is_some_and(|until| now.secs() < until.secs()) {
+        return Ok(RevocationChecked::Covered);
+    }
     let index = store.revocation();
-    let (mut signed, mut covered) = (false, false);
-    for entry in index.current(&link.issuer, &link.issuer_pin) {
-        (signed, covered) = (true, covered || entry.covers(&link.place));
-        let (this_update, next_update) = (entry.crl().this_update(), entry.crl().next_update());
+    let (mut signed, mut covered) = (false, Reasons::NONE);
+    for combined in index.current(&link.issuer, &link.issuer_pin) {
+        (signed, covered) = (true, covered.or(combined.covers(&link.place)));
         if !link.issuer_signs_crls {
             return Err(ChainFault::CrlUntrusted);
         }
-        if this_update > now.plus(CLOCK_SKEW) {
-            return Err(ChainFault::CrlEarly { this_update });
+        if combined.is_early(now) {
+            return Err(ChainFault::CrlEarly { this_update: combined.base.this_update() });
         }
+        let next_update = combined.lasts_until(now);
         if next_update.secs() <= now.secs() {
             return Err(ChainFault::CrlStale { next_update });
         }
     }
-    if covered {
+    if covered == Reasons::ALL {
         return Ok(RevocationChecked::Covered);
     }
-    if !signed && index.named(&link.issuer).next().is_some() {
+    let is_complete = |entry: &Arc<CrlEntry>| !entry.is_delta();
+    if !signed && index.named(&link.issuer).any(is_complete) {
         return Err(ChainFault::CrlUntrusted);
     }
     if store.mode() == RevocationMode::Required {
@@ -56,6 +62,3 @@ pub(super) fn check_all(
     }
     Ok(outcome)
 }
-
-/// How far the clock of a CRL's issuer may run ahead of ours; as much as certificates are dated back.
-const CLOCK_SKEW: Duration = Duration::from_secs(60);

@@ -14,7 +14,8 @@ const DB: &str = "URI:spiffe://mesh.example/db";
 fn short(store: &TrustStore, chain: &[&Party], purpose: Purpose, now: dwcp_base::UnixTime) -> bool {
     let ders: Vec<CertificateDer<'_>> = chain.iter().map(|party| party.der.clone()).collect();
     let usages = Usages::For { purpose, profile: Profile::Mesh };
-    let rules = path::Rules { at: now, anchors: path::AnchorDates::Enforced, crls: path::CrlRule::ByMode };
+    let (anchors, crls) = (path::AnchorDates::Enforced, path::CrlRule::ByMode);
+    let rules = path::Rules { at: now, anchors, crls, evidence: crate::Evidence::default() };
     issuers::shortcut(store, &ders, usages, &rules).is_some()
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Link {
     pub(crate) pin: KeyPin,
     /// SHA-256 of the certificate, by which a report finds it again.
     pub(crate) fingerprint: [u8; 32],
+    /// Until when a response of its issuer's responder says that it is not revoked.
+    pub(crate) vouched_until: Option<UnixTime>,
     /// The start of the certificate's life.
     pub(crate) not_before: UnixTime,
     /// The end of the certificate's life.
@@ -38,13 +40,17 @@ impl Link {
         (issuer, issuer_key, issuer_pin): (Arc<[u8]>, Arc<[u8]>, KeyPin),
         issuer_signs_crls: bool,
     ) -> Self {
+        // RFC 5280 §6.3.3 (b)(2)(ii): the certificate says what it is, wherever it stands.
+        let role = if certificate.extensions().authority { Role::Authority } else { role };
+        let place = Place::new(role, certificate.extensions().crl_points.as_deref(), &issuer);
         Self {
             issuer,
             issuer_key,
             issuer_pin,
             issuer_signs_crls,
             serial: certificate.serial(),
-            place: Place::new(role, certificate.extensions().crl_points.as_deref()),
+            place,
+            vouched_until: None,
             pin: certificate.key_pin(),
             fingerprint: certificate.fingerprint(),
             not_before: certificate.not_before(),

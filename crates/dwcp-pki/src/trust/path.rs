@@ -2,17 +2,23 @@
 
 use super::anchor::Anchor;
 use super::blamed;
-use super::freshness;
+use super::evidence::Evidence;
 use super::issuers::Judged;
 use super::leaf::{self, Usages};
 use super::link::Link;
+use super::policies;
 use super::presented::{Other, Presented};
-use super::profile::{self, Profile};
+use super::profile::{self, Form, Profile};
+use super::revoked;
 use super::store::TrustStore;
 use super::translate;
+use super::vouching::Warrant;
 use crate::identity::Facts;
 use crate::signature::ACCEPTED;
-use crate::{ChainFault, ChainMember, ChainPlace, PeerIdentity, Purpose, RevocationChecked, ValidationError};
+use crate::{
+    ChainFault, ChainMember, ChainPlace, PeerIdentity, Purpose, RevocationChecked, SpiffeId, SubjectName,
+    ValidationError,
+};
 use dwcp_base::UnixTime;
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 use std::cell::RefCell;
@@ -21,10 +27,12 @@ use webpki::{EndEntityCert, VerifiedPath};
 
 /// Which of the rules about time and revocation apply to one search.
 #[derive(Clone, Copy)]
-pub(super) struct Rules {
+pub(super) struct Rules<'a> {
     pub(super) at: UnixTime,
     pub(super) anchors: AnchorDates,
     pub(super) crls: CrlRule,
+    /// What the peer brought along.
+    pub(super) evidence: Evidence<'a>,
 }
 
 /// Whether an anchor must be within its validity.
@@ -51,7 +59,7 @@ pub(super) fn judge(
     store: &TrustStore,
     chain: &[CertificateDer<'_>],
     purpose: Purpose,
-    rules: &Rules,
+    rules: &Rules<'_>,
 ) -> Result<PeerIdentity, ValidationError> {
     let usages = Usages::For { purpose, profile: store.profile() };
     if let Some(identity) = super::issuers::shortcut(store, chain, usages, rules) {
@@ -63,11 +71,14 @@ pub(super) fn judge(
         Ok(identity) => return Ok(identity),
         Err(refusal) => refusal,
     };
-    if !hides_revocation(refusal.fault()) || rules.crls == CrlRule::Ignored || store.index.is_empty() {
+    if !hides_revocation(refusal.fault()) || rules.crls == CrlRule::Ignored {
         return Err(refusal);
     }
-    let past =
-        Rules { at: presented.common_moment(), anchors: AnchorDates::Ignored, crls: CrlRule::KnownOnly };
+    if store.index.is_empty() && rules.evidence.is_empty() {
+        return Err(refusal);
+    }
+    let at = presented.common_moment();
+    let past = Rules { at, anchors: AnchorDates::Ignored, crls: CrlRule::KnownOnly, ..*rules };
     match (Search { rules: past, usages: Usages::Whatever, ..search }).run() {
         Err(revoked) if revoked.is_revocation() => Err(revoked),
         _ => Err(refusal),
@@ -84,6 +95,7 @@ fn hides_revocation(refusal: &ChainFault) -> bool {
             | ChainFault::Purpose { .. }
             | ChainFault::Profile { .. }
             | ChainFault::TooDeep { .. }
+            | ChainFault::TrustDomain { .. }
     )
 }
 
@@ -91,13 +103,15 @@ struct Search<'a> {
     store: &'a TrustStore,
     presented: &'a Presented<'a>,
     usages: Usages,
-    rules: Rules,
+    rules: Rules<'a>,
 }
 
 /// A path that was approved of, leaf first, and what CRLs said about it.
 struct Approved {
     links: Vec<Link>,
     checked: RevocationChecked,
+    /// Which of the leaf's names the anchor vouches for.
+    warrant: Warrant,
     /// What is to be remembered of the leaf's issuer.
     judged: Option<Judged>,
 }
@@ -111,7 +125,7 @@ impl Search<'_> {
         if let Some(judged) = found.judged {
             self.store.issuers.keep(judged);
         }
-        Ok(identity(self.store, leaf, found.links, found.checked))
+        Ok(identity(self.store, leaf, found.warrant, found.links, found.checked))
     }
 
     /// Has webpki look for a path, without any CRL: it would verify the signature of each for each path it tries, before
@@ -163,32 +177,64 @@ impl Search<'_> {
         })
     }
 
-    /// The rules on a whole path that webpki found sound: anchor dates, the form of each authority, keyCertSign and cRLSign,
+    /// The rules on a whole path that webpki found sound: anchor dates, for whom the anchor vouches, the form of each authority, keyCertSign and cRLSign,
     /// a fresh CRL of each issuer, blocked keys and listed serials.
     fn approve(&self, path: &VerifiedPath<'_>) -> Result<Approved, ValidationError> {
-        let anchor = self.anchor(path.anchor())?;
+        let (anchor, warrant) = self.anchor(path.anchor())?;
         let issuers = self.presented.issuers_of(path)?;
-        let links = self.presented.links(&issuers, anchor);
+        let mut links = self.presented.links(&issuers, anchor);
         self.check_authorities(&issuers, anchor)?;
         let member = |at: usize| match at.checked_sub(1).and_then(|at| issuers.get(at)) {
             Some(other) => ChainMember::new(ChainPlace::Intermediate(at), &other.certificate),
             None => ChainMember::new(ChainPlace::Leaf, &self.presented.leaf),
         };
-        let checked = check_revocation(self.store, &links, &self.rules).map_err(|(at, fault)| {
-            let blamed = if at == links.len() {
+        let last = links.len();
+        let blame = |(at, fault): (usize, ChainFault)| {
+            let blamed = if at == last {
                 ChainMember::new(ChainPlace::Anchor, &anchor.certificate)
             } else {
                 member(at)
             };
             ValidationError::from(fault).of(blamed)
+        };
+        // What a CRL lists leads over what a response says.
+        revoked::check_listed(self.store, &links, &self.rules).map_err(blame)?;
+        self.weigh_evidence(&issuers, anchor, &mut links).map_err(|(at, fault)| match at {
+            Some(at) => blame((at, fault)),
+            None => fault.into(),
         })?;
+        let checked = revoked::check_fresh(self.store, &links, &self.rules).map_err(blame)?;
         let judged = self.worth_keeping().then(|| Judged::new(&issuers, anchor, &links)).flatten();
-        Ok(Approved { links, checked, judged })
+        Ok(Approved { links, checked, warrant, judged })
     }
 
-    /// What is found out by a lenient search is not for a strict one to rely on.
+    fn weigh_evidence(
+        &self,
+        issuers: &[&Other],
+        anchor: &Anchor,
+        links: &mut [Link],
+    ) -> Result<(), (Option<usize>, ChainFault)> {
+        let Rules { evidence, crls, at, .. } = &self.rules;
+        if evidence.is_empty() || *crls == CrlRule::Ignored {
+            return Ok(());
+        }
+        let mut members = Vec::with_capacity(links.len());
+        let mut below = &self.presented.leaf;
+        for certificate in issuers.iter().map(|other| &other.certificate).chain([&anchor.certificate]) {
+            members.push((below, certificate));
+            below = certificate;
+        }
+        match evidence.weigh(&members, links, *at) {
+            Err((at, fault)) if *crls == CrlRule::ByMode || fault.is_revocation() => Err((at, fault)),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is found out by a lenient search is not for a strict one to rely on, nor what one peer brought along for others.
     fn worth_keeping(&self) -> bool {
-        self.usages != Usages::Whatever && self.rules.anchors == AnchorDates::Enforced
+        self.rules.evidence.is_empty()
+            && self.usages != Usages::Whatever
+            && self.rules.anchors == AnchorDates::Enforced
     }
 
     /// What the authorities of a path must be.
@@ -232,30 +278,32 @@ impl Search<'_> {
                 why: "its extended key usage leaves the purpose out",
             }));
         }
-        let profile = self.store.profile();
-        anchor.suits(profile).map_err(|rule| at_anchor(ChainFault::Profile { rule }))?;
-        let mut below = self.presented.leaf_form()?;
+        let mut forms: Vec<&Form> = Vec::with_capacity(issuers.len());
         for (at, other) in issuers.iter().enumerate() {
-            let form = other.form().map_err(|fault| at_issuer(at, fault))?;
-            profile::check_issuer(form, profile)
-                .map_err(|rule| at_issuer(at, ChainFault::Profile { rule }))?;
-            if profile == Profile::Mesh {
-                self.check_key_ids(at, below, form, issuers)?;
-            }
+            forms.push(other.form().map_err(|fault| at_issuer(at, fault))?);
+        }
+        let leaf = self.presented.leaf_form()?;
+        let path: Vec<&Form> = forms.iter().rev().copied().chain([leaf.as_ref()]).collect();
+        policies::check(&path, self.store.policies()).map_err(|rule| ChainFault::Profile { rule })?;
+        if self.store.profile() == Profile::Interop {
+            return Ok(());
+        }
+        anchor.suits(Profile::Mesh).map_err(|rule| at_anchor(ChainFault::Profile { rule }))?;
+        let mut below: &Form = leaf;
+        for (at, form) in forms.into_iter().enumerate() {
+            profile::check_issuer(form).map_err(|rule| at_issuer(at, ChainFault::Profile { rule }))?;
+            self.check_key_ids(at, below, form, issuers)?;
             below = form;
         }
-        if profile == Profile::Mesh {
-            self.check_key_ids(issuers.len(), below, &anchor.form, issuers)?;
-        }
-        Ok(())
+        self.check_key_ids(issuers.len(), below, &anchor.form, issuers)
     }
 
     /// Whether the certificate at `at`, counted from the leaf, names the key of its issuer.
     fn check_key_ids(
         &self,
         at: usize,
-        below: &profile::Form,
-        above: &profile::Form,
+        below: &Form,
+        above: &Form,
         issuers: &[&Other],
     ) -> Result<(), ValidationError> {
         profile::check_link(below, above).map_err(|rule| {
@@ -268,17 +316,24 @@ impl Search<'_> {
     }
 
     /// The anchor that webpki ended at. Several certificates may carry its name and key, for instance a renewed root:
-    /// one that is within its validity is enough.
-    fn anchor(&self, found: &TrustAnchor<'_>) -> Result<&Anchor, ValidationError> {
+    /// one that is within its validity and vouches for the leaf is enough.
+    fn anchor(&self, found: &TrustAnchor<'_>) -> Result<(&Anchor, Warrant), ValidationError> {
         let same = || self.store.anchors.named(&found.subject).filter(|anchor| anchor.trust == *found);
         let any = same().next().ok_or(ChainFault::UnknownIssuer)?;
-        if self.rules.anchors == AnchorDates::Ignored {
-            return Ok(any);
+        let dates_matter = self.rules.anchors == AnchorDates::Enforced;
+        let member = ChainMember::new(ChainPlace::Anchor, &any.certificate);
+        let mut refusal = ValidationError::from(ChainFault::AnchorExpired).of(member);
+        for anchor in same().filter(|anchor| !dates_matter || anchor.is_valid_at(self.rules.at)) {
+            if self.usages == Usages::Whatever {
+                return Ok((anchor, Warrant::AllNames));
+            }
+            let leaf = &self.presented.leaf;
+            match self.store.domains.judge(&anchor.vouches, spiffe_id(leaf).as_ref()) {
+                Ok(warrant) => return Ok((anchor, warrant)),
+                Err(fault) => refusal = at_leaf(fault, leaf),
+            }
         }
-        same().find(|anchor| anchor.is_valid_at(self.rules.at)).ok_or_else(|| {
-            let member = ChainMember::new(ChainPlace::Anchor, &any.certificate);
-            ValidationError::from(ChainFault::AnchorExpired).of(member)
-        })
+        Err(refusal)
     }
 
     fn translate(&self, error: &webpki::Error) -> ValidationError {
@@ -287,47 +342,21 @@ impl Search<'_> {
     }
 }
 
-/// Blocked keys, listed serials and the CRLs that the rules ask for. A refusal says which link, counted from the leaf; the
-/// number after the last stands for the anchor.
-pub(super) fn check_revocation(
-    store: &TrustStore,
-    links: &[Link],
-    rules: &Rules,
-) -> Result<RevocationChecked, (usize, ChainFault)> {
-    if rules.crls == CrlRule::Ignored {
-        return Ok(RevocationChecked::NotChecked);
-    }
-    let index = &store.index;
-    for (at, link) in links.iter().enumerate() {
-        index.confirm(link);
-        if index.is_blocked(&link.pin) {
-            return Err((at, ChainFault::KeyRevoked { pin: link.pin }));
-        }
-        if index.lists(link) {
-            return Err((at, ChainFault::Revoked { serial: link.serial }));
-        }
-    }
-    if let Some(last) = links.last()
-        && index.is_blocked(&last.issuer_pin)
-    {
-        return Err((links.len(), ChainFault::KeyRevoked { pin: last.issuer_pin }));
-    }
-    match rules.crls {
-        CrlRule::ByMode => freshness::check_all(store, links, rules.at),
-        CrlRule::KnownOnly | CrlRule::Ignored => Ok(RevocationChecked::NotChecked),
-    }
-}
-
 /// What a validated leaf gives its holder.
 pub(super) fn identity(
     store: &TrustStore,
     leaf: &crate::Certificate,
+    warrant: Warrant,
     links: Vec<Link>,
     revocation: RevocationChecked,
 ) -> PeerIdentity {
+    let vouched_for = |name: &&SubjectName| match warrant {
+        Warrant::AllNames => true,
+        Warrant::SpiffeIdAlone => name.spiffe_id().is_some(),
+    };
     PeerIdentity::new(Facts {
-        names: leaf.names().to_vec(),
-        spiffe_id: leaf.names().iter().find_map(crate::SubjectName::spiffe_id),
+        names: leaf.names().iter().filter(vouched_for).cloned().collect(),
+        spiffe_id: spiffe_id(leaf),
         serial: leaf.serial(),
         key_pin: leaf.key_pin(),
         not_before: leaf.not_before(),
@@ -337,6 +366,11 @@ pub(super) fn identity(
         revocation,
         links,
     })
+}
+
+/// The SPIFFE ID of a leaf. That there is no second one beside it is checked with its names.
+pub(super) fn spiffe_id(leaf: &crate::Certificate) -> Option<SpiffeId> {
+    leaf.names().iter().find_map(SubjectName::spiffe_id)
 }
 
 pub(super) fn webpki_time(at: UnixTime) -> rustls_pki_types::UnixTime {

@@ -2,7 +2,8 @@
 
 use super::crl_entry::CrlEntry;
 use super::link::Link;
-use crate::{Crl, KeyPin};
+use crate::crl::Standing;
+use crate::{Crl, DeltaCrl, KeyPin};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -24,8 +25,8 @@ pub enum RevocationMode {
 /// The revoked serial numbers by issuer, and the revoked keys. A lookup takes well under a microsecond and allocates
 /// nothing.
 ///
-/// Of several CRLs that one key signed for one scope the newest alone counts. A CRL whose issuer is no anchor is
-/// believed once a validated path shows the key that signed it.
+/// Of several CRLs that one key signed for one scope the newest alone counts, with the newest delta that fits on it. A CRL whose
+/// issuer is no anchor is believed once a validated path shows the key that signed it.
 #[derive(Clone, Default)]
 pub struct RevocationIndex {
     entries: Vec<Arc<CrlEntry>>,
@@ -45,9 +46,20 @@ impl RevocationIndex {
         self.blocked.extend(keys);
     }
 
-    /// How many CRLs it holds.
-    pub fn crl_count(&self) -> usize {
+    /// Adds deltas to the CRLs that are there.
+    pub(crate) fn extend(&mut self, deltas: impl IntoIterator<Item = Arc<CrlEntry>>) {
+        self.entries.extend(deltas);
+        self.rebuild();
+    }
+
+    /// How many CRLs it holds, deltas included.
+    pub(crate) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// How many complete CRLs it holds.
+    pub fn crl_count(&self) -> usize {
+        self.crls().count()
     }
 
     /// Whether it knows nothing: no CRL, no blocked key.
@@ -55,9 +67,9 @@ impl RevocationIndex {
         self.entries.is_empty() && self.blocked.is_empty()
     }
 
-    /// How many serial numbers its CRLs list, superseded CRLs included.
+    /// How many serial numbers its CRLs and deltas list, superseded ones included.
     pub fn serial_count(&self) -> usize {
-        self.entries.iter().map(|entry| entry.crl().len()).sum()
+        self.entries.iter().map(|entry| entry.len()).sum()
     }
 
     /// Whether a key is blocked.
@@ -65,25 +77,24 @@ impl RevocationIndex {
         self.blocked.contains(key)
     }
 
-    /// The CRLs, superseded ones included.
-    pub fn crls(&self) -> impl Iterator<Item = &Crl> {
-        self.entries.iter().map(|entry| entry.crl())
+    /// The keys that are blocked, in no order.
+    pub fn blocked_keys(&self) -> impl Iterator<Item = &KeyPin> {
+        self.blocked.iter()
     }
 
-    /// All CRLs under an issuer's name, whoever signed them.
+    /// The complete CRLs, superseded ones included.
+    pub fn crls(&self) -> impl Iterator<Item = &Crl> {
+        self.entries.iter().filter_map(|entry| entry.crl())
+    }
+
+    /// The deltas, superseded ones included.
+    pub fn deltas(&self) -> impl Iterator<Item = &DeltaCrl> {
+        self.entries.iter().filter_map(|entry| entry.delta())
+    }
+
+    /// All CRLs and deltas under an issuer's name, whoever signed them.
     pub(crate) fn named<'a>(&'a self, issuer: &[u8]) -> impl Iterator<Item = &'a Arc<CrlEntry>> + use<'a> {
         self.by_issuer.get(issuer).into_iter().flatten().filter_map(|at| self.entries.get(*at))
-    }
-
-    /// The newest CRL of each scope that the key of `pin` is known to have signed under the name `issuer`.
-    pub(crate) fn current<'a>(
-        &'a self,
-        issuer: &'a [u8],
-        pin: &'a KeyPin,
-    ) -> impl Iterator<Item = &'a Arc<CrlEntry>> {
-        let signed = move || self.named(issuer).filter(move |entry| entry.is_signed_by(pin));
-        signed()
-            .filter(move |entry| !signed().any(|other| other.is_newer_than(entry) && other.is_alike(entry)))
     }
 
     /// Finds out which CRLs the issuer of a verified link signed, each key once, so that lookups compare pins alone.
@@ -95,14 +106,18 @@ impl RevocationIndex {
 
     /// Whether the issuer of `link` lists its serial number, in whatever scope.
     pub(crate) fn lists(&self, link: &Link) -> bool {
-        self.current(&link.issuer, &link.issuer_pin).any(|entry| entry.lists(&link.serial))
+        let taken_back = |delta: &CrlEntry| delta.standing(&link.serial) == Some(Standing::Removed);
+        self.current(&link.issuer, &link.issuer_pin).any(|combined| combined.lists(&link.serial))
+            || self
+                .baseless(&link.issuer, &link.issuer_pin)
+                .any(|delta| delta.standing(&link.serial).is_some() && !taken_back(delta))
     }
 
     /// Takes over what `earlier` knew, at most `most` CRLs in all: a CRL never goes back, is not lost by being left out,
     /// and needs no second verification.
     pub(crate) fn adopt(&mut self, earlier: &Self, most: usize) {
         for entry in &mut self.entries {
-            if let Some(same) = earlier.named(entry.issuer()).find(|old| old.crl() == entry.crl()) {
+            if let Some(same) = earlier.named(entry.issuer()).find(|old| old.is_same(entry)) {
                 *entry = Arc::clone(same);
             }
             for old in earlier.named(entry.issuer()) {
@@ -110,9 +125,9 @@ impl RevocationIndex {
             }
         }
         let replaced = |old: &&Arc<CrlEntry>| {
-            let alike = || self.named(old.issuer()).filter(|new| new.is_alike(old));
+            let named = || self.named(old.issuer());
             // While no signer is known, a forged newer one must not make room for an older one beside it.
-            alike().any(|new| new.replaces(old)) && !alike().any(|new| new.may_roll_back(old))
+            named().any(|new| new.replaces(old)) && !named().any(|new| new.may_roll_back(old))
         };
         let missing: Vec<_> = earlier.entries.iter().filter(|old| !replaced(old)).cloned().collect();
         // What one of the same signer outdates would only take memory.
@@ -125,7 +140,7 @@ impl RevocationIndex {
                 dropped = kept.len() - room,
                 "too many CRLs: the ones that lapse first are not kept"
             );
-            kept.sort_by_key(|old| std::cmp::Reverse(old.crl().next_update()));
+            kept.sort_by_key(|old| std::cmp::Reverse(old.next_update()));
             kept.truncate(room);
         }
         self.entries.extend(kept);
@@ -143,7 +158,8 @@ impl RevocationIndex {
 impl std::fmt::Debug for RevocationIndex {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RevocationIndex")
-            .field("crls", &self.entries.len())
+            .field("crls", &self.crl_count())
+            .field("deltas", &self.deltas().count())
             .field("serials", &self.serial_count())
             .field("blocked_keys", &self.blocked.len())
             .finish()

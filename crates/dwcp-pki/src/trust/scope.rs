@@ -1,51 +1,30 @@
-//! Which certificates a CRL speaks for (RFC 5280 §5.2.5), and where a certificate says that its CRL is (§4.2.1.13).
+//! Which certificates a CRL speaks for, and for which reasons (RFC 5280 §5.2.5, §6.3.3 (b) and (d)).
 
-use der::Decode;
+use crate::crl::{IssuingPoint, Point, Reasons, directory_name, points};
 use std::sync::Arc;
-use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
-use x509_cert::ext::pkix::{CrlDistributionPoints, crl::dp::IssuingDistributionPoint};
 
-/// The issuing distribution point of a CRL that is not about all certificates of its issuer.
-pub(super) struct Scope {
-    role: Option<Role>,
-    uris: Vec<Box<[u8]>>,
-}
-
-impl Scope {
-    /// Reads the extension. What else it may say (some reasons only, other issuers, attribute certificates) was refused
-    /// when the CRL was read.
-    pub(super) fn read(der: &[u8]) -> der::Result<Self> {
-        let point = IssuingDistributionPoint::from_der(der)?;
-        let role = match (point.only_contains_user_certs, point.only_contains_ca_certs) {
-            (false, false) => None,
-            (true, false) => Some(Role::Leaf),
-            (false, true) => Some(Role::Authority),
-            (true, true) => return Err(der::ErrorKind::Failed.into()),
-        };
-        Ok(Self { role, uris: uris(point.distribution_point) })
+/// For which reasons a list of the certificate's issuer speaks for a certificate of this place.
+pub(super) fn covered(scope: Option<&IssuingPoint>, place: &Place) -> Reasons {
+    let Some(scope) = scope else { return Reasons::ALL };
+    let excluded = match place.role {
+        Role::Leaf => scope.authorities_only,
+        Role::Authority => scope.users_only,
+    };
+    if excluded {
+        return Reasons::NONE;
     }
-
-    /// Whether the CRL says something about a certificate of this place.
-    ///
-    /// A certificate that names no distribution point is in every scope of its role; one that names some needs one of the
-    /// CRL's, whichever of its own it is.
-    pub(super) fn covers(&self, place: &Place) -> bool {
-        if self.role.is_some_and(|role| role != place.role) {
-            return false;
-        }
-        match &place.points {
-            None => true,
-            Some(points) => points.iter().any(|point| self.uris.contains(point)),
-        }
-    }
+    // A list without a name of its point is found by its issuer's name, whatever points the certificate names.
+    let Some(names) = &scope.names else { return scope.reasons };
+    let named = |point: &&Point| point.names.iter().any(|name| names.contains(name));
+    let by_point = place.points.iter().filter(named).map(|point| point.reasons);
+    by_point.fold(Reasons::NONE, Reasons::or).and(scope.reasons)
 }
 
 /// Where a certificate stands among the certificates of its issuer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     role: Role,
-    /// The URIs of its distribution points; `None` when it names no point at all.
-    points: Option<Arc<[Box<[u8]>]>>,
+    points: Arc<[Point]>,
 }
 
 /// Whether a certificate is the first of a path or issued another one.
@@ -56,23 +35,19 @@ pub(crate) enum Role {
 }
 
 impl Place {
-    /// Reads a certificate's distribution points. Points that can not be read, are those of other issuers or of some
-    /// reasons alone lead to no CRL, so that a certificate with no others is covered by unscoped CRLs alone.
-    pub(super) fn new(role: Role, crl_points: Option<&[u8]>) -> Self {
-        let read = |der: &[u8]| {
-            let Ok(points) = CrlDistributionPoints::from_der(der) else { return Vec::new() };
-            let plain = points.0.into_iter().filter(|p| p.crl_issuer.is_none() && p.reasons.is_none());
-            plain.flat_map(|point| uris(point.distribution_point)).collect()
+    /// Reads a certificate's distribution points. Points that can not be read and those of other issuers lead to no CRL, so that a
+    /// certificate with no others is covered by CRLs alone that name no point.
+    ///
+    /// A certificate that names none is at the point that bears its issuer's name, given as the content of the DER `Name` (RFC 5280
+    /// §6.3.3). One that names some is not there besides: its issuer said where its CRL is, and a CRL of another part of the
+    /// certificates proves nothing about it.
+    pub(super) fn new(role: Role, crl_points: Option<&[u8]>, issuer: &[u8]) -> Self {
+        let assumed =
+            || directory_name(issuer).map(|name| Point { names: vec![name], reasons: Reasons::ALL });
+        let points = match crl_points {
+            Some(der) => points(der, issuer).unwrap_or_default(),
+            None => assumed().into_iter().collect(),
         };
-        Self { role, points: crl_points.map(|der| read(der).into()) }
+        Self { role, points: points.into() }
     }
-}
-
-fn uris(name: Option<DistributionPointName>) -> Vec<Box<[u8]>> {
-    let Some(DistributionPointName::FullName(names)) = name else { return Vec::new() };
-    let uri = |name: &GeneralName| match name {
-        GeneralName::UniformResourceIdentifier(uri) => Some(uri.as_bytes().into()),
-        _ => None,
-    };
-    names.iter().filter_map(uri).collect()
 }

@@ -3,8 +3,8 @@
 use super::{Asked, Case, Names};
 use dwcp_base::Coded;
 use dwcp_pki::{
-    Certificate, ChainFault, Crl, KeyPin, PeerIdentity, Profile, Purpose, TrustStore, ValidationError,
-    check_server_name,
+    Certificate, ChainFault, Crl, DeltaCrl, KeyPin, PeerIdentity, Profile, Purpose, TrustStore,
+    ValidationError, check_server_name,
 };
 
 pub(crate) const PROFILES: &[Profile] = &[Profile::Mesh, Profile::Interop];
@@ -22,11 +22,18 @@ pub(crate) fn judge(case: &Case, profile: Profile) -> Result<(), Refused> {
 
 /// What the case trusts.
 pub(crate) fn store(case: &Case, profile: Profile) -> Result<TrustStore, Refused> {
-    let crls = case.crls.iter().map(|der| Crl::from_der(der)).collect::<Result<_, _>>().map_err(refused)?;
+    let (mut crls, mut deltas) = (Vec::new(), Vec::new());
+    for der in &case.crls {
+        match DeltaCrl::from_der(der) {
+            Ok(delta) => deltas.push(delta),
+            Err(_) => crls.push(Crl::from_der(der).map_err(refused)?),
+        }
+    }
     let blocked = case.blocked.iter().map(|der| Certificate::from_der(der).map(|read| read.key_pin()));
     let blocked: Vec<KeyPin> = blocked.collect::<Result<_, _>>().map_err(refused)?;
     let store = TrustStore::new(case.anchors.clone(), crls, case.mode).map_err(refused)?;
-    let store = store.with_blocked_keys(blocked).with_profile(profile);
+    let store = store.with_deltas(deltas).map_err(refused)?;
+    let store = store.with_blocked_keys(blocked).with_profile(profile).with_policies(case.policies.clone());
     Ok(match case.max_depth {
         Some(authorities) => store.with_max_depth(authorities),
         None => store,

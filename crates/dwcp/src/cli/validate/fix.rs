@@ -102,7 +102,7 @@ fn profile(rule: R, place: Option<ChainPlace>) -> String {
         R::RootAuthorityKeyId => " with its own key identifier alone, or with no authority key identifier",
         R::NameConstraintsNotCritical => " with name constraints that are critical",
         R::NameConstraintsMisplaced => " without name constraints, which are an authority's",
-        R::PoliciesRequired => " without the demand for policies",
+        R::PoliciesRequired => " under a policy that every authority above it accepts",
         R::RootExtendedKeyUsage => " without an extended key usage",
         R::AlternativeNamesCriticality => {
             " with alternative names that are critical where the subject is empty, and there alone"
@@ -116,8 +116,9 @@ fn profile(rule: R, place: Option<ChainPlace>) -> String {
         | R::InformationAccess => " with that extension not critical",
         _ => " as RFC 5280 says",
     };
-    // Asked by both profiles.
-    let otherwise = if rule == R::PoliciesRequired { "" } else { ", or judge with --profile interop" };
+    // Where policies count, both profiles ask for them.
+    let policies = matches!(rule, R::PoliciesRequired | R::PoliciesMalformed);
+    let otherwise = if policies { "" } else { ", or judge with --profile interop" };
     format!("{whose}{how}{otherwise}")
 }
 

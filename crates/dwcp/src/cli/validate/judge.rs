@@ -5,7 +5,7 @@ use super::material::Material;
 use super::refusal::Refusal;
 use crate::cli::exit::{Exit, Failure};
 use dwcp_pki::{
-    Certificate, ChainMember, ChainPlace, Crl, PeerIdentity, RevocationMode, TrustError, TrustPath,
+    Certificate, ChainMember, ChainPlace, Crl, DeltaCrl, PeerIdentity, RevocationMode, TrustError, TrustPath,
     TrustStore, ValidationError, check_server_name,
 };
 use rustls_pki_types::CertificateDer;
@@ -33,11 +33,11 @@ pub(super) fn judge(material: &Material, question: &Question<'_>) -> Result<Judg
             return Ok(Judgement { verdict, left_out: Vec::new() });
         }
     };
-    let (crls, unusable) = readable(&anchors, material)?;
-    let store = store(anchors, crls, question)?;
+    let lists = readable(&anchors, material);
+    let store = store(anchors, lists.complete, question)?.with_deltas(lists.deltas).map_err(unmade)?;
     let judged = store.validate(&material.candidates, question.args.purpose.purpose(), question.at);
     let revoked = judged.as_ref().is_err_and(ValidationError::is_revocation);
-    let verdict = match unusable {
+    let verdict = match lists.refusal {
         Some(refusal) if !revoked => Err(refusal),
         _ => judged
             .and_then(|identity| Ok(Accepted { path: store.path_of(&identity, question.at)?, identity }))
@@ -112,29 +112,34 @@ fn usable(roots: &[CertificateDer<'static>]) -> Result<Result<Roots, TrustError>
 }
 
 /// The lists that a store takes, and the refusal for one that can not be read or used.
-fn readable(
-    anchors: &[CertificateDer<'static>],
-    material: &Material,
-) -> Result<(Vec<Crl>, Option<Refusal>), Failure> {
+struct Readable {
+    complete: Vec<Crl>,
+    deltas: Vec<DeltaCrl>,
+    refusal: Option<Refusal>,
+}
+
+fn readable(anchors: &[CertificateDer<'static>], material: &Material) -> Readable {
     let lists = &material.lists;
-    let mut refusal = lists.unreadable.first().map(|(path, error)| Refusal::of_list(path, error));
-    if lists.complete.is_empty() {
-        return Ok((Vec::new(), refusal));
-    }
-    let made = |crls| TrustStore::new(anchors.to_vec(), crls, RevocationMode::Off);
-    match made(lists.complete.clone()) {
-        Ok(_) => return Ok((lists.complete.clone(), refusal)),
-        Err(error @ TrustError::TooMany) => return Err(unmade(error)),
-        Err(_) => {}
-    }
-    let mut good = Vec::new();
+    let refusal = lists.unreadable.first().map(|(path, error)| Refusal::of_list(path, error));
+    let mut readable = Readable { complete: Vec::new(), deltas: Vec::new(), refusal };
+    // One anchor is enough to try a list: whose it is does not matter for that.
+    let with = |crls| TrustStore::new(anchors.iter().take(1).cloned().collect(), crls, RevocationMode::Off);
+    let unusable = |refusal: Option<Refusal>, error: TrustError| {
+        refusal.or_else(|| Some(Refusal::of_unusable_list(&error)))
+    };
     for crl in &lists.complete {
-        match made(vec![crl.clone()]) {
-            Ok(_) => good.push(crl.clone()),
-            Err(error) => refusal = refusal.or_else(|| Some(Refusal::of_unusable_list(&error))),
+        match with(vec![crl.clone()]) {
+            Ok(_) => readable.complete.push(crl.clone()),
+            Err(error) => readable.refusal = unusable(readable.refusal, error),
         }
     }
-    Ok((good, refusal))
+    for delta in &lists.deltas {
+        match with(Vec::new()).and_then(|store| store.with_deltas(vec![delta.clone()])) {
+            Ok(_) => readable.deltas.push(delta.clone()),
+            Err(error) => readable.refusal = unusable(readable.refusal, error),
+        }
+    }
+    readable
 }
 
 fn unmade(error: TrustError) -> Failure {

@@ -5,7 +5,7 @@ use crate::cli::args_validate::Validate;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::input;
 use dwcp_pki::inspect::documents;
-use dwcp_pki::{Crl, Document, ParseError};
+use dwcp_pki::{Crl, DeltaCrl, Document, ParseError};
 use rustls_pki_types::CertificateDer;
 use std::path::{Path, PathBuf};
 
@@ -23,6 +23,7 @@ pub(super) struct Material {
 #[derive(Default)]
 pub(super) struct Lists {
     pub(super) complete: Vec<Crl>,
+    pub(super) deltas: Vec<DeltaCrl>,
     pub(super) unreadable: Vec<(PathBuf, ParseError)>,
 }
 
@@ -48,7 +49,10 @@ impl Lists {
             for der in cut(path, Document::Crl, LARGEST_LIST)? {
                 match Crl::from_der(&der) {
                     Ok(crl) => lists.complete.push(crl),
-                    Err(error) => lists.unreadable.push((path.clone(), error)),
+                    Err(error) => match DeltaCrl::from_der(&der) {
+                        Ok(delta) => lists.deltas.push(delta),
+                        Err(_) => lists.unreadable.push((path.clone(), error)),
+                    },
                 }
             }
         }

@@ -78,13 +78,7 @@ impl Refusal {
     /// A list that can not be read: whatever it says may be about this chain.
     pub(super) fn of_list(path: &Path, error: &ParseError) -> Self {
         let why = format!("a CRL of {} can not be read: {}", called(path), in_full(error));
-        let fix = match error {
-            ParseError::Malformed { rule, .. } if rule.contains("delta") => {
-                "give the issuer's complete list with --crl: what changed since is not read"
-            }
-            _ => LIST,
-        };
-        Self::of_ours("pki.trust.crl_malformed", why, fix.to_owned())
+        Self::of_ours("pki.trust.crl_malformed", why, LIST.to_owned())
     }
 
     /// A list that can be read and not looked up in.
