@@ -123,6 +123,49 @@ fn at_x4_a_hostile_list_is_a_verdict_and_no_panic() {
 }
 
 #[test]
+fn policies_are_asked_for_on_the_command_line() {
+    if !have("openssl") {
+        return;
+    }
+    let foreign = Foreign::chain();
+    foreign.party(
+        "wide",
+        "/CN=Wide",
+        Some("root"),
+        &format!("{ROOT}\n{IDS}\ncertificatePolicies=2.5.29.32.0"),
+        &[],
+    );
+    foreign.party(
+        "leaf",
+        "/CN=leaf",
+        Some("wide"),
+        &format!("{LEAF}\n{IDS}\ncertificatePolicies=1.2.3.4"),
+        &[],
+    );
+    foreign.leaf("without", &format!("{LEAF}\n{IDS}"));
+    for profile in ["mesh", "interop"] {
+        let line = |rest: &str| format!("leaf.crt wide.crt --roots root.crt --profile {profile} {rest}");
+        for asked in [
+            "--require-policy",
+            "--require-policy --policy 1.2.3.4 --policy 1.2.3.5",
+            "--policy=1.2.3.5",
+            "--no-policy-mapping",
+        ] {
+            foreign.0.valid(&line(asked));
+        }
+        for asked in ["--require-policy --policy 1.2.3.5", "--require-policy --no-any-policy"] {
+            let (_, json) = foreign.0.refused(&line(asked), "pki.chain.profile");
+            assert_eq!(json["error"]["rule"], "policies_required");
+            assert!(!json["error"]["fix"].as_str().unwrap().contains("interop"), "{json}");
+        }
+        let line = format!("without.crt sub.crt --roots root.crt --profile {profile}");
+        foreign.0.valid(&line);
+        foreign.0.refused(&format!("{line} --require-policy"), "pki.chain.profile");
+    }
+    assert_eq!(foreign.0.fails("leaf.crt wide.crt --roots root.crt --policy x").0, 2);
+}
+
+#[test]
 fn at_a1_text_of_others_moves_no_terminal() {
     if !have("openssl") {
         return;

@@ -3,7 +3,7 @@
 use super::validate::{moment, name};
 use clap::{Args, ValueEnum};
 use dwcp_base::UnixTime;
-use dwcp_pki::{Profile, Purpose, SubjectName};
+use dwcp_pki::{BadPolicy, PolicyRequirements, Profile, Purpose, SubjectName};
 use std::path::PathBuf;
 
 /// `dwcp cert validate`
@@ -39,6 +39,46 @@ pub struct Validate {
     /// How many authorities may stand between leaf and root, self-issued ones not counted [default: what they allow]
     #[arg(long, value_name = "N")]
     pub max_depth: Option<usize>,
+    #[command(flatten)]
+    pub policies: Policies,
+}
+
+/// What is asked of certificate policies (RFC 5280 §6.1.1).
+#[derive(Debug, Args)]
+pub struct Policies {
+    /// A certificate policy that is acceptable, as 1.2.3.4; repeats [default: any]
+    #[arg(long, value_name = "OID", value_parser = policy)]
+    pub policy: Vec<String>,
+    /// Refuse a path that is valid for no acceptable policy
+    #[arg(long)]
+    pub require_policy: bool,
+    /// Do not let authorities declare policies of others equal to their own
+    #[arg(long)]
+    pub no_policy_mapping: bool,
+    /// Do not let anyPolicy stand for every policy
+    #[arg(long)]
+    pub no_any_policy: bool,
+}
+
+impl Policies {
+    pub(super) fn requirements(&self) -> Result<PolicyRequirements, BadPolicy> {
+        let none = Ok(PolicyRequirements::default());
+        let mut asked = self.policy.iter().fold(none, |asked, policy| asked?.accepting(policy))?;
+        if self.require_policy {
+            asked = asked.explicit();
+        }
+        if self.no_policy_mapping {
+            asked = asked.without_mapping();
+        }
+        if self.no_any_policy {
+            asked = asked.without_any_policy();
+        }
+        Ok(asked)
+    }
+}
+
+fn policy(text: &str) -> Result<String, BadPolicy> {
+    PolicyRequirements::default().accepting(text).map(|_| text.to_owned())
 }
 
 /// What the leaf is to be used for.

@@ -61,7 +61,14 @@ fn store(
         (false, true) => RevocationMode::WhereKnown,
         (false, false) => RevocationMode::Off,
     };
-    let store = TrustStore::new(anchors, crls, mode).map_err(unmade)?.with_profile(question.args.profile);
+    // The parser has read each policy before.
+    let policies = question.args.policies.requirements().map_err(|error| {
+        Failure::new(Exit::Usage, "the command line can not be used", &error, "correct --policy")
+    })?;
+    let store = TrustStore::new(anchors, crls, mode)
+        .map_err(unmade)?
+        .with_profile(question.args.profile)
+        .with_policies(policies);
     Ok(match question.args.max_depth {
         Some(depth) => store.with_max_depth(depth),
         None => store,
