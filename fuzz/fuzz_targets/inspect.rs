@@ -1,10 +1,18 @@
 //! Documents to look at: whatever they are, what is shown of them is inert, bounded, and the same for the same bytes.
 #![no_main]
 use dwcp_base::UnixTime;
-use dwcp_pki::inspect::{Contents, Inspected, InspectedCertificate, InspectedCrl, InspectedRequest};
+use dwcp_pki::Document;
+use dwcp_pki::inspect::{
+    Contents, Inspected, InspectedCertificate, InspectedCrl, InspectedRequest, documents,
+};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
+    for kind in [Document::Certificate, Document::Crl] {
+        if let Ok(cut) = documents(data, kind, 1 << 20) {
+            assert!(!cut.is_empty() && cut.iter().map(Vec::len).sum::<usize>() <= data.len());
+        }
+    }
     let Ok(contents) = Contents::read(data) else {
         // As a document all the same, should it look like none.
         let _ = InspectedCertificate::from_der(data);

@@ -79,6 +79,7 @@ const KNOWN: &[(u32, &str)] = &[
     (9293, "Transmission Control Protocol (TCP)"),
     (9325, "Recommendations for Secure Use of TLS and DTLS (BCP 195)"),
     (9525, "Service Identity in TLS"),
+    (9618, "Updates to X.509 Policy Validation"),
     (9654, "OCSP Nonce Extension"),
     (9773, "ACME Renewal Information (ARI) Extension"),
     (9846, "The TLS Protocol Version 1.3"),

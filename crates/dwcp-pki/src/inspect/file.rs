@@ -56,14 +56,15 @@ impl Contents {
 }
 
 /// The documents that PEM labels name (RFC 7468 §5 to §7, with the older names that it mentions).
-enum Kind {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
     Certificate,
     Request,
     Crl,
 }
 
 impl Kind {
-    fn of(label: &[u8]) -> Option<Self> {
+    pub(super) fn of(label: &[u8]) -> Option<Self> {
         match label {
             b"CERTIFICATE" | b"X509 CERTIFICATE" | b"X.509 CERTIFICATE" => Some(Self::Certificate),
             b"CERTIFICATE REQUEST" | b"NEW CERTIFICATE REQUEST" => Some(Self::Request),
@@ -91,6 +92,6 @@ fn shown(label: &[u8]) -> String {
 /// Base64 of the largest CRL.
 const LARGEST_FILE: usize = 92 << 20;
 /// What some editors put in front of text.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-const MOST_SECTIONS: usize = 4096;
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(super) const MOST_SECTIONS: usize = 4096;
 const LONGEST_LABEL: usize = 64;

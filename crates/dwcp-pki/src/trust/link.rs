@@ -25,6 +25,8 @@ pub(crate) struct Link {
     pub(crate) place: Place,
     /// SHA-256 of the certificate's own key.
     pub(crate) pin: KeyPin,
+    /// SHA-256 of the certificate, by which a report finds it again.
+    pub(crate) fingerprint: [u8; 32],
     /// Until when a response of its issuer's responder says that it is not revoked.
     pub(crate) vouched_until: Option<UnixTime>,
     /// The start of the certificate's life.
@@ -54,6 +56,7 @@ impl Link {
             place,
             vouched_until: None,
             pin: certificate.key_pin(),
+            fingerprint: certificate.fingerprint(),
             not_before: certificate.not_before(),
             not_after: certificate.not_after(),
         }

@@ -9,6 +9,7 @@ mod contraction;
 mod crl_entry;
 mod crl_signers;
 mod evidence;
+mod explain;
 mod freshness;
 mod issuers;
 mod leaf;
@@ -31,6 +32,7 @@ mod vouching;
 
 pub use bundle::TrustBundle;
 pub use evidence::Evidence;
+pub use explain::{PathStep, TrustPath};
 pub(crate) use link::Link;
 pub use policies::{BadPolicy, PolicyRequirements};
 pub use profile::{Profile, ProfileRule, UnknownProfile};

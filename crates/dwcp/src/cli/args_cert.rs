@@ -1,6 +1,7 @@
 //! The command line of certificates: `dwcp cert`.
 
 use super::args_at_rest::{Unlock, descriptor};
+use super::args_validate::Validate;
 use crate::config::GoDuration;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -25,6 +26,8 @@ pub enum Cert {
     Ocsp(Ocsp),
     /// Make a certificate that nobody but itself vouches for: writes PREFIX.crt and PREFIX.key
     Selfsigned(SelfSigned),
+    /// Judge a chain: exit 0 where it is accepted, 7 where it is not
+    Validate(Box<Validate>),
     /// List what an authority has issued
     List(List),
     /// Show what stands in certificates, requests and revocation lists

@@ -66,6 +66,19 @@ pub struct Failure {
     pub fix: String,
     /// Whether standard output carries data, so that `--json` must not write there.
     pub(super) aside: bool,
+    /// What was found out all the same.
+    pub(super) found: Option<Box<Found>>,
+}
+
+/// What a command prints although its answer is no, before the error or around it.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    /// For people, on standard output.
+    pub(super) text: String,
+    /// The object that the error becomes a field of.
+    pub(super) json: serde_json::Value,
+    /// Further fields of the error itself.
+    pub(super) about: serde_json::Value,
 }
 
 impl Failure {
@@ -87,7 +100,7 @@ impl Failure {
         if why.len() > 1 && why.first() == Some(&what) {
             why.remove(0);
         }
-        Self { exit, code: exit.code().to_owned(), what, why, fix: fix.into(), aside: false }
+        Self { exit, code: exit.code().to_owned(), what, why, fix: fix.into(), aside: false, found: None }
     }
 
     /// A failure whose cause is one sentence.
@@ -98,7 +111,15 @@ impl Failure {
         fix: impl Into<String>,
     ) -> Self {
         let why = vec![why.into()];
-        Self { exit, code: exit.code().to_owned(), what: what.into(), why, fix: fix.into(), aside: false }
+        Self {
+            exit,
+            code: exit.code().to_owned(),
+            what: what.into(),
+            why,
+            fix: fix.into(),
+            aside: false,
+            found: None,
+        }
     }
 
     /// The same with the stable code of the error behind it.
@@ -115,10 +136,31 @@ impl Failure {
         self
     }
 
+    /// The same under a code that no error carries.
+    #[must_use]
+    pub(super) fn called(mut self, code: &str) -> Self {
+        code.clone_into(&mut self.code);
+        self
+    }
+
+    /// The same with what was found out all the same.
+    #[must_use]
+    pub(super) fn after(mut self, found: Found) -> Self {
+        self.found = Some(Box::new(found));
+        self
+    }
+
     /// The failure as the object that `--json` prints.
     pub fn to_json(&self) -> serde_json::Value {
         let message = format!("{}: {}", self.what, self.why.join(": "));
-        serde_json::json!({ "error": { "code": self.code, "message": message, "fix": self.fix } })
+        let mut error = serde_json::json!({ "code": self.code, "message": message, "fix": self.fix });
+        let Some(found) = &self.found else { return serde_json::json!({ "error": error }) };
+        for (key, value) in found.about.as_object().into_iter().flatten() {
+            error[key.as_str()] = value.clone();
+        }
+        let mut json = found.json.clone();
+        json["error"] = error;
+        json
     }
 }
 

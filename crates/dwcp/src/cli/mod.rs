@@ -3,6 +3,7 @@
 mod args;
 mod args_at_rest;
 mod args_cert;
+mod args_validate;
 mod at_rest;
 mod audit;
 mod cert;
@@ -11,12 +12,14 @@ mod core_dumps;
 mod demo;
 mod exit;
 mod init;
+mod input;
 mod node_failure;
 mod output;
 mod show;
 mod tls;
 mod up;
 mod usage;
+mod validate;
 
 pub use args::Cli;
 pub use exit::{Exit, Failure};

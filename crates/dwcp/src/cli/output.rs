@@ -110,6 +110,10 @@ impl Output {
                 } else if self.json {
                     let _ = print(&failure.to_json().to_string());
                 } else {
+                    if let Some(found) = failure.found.as_ref().filter(|_| !self.quiet) {
+                        // Its exit code is the verdict's, whoever reads on.
+                        let _ = print(&found.text);
+                    }
                     // Nothing is left to tell if standard error is gone as well.
                     let _ = writeln!(io::stderr(), "{failure}");
                 }

@@ -7,6 +7,10 @@
 pub(crate) mod at_rest;
 #[cfg(unix)]
 pub(crate) mod authority;
+#[cfg(unix)]
+pub(crate) mod foreign;
+#[cfg(unix)]
+pub(crate) mod judged;
 mod line;
 pub(crate) mod web;
 

@@ -35,6 +35,7 @@ pub(super) fn run(verb: &Cert, output: Output, named: Option<&Path>) -> Result<R
         Cert::Revoke(args) => revoke::revoke(args),
         Cert::Crl(args) => revoke::crl(args),
         Cert::Ocsp(args) => ocsp::run(args),
+        Cert::Validate(args) => super::validate::run(args),
         Cert::List(args) => list::run(args),
         Cert::Show(args) => super::show::run(args, output),
     }

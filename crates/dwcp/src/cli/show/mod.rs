@@ -12,13 +12,12 @@ mod stream;
 
 use super::args_cert::Show;
 use super::exit::{Exit, Failure};
+use super::input;
 use super::output::{Output, Report};
-use dwcp_base::{Clock, Coded, SystemClock, UnixTime, read_bounded};
+use dwcp_base::{Clock, Coded, SystemClock, UnixTime};
 use dwcp_pki::inspect::{Contents, InspectError, Inspected};
 use serde_json::{Map, Value, json};
 use sheet::Sheet;
-use std::io::{self, Read};
-use zeroize::Zeroizing;
 
 /// Runs `dwcp cert show`.
 pub(super) fn run(args: &Show, output: Output) -> Result<Report, Failure> {
@@ -27,7 +26,7 @@ pub(super) fn run(args: &Show, output: Output) -> Result<Report, Failure> {
     let mut contents = if name.starts_with("https://") {
         remote::contents(&name)?
     } else {
-        Contents::read(&file(args, &what)?).map_err(|error| refused(&what, &error))?
+        Contents::read(&input::bytes(&args.file, LARGEST, &what)?).map_err(|error| refused(&what, &error))?
     };
     if contents.documents.is_empty() {
         return Err(nothing(&what, &contents));
@@ -44,22 +43,6 @@ pub(super) fn run(args: &Show, output: Output) -> Result<Report, Failure> {
         return Ok(Report::silent().ending(if written == Exit::Success { exit } else { written }));
     }
     Ok(Report::document(text(&contents, now), Value::Null).ending(exit))
-}
-
-/// The bytes of a file or of standard input; there may be private keys among them.
-fn file(args: &Show, what: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    if args.file.as_os_str() != "-" {
-        return read_bounded(&args.file, LARGEST)
-            .map(Zeroizing::new)
-            .map_err(|error| Failure::file(what, &error));
-    }
-    let mut bytes = Zeroizing::new(Vec::new());
-    io::stdin()
-        .lock()
-        .take(LARGEST + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| Failure::new(Exit::Failure, what, &error, "hand the document to standard input"))?;
-    Ok(bytes)
 }
 
 fn refused(what: &str, error: &InspectError) -> Failure {
