@@ -6,7 +6,7 @@ use crate::Serial;
 
 /// Where each entry begins in the DER, in the order of the serial numbers, each serial once.
 ///
-/// The numbers are divided into runs by their leading bits, about four to eight to a run where they are random. A list made so that all
+/// The numbers are divided into runs by their leading bits, about two to four to a run where they are random. A list made so that all
 /// fall into one run costs a binary search over all of them and no more.
 pub(super) struct Entries {
     starts: Box<[u32]>,
@@ -124,8 +124,8 @@ impl Entries {
 impl Prefix {
     fn of(largest: Option<Serial>, count: usize) -> Self {
         let longest = largest.map_or(0, |serial| bits(&serial));
-        // A quarter as many runs as entries: half an octet for each.
-        let width = (count / 4).checked_ilog2().unwrap_or(0).min(longest);
+        // Up to half as many runs as entries: an octet for each, more or less.
+        let width = (count / 2).checked_ilog2().unwrap_or(0).min(longest);
         Self { longest, shift: longest - width }
     }
 
