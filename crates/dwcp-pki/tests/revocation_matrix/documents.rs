@@ -19,8 +19,8 @@ pub(super) fn all() -> Vec<Row> {
         tlv(0x30, &content)
     };
     vec![
-        b.row("a list that is cut off", vec![Given::Complete(cut.into())]),
-        b.row("a list of 65 MiB", vec![Given::Complete(huge.into())]),
+        b.row("a list that is cut off", vec![Given::complete(&cut)]),
+        b.row("a list of 65 MiB", vec![Given::complete(&huge)]),
         row("a list without number", &|list| list.extensions.clear()),
         row("a list with a critical number", &|list| {
             list.extensions = vec![extension(20, true, &integer(1))];
@@ -40,6 +40,6 @@ pub(super) fn all() -> Vec<Row> {
         row("a reason that is not known", &|list| list.entries = entry(&[9], Some(7))),
         row("a list for no reason", &|list| *list = list.clone().about(&[0x83, 1, 0])),
         row("a delta as a complete CRL", &|list| *list = list.clone().delta(1)),
-        b.row("a complete CRL as a delta", vec![Given::Delta(b.list(1).sign(&b.root.key).into())]),
+        b.row("a complete CRL as a delta", vec![Given::delta(&b.list(1).sign(&b.root.key))]),
     ]
 }

@@ -8,13 +8,13 @@ use crate::lab::{NOW, Party};
 use dwcp_base::Coded;
 use dwcp_pki::{Crl, DeltaCrl, Evidence, Purpose, RevocationChecked, RevocationMode, TrustStore};
 use rustls_pki_types::CertificateDer;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
-/// What a trust store is given.
+/// What a trust store is given; a list that is not read is the code of the refusal.
 #[derive(Clone)]
 pub(crate) enum Given {
-    Complete(Arc<[u8]>),
-    Delta(Arc<[u8]>),
+    Complete(Result<Crl, &'static str>),
+    Delta(Result<DeltaCrl, &'static str>),
     /// What the trust store before it was given.
     Known(Vec<Self>),
 }
@@ -31,6 +31,16 @@ pub(crate) struct Row {
 pub(crate) fn all() -> &'static [Row] {
     static ROWS: OnceLock<Vec<Row>> = OnceLock::new();
     ROWS.get_or_init(|| [rows::all(), documents::all(), status::all()].into_iter().flatten().collect())
+}
+
+impl Given {
+    fn complete(der: &[u8]) -> Self {
+        Self::Complete(Crl::from_der(der).map_err(|error| error.code()))
+    }
+
+    fn delta(der: &[u8]) -> Self {
+        Self::Delta(DeltaCrl::from_der(der).map_err(|error| error.code()))
+    }
 }
 
 impl Row {
@@ -71,8 +81,8 @@ fn store(
     let (mut crls, mut deltas, mut known) = (Vec::new(), Vec::new(), None);
     for given in given {
         match given {
-            Given::Complete(der) => crls.push(Crl::from_der(der).map_err(|error| error.code())?),
-            Given::Delta(der) => deltas.push(DeltaCrl::from_der(der).map_err(|error| error.code())?),
+            Given::Complete(crl) => crls.push(crl.clone()?),
+            Given::Delta(delta) => deltas.push(delta.clone()?),
             Given::Known(before) => known = Some(store(anchor, before, mode)?),
         }
     }

@@ -56,7 +56,7 @@ impl Office {
     }
 
     fn crl(&self, at: UnixTime) -> Given {
-        Given::Complete(self.authority.crl(at).unwrap().der().into())
+        Given::complete(self.authority.crl(at).unwrap().der())
     }
 
     fn row(&self, name: &'static str, given: Vec<Given>, responses: Vec<Vec<u8>>) -> Row {
