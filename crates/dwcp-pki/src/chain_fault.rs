@@ -1,6 +1,6 @@
 //! The rules of chain validation that can refuse, one variant each.
 
-use crate::{KeyPin, ProfileRule, PurposeFault, Serial};
+use crate::{AnchorScope, KeyPin, ProfileRule, PurposeFault, Serial, TrustDomain};
 use dwcp_base::{Blame, Coded, UnixTime};
 use thiserror::Error;
 
@@ -67,6 +67,20 @@ pub enum ChainFault {
     /// A name constraint of an issuer excludes the leaf (RFC 5280 §4.2.1.10).
     #[error("a name constraint of an issuer excludes the certificate")]
     NameConstraint,
+    /// The chain leads to an anchor that is not for the leaf's trust domain (SPIFFE Trust Domain and Bundle §4).
+    #[error(
+        "{}, and the anchor of its chain is for {anchor}",
+        leaf.as_ref().map_or_else(
+            || "the certificate has no SPIFFE ID".to_owned(),
+            |domain| format!("the certificate is of the trust domain {domain}")
+        )
+    )]
+    TrustDomain {
+        /// That of the leaf's SPIFFE ID; `None` where it has none.
+        leaf: Option<TrustDomain>,
+        /// What the anchor is for.
+        anchor: AnchorScope,
+    },
     /// There is no CRL of an issuer of the chain, and one is required.
     #[error("there is no CRL of the issuer {issuer}, and one is required")]
     CrlMissing {
@@ -165,6 +179,7 @@ impl ChainFault {
         "pki.chain.weak_algorithm",
         "pki.chain.too_deep",
         "pki.chain.profile",
+        "pki.chain.trust_domain",
     ];
 }
 
@@ -194,6 +209,7 @@ impl Coded for ChainFault {
             Self::WeakAlgorithm => "pki.chain.weak_algorithm",
             Self::TooDeep { .. } => "pki.chain.too_deep",
             Self::Profile { .. } => "pki.chain.profile",
+            Self::TrustDomain { .. } => "pki.chain.trust_domain",
         }
     }
 

@@ -71,6 +71,15 @@ pub enum Event {
         /// How many CRLs there are.
         crls: usize,
     },
+    /// Trust that was in force is gone: anchors, or whole trust domains. [`TrustChanged`](Self::TrustChanged) came before.
+    TrustContracted {
+        /// The generation in which it is gone.
+        generation: u64,
+        /// How many anchors are gone, each counted once for every trust domain that it was for.
+        anchors: usize,
+        /// The trust domains that nobody vouches for any more; the first four, and how many more.
+        trust_domains: String,
+    },
 }
 
 /// How late a renewal is.
@@ -95,6 +104,7 @@ impl Event {
         "pki.renewal.failed",
         "pki.renewal.overdue",
         "pki.trust.changed",
+        "pki.trust.contracted",
     ];
 
     /// The stable name of the event.
@@ -107,6 +117,7 @@ impl Event {
             Self::RenewalFailed { .. } => "pki.renewal.failed",
             Self::RenewalOverdue { .. } => "pki.renewal.overdue",
             Self::TrustChanged { .. } => "pki.trust.changed",
+            Self::TrustContracted { .. } => "pki.trust.contracted",
         }
     }
 }

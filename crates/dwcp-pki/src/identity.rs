@@ -1,7 +1,7 @@
 //! Who the other side is: an identity that only a successful validation makes, or a stated reason why there is none.
 
-use crate::trust::Link;
-use crate::{KeyPin, Serial, SpiffeId, SubjectName};
+use crate::trust::{Link, names_include};
+use crate::{ChainFault, KeyPin, Serial, SpiffeId, SubjectName, ValidationError};
 use dwcp_base::UnixTime;
 use std::fmt;
 use std::sync::Arc;
@@ -37,9 +37,25 @@ impl PeerIdentity {
         Self(Arc::new(facts))
     }
 
-    /// The subject alternative names of the leaf, in its order.
+    /// The subject alternative names that the anchor vouches for, in the leaf's order: all, or under the bundle of another
+    /// trust domain the SPIFFE ID alone.
     pub fn names(&self) -> &[SubjectName] {
         &self.0.names
+    }
+
+    /// Checks that this is the identity of `name`: a DNS name, an IP address, or a SPIFFE ID as a URI (RFC 9525).
+    ///
+    /// As [`check_server_name`](crate::check_server_name), over [`names`](Self::names): what the leaf carries besides is
+    /// nobody's name.
+    ///
+    /// # Errors
+    /// [`ChainFault::Name`] when it is for other names, or when `name` is a wildcard, a mail address, or a URI that is no
+    /// SPIFFE ID.
+    pub fn check_name(&self, name: &SubjectName) -> Result<(), ValidationError> {
+        if names_include(&self.0.names, name) {
+            return Ok(());
+        }
+        Err(ChainFault::Name { expected: name.to_string() }.into())
     }
 
     /// The SPIFFE ID, when the leaf carries one; a certificate with a second URI beside it is never accepted.

@@ -78,7 +78,7 @@ pub use slot::{Failure, SlotSpec, SlotState};
 pub use spiffe::{SpiffeId, TrustDomain};
 pub use store::{CertificateStore, Generation, InstallError};
 pub use trust::{
-    Evidence, Profile, ProfileRule, RevocationIndex, RevocationMode, TrustError, TrustStore, UnknownProfile,
-    check_server_name,
+    AnchorScope, BadPolicy, Evidence, PolicyRequirements, Profile, ProfileRule, RevocationIndex,
+    RevocationMode, TrustBundle, TrustError, TrustStore, UnknownProfile, check_server_name,
 };
 pub use validation_error::{ChainMember, ChainPlace, ValidationError};

@@ -1,5 +1,6 @@
 //! The certificate store: one generation of credential and trust at a time, swapped by one pointer.
 
+use crate::trust::listed;
 use crate::{Credential, Event, TrustStore, ValidationError};
 use arc_swap::ArcSwap;
 use dwcp_base::{Blame, Coded, Observer, Silent};
@@ -38,7 +39,8 @@ impl Generation {
 ///
 /// Installing is all or nothing: what does not fit together is refused whole, and the current generation stays. CRLs
 /// never go back: one that the new trust replaces by an older one or leaves out is kept, see
-/// [`TrustStore::adopting_newer_crls`]. A generation that was replaced, and the private key in it, lives no longer than the
+/// [`TrustStore::adopting_newer_crls`]. Anchors and trust domains do go when the new trust lacks them, and
+/// [`Event::TrustContracted`] says so. A generation that was replaced, and the private key in it, lives no longer than the
 /// last reader that holds it.
 pub struct CertificateStore {
     current: ArcSwap<Generation>,
@@ -131,12 +133,20 @@ impl CertificateStore {
         let number = current.number + 1;
         let trust = Arc::new(trust.with_generation(number));
         let (anchors, crls) = (trust.anchors().count(), trust.crls().count());
+        let lost = trust.contraction_since(&current.trust);
         self.current.store(Arc::new(Generation { number, credential, trust }));
         // After the pointer: whoever sees the number finds at least this generation behind it.
         self.number.store(number, Ordering::Release);
         drop(writing);
         if trust_changes {
             self.observer.observe(&Event::TrustChanged { generation: number, anchors, crls });
+        }
+        if let Some(lost) = lost {
+            self.observer.observe(&Event::TrustContracted {
+                generation: number,
+                anchors: lost.anchors,
+                trust_domains: listed(&lost.domains),
+            });
         }
         Ok(number)
     }

@@ -248,10 +248,10 @@ fn no_keys(_: CryptoError) -> TlsError {
 }
 
 fn same_but_for_crls(before: &Generation, after: &Generation) -> bool {
-    let anchors = |generation: &Generation| -> Vec<_> {
-        generation.trust().anchors().map(|anchor| anchor.fingerprint()).collect()
-    };
-    Arc::ptr_eq(before.credential(), after.credential()) && anchors(before) == anchors(after)
+    let (trusted, trusts) = (before.trust(), after.trust());
+    Arc::ptr_eq(before.credential(), after.credential())
+        && trusts.has_anchors_of(trusted)
+        && trusts.profile() == trusted.profile()
 }
 
 impl fmt::Debug for TlsContext {

@@ -241,9 +241,10 @@ fn rule(error: &ValidationError) -> (&'static str, &'static str) {
             ("certificate_unknown_issuer", "tls.certificate.unknown_issuer")
         }
         ChainFault::Purpose { .. } => ("certificate_wrong_purpose", "tls.certificate.wrong_purpose"),
-        ChainFault::Names { .. } | ChainFault::Name { .. } | ChainFault::NameConstraint => {
-            ("certificate_wrong_name", "tls.certificate.wrong_name")
-        }
+        ChainFault::Names { .. }
+        | ChainFault::Name { .. }
+        | ChainFault::NameConstraint
+        | ChainFault::TrustDomain { .. } => ("certificate_wrong_name", "tls.certificate.wrong_name"),
         ChainFault::CrlMissing { .. }
         | ChainFault::CrlStale { .. }
         | ChainFault::CrlEarly { .. }

@@ -2,7 +2,7 @@
 
 use crate::error::TlsError;
 use crate::refusal::{Refusal, claimed};
-use dwcp_pki::{AllowList, Peer, PeerIdentity, SubjectName, check_server_name};
+use dwcp_pki::{AllowList, Peer, PeerIdentity, SubjectName};
 use rustls::pki_types::{CertificateDer, ServerName};
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -70,19 +70,14 @@ impl ExpectedServer {
         Ok(self)
     }
 
-    /// Whether the one that `chain` identified is the one that was meant.
+    /// Whether the one that `chain` identified is the one that was meant. The identity is asked, never the certificate: a leaf
+    /// may carry names that its anchor does not vouch for.
     pub(crate) fn judge(&self, chain: &[CertificateDer<'_>], identity: &PeerIdentity) -> Result<(), Refusal> {
         match &self.who {
-            Who::Named(name) => {
-                let Some(leaf) = chain.first() else {
-                    return Err(Refusal::Chain {
-                        error: dwcp_pki::ChainFault::Empty.into(),
-                        claimed: String::new(),
-                    });
-                };
-                check_server_name(leaf, name)
-                    .map_err(|error| Refusal::Chain { error, claimed: claimed(leaf) })
-            }
+            Who::Named(name) => identity.check_name(name).map_err(|error| Refusal::Chain {
+                error,
+                claimed: chain.first().map_or_else(String::new, claimed),
+            }),
             Who::Among(list) => list
                 .judge(&Peer::Identified(identity.clone()))
                 .map(|_| ())

@@ -23,9 +23,10 @@ pub(crate) fn told(error: &ValidationError) -> CertificateError {
         // unsupported_certificate
         ChainFault::Purpose { .. } => CertificateError::InvalidPurpose,
         // bad_certificate
-        ChainFault::Names { .. } | ChainFault::Name { .. } | ChainFault::NameConstraint => {
-            CertificateError::NotValidForName
-        }
+        ChainFault::Names { .. }
+        | ChainFault::Name { .. }
+        | ChainFault::NameConstraint
+        | ChainFault::TrustDomain { .. } => CertificateError::NotValidForName,
         _ => CertificateError::BadEncoding,
     }
 }

@@ -2,12 +2,14 @@
 
 use super::profile::{self, Form, Profile, ProfileRule};
 use super::trust_error::TrustError;
+use super::vouching::Vouches;
 use crate::{Certificate, KeyPin};
 use dwcp_base::UnixTime;
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 use std::sync::Arc;
 
-/// A certificate that chains may lead to.
+/// A certificate that chains may lead to. Cloning copies pointers and the few bytes that webpki compares.
+#[derive(Clone)]
 pub(crate) struct Anchor {
     pub(crate) certificate: Certificate,
     /// What webpki compares: the content of the name, the content of the key, name constraints.
@@ -15,7 +17,9 @@ pub(crate) struct Anchor {
     /// The whole SubjectPublicKeyInfo.
     pub(crate) key: Arc<[u8]>,
     pub(crate) pin: KeyPin,
-    pub(crate) form: Form,
+    pub(crate) form: Arc<Form>,
+    /// For whom it vouches; nobody until a store takes it in.
+    pub(super) vouches: Arc<Vouches>,
     /// What the mesh profile says of its form, which does not change.
     mesh: Result<(), ProfileRule>,
 }
@@ -32,14 +36,13 @@ impl Anchor {
         let trust = webpki::anchor_from_trusted_cert(der).map_err(TrustError::AnchorUnusable)?.to_owned();
         let key = certificate.raw().map_err(TrustError::Anchor)?.key_info.into();
         let pin = certificate.key_pin();
-        let form = Form::read(&certificate).map_err(TrustError::Anchor)?;
+        let form = Arc::new(Form::read(&certificate).map_err(TrustError::Anchor)?);
         let mesh = profile::check_anchor(&form);
-        Ok(Self { certificate, trust, key, pin, form, mesh })
+        Ok(Self { certificate, trust, key, pin, form, vouches: Arc::default(), mesh })
     }
 
     /// Whether its form is as the profile asks.
     pub(crate) fn suits(&self, profile: Profile) -> Result<(), ProfileRule> {
-        profile::check_everywhere(&self.form)?;
         if profile == Profile::Mesh { self.mesh } else { Ok(()) }
     }
 

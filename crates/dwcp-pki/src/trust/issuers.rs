@@ -4,11 +4,13 @@ use super::anchor::{Anchor, signs_crls};
 use super::leaf::{self, Usages};
 use super::link::Link;
 use super::path::{self, AnchorDates, Rules};
+use super::policies::PolicyRequirements;
 use super::presented::{self, Other};
 use super::profile::{self, Form, Profile};
 use super::revoked;
 use super::scope::Role;
 use super::store::TrustStore;
+use super::vouching::Vouches;
 use crate::signature::ACCEPTED;
 use crate::{Certificate, KeyPin, PeerIdentity, Purpose};
 use dwcp_base::UnixTime;
@@ -43,6 +45,8 @@ pub(super) struct Judged {
     anchor_not_before: UnixTime,
     anchor_not_after: UnixTime,
     serves: Serves,
+    /// For whom the anchor vouches.
+    vouches: Arc<Vouches>,
 }
 
 /// Which purposes every authority of the path passes on.
@@ -82,12 +86,15 @@ impl IssuerCache {
 }
 
 impl Judged {
-    /// What to remember of the first of `issuers`, if it may be: name constraints of authorities above it would have to be
-    /// checked for each leaf, which is for the whole path to do.
+    /// What to remember of the first of `issuers`, if it may be: name constraints of authorities above it, and what any of them
+    /// requires of policies, would have to be checked for each leaf, which is for the whole path to do.
     pub(super) fn new(issuers: &[&Other], anchor: &Anchor, links: &[Link]) -> Option<Self> {
         let (first, above) = issuers.split_first()?;
         let constrained = |certificate: &Certificate| certificate.extensions().name_constraints.is_some();
         if constrained(&anchor.certificate) || above.iter().any(|other| constrained(&other.certificate)) {
+            return None;
+        }
+        if issuers.iter().any(|other| other.form().map_or(true, |form| form.constrains_policies())) {
             return None;
         }
         let trust = webpki::anchor_from_trusted_cert(first.certificate.certificate_der()).ok()?.to_owned();
@@ -103,6 +110,7 @@ impl Judged {
             anchor_not_before: anchor.certificate.not_before(),
             anchor_not_after: anchor.certificate.not_after(),
             serves: Serves::of(issuers, anchor),
+            vouches: Arc::clone(&anchor.vouches),
         })
     }
 
@@ -166,6 +174,14 @@ pub(super) fn shortcut(
     let signed = EndEntityCert::try_from(first).ok()?;
     signed.verify_for_usage(ACCEPTED, &roots, &[], path::webpki_time(rules.at), usages, None, None).ok()?;
     let form = Form::read(&leaf).ok()?;
+    // What is required of policies depends on the whole path.
+    if form.constrains_policies()
+        || form.has_unsound_policies()
+        || *store.policies() != PolicyRequirements::default()
+    {
+        return None;
+    }
+    let warrant = store.domains.judge(&judged.vouches, path::spiffe_id(&leaf).as_ref()).ok()?;
     leaf::check(&leaf, &form, usages).ok()?;
     if profile == Profile::Mesh {
         profile::check_link(&form, &judged.form).ok()?;
@@ -173,7 +189,7 @@ pub(super) fn shortcut(
     let links: Vec<Link> =
         std::iter::once(judged.link_to(&leaf)).chain(judged.links.iter().cloned()).collect();
     let checked = revoked::check_revocation(store, &links, rules).ok()?;
-    Some(path::identity(store, &leaf, links, checked))
+    Some(path::identity(store, &leaf, warrant, links, checked))
 }
 
 impl fmt::Debug for IssuerCache {

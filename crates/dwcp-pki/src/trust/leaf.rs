@@ -14,12 +14,8 @@ pub(super) fn check(leaf: &Certificate, form: &Form, usages: Usages) -> Result<(
     }
     check_purpose(leaf, usages).map_err(|why| ChainFault::Purpose { why })?;
     check_names(leaf.names(), usages).map_err(|why| ChainFault::Names { why })?;
-    let Usages::For { profile, .. } = usages else { return Ok(()) };
-    let judged = match profile {
-        Profile::Mesh => profile::check_everywhere(form).and_then(|()| profile::check_leaf(form, leaf)),
-        Profile::Interop => profile::check_everywhere(form),
-    };
-    judged.map_err(|rule| ChainFault::Profile { rule })
+    let Usages::For { profile: Profile::Mesh, .. } = usages else { return Ok(()) };
+    profile::check_leaf(form, leaf).map_err(|rule| ChainFault::Profile { rule })
 }
 
 pub(super) fn check_purpose(leaf: &Certificate, usages: Usages) -> Result<(), PurposeFault> {

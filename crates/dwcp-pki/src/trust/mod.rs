@@ -3,7 +3,9 @@
 mod anchor;
 mod anchors;
 mod blamed;
+mod bundle;
 mod combined;
+mod contraction;
 mod crl_entry;
 mod evidence;
 mod freshness;
@@ -12,6 +14,7 @@ mod leaf;
 mod leaf_key;
 mod link;
 mod path;
+mod policies;
 mod presented;
 mod profile;
 mod recheck;
@@ -22,14 +25,20 @@ mod server_name;
 mod store;
 mod translate;
 mod trust_error;
+mod vouching;
 
+pub use bundle::TrustBundle;
 pub use evidence::Evidence;
 pub(crate) use link::Link;
+pub use policies::{BadPolicy, PolicyRequirements};
 pub use profile::{Profile, ProfileRule, UnknownProfile};
 pub use revocation::{RevocationIndex, RevocationMode};
 pub use server_name::check_server_name;
+pub(crate) use server_name::names_include;
 pub use store::TrustStore;
 pub use trust_error::TrustError;
+pub use vouching::AnchorScope;
+pub(crate) use vouching::listed;
 
 #[cfg(test)]
 mod cost_tests;
@@ -38,3 +47,5 @@ mod issuers_tests;
 #[cfg(test)]
 #[path = "../../tests/lab/mod.rs"]
 mod lab;
+#[cfg(test)]
+mod policies_tests;

@@ -6,14 +6,19 @@ use super::evidence::Evidence;
 use super::issuers::Judged;
 use super::leaf::{self, Usages};
 use super::link::Link;
+use super::policies;
 use super::presented::{Other, Presented};
-use super::profile::{self, Profile};
+use super::profile::{self, Form, Profile};
 use super::revoked;
 use super::store::TrustStore;
 use super::translate;
+use super::vouching::Warrant;
 use crate::identity::Facts;
 use crate::signature::ACCEPTED;
-use crate::{ChainFault, ChainMember, ChainPlace, PeerIdentity, Purpose, RevocationChecked, ValidationError};
+use crate::{
+    ChainFault, ChainMember, ChainPlace, PeerIdentity, Purpose, RevocationChecked, SpiffeId, SubjectName,
+    ValidationError,
+};
 use dwcp_base::UnixTime;
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 use std::cell::RefCell;
@@ -90,6 +95,7 @@ fn hides_revocation(refusal: &ChainFault) -> bool {
             | ChainFault::Purpose { .. }
             | ChainFault::Profile { .. }
             | ChainFault::TooDeep { .. }
+            | ChainFault::TrustDomain { .. }
     )
 }
 
@@ -104,6 +110,8 @@ struct Search<'a> {
 struct Approved {
     links: Vec<Link>,
     checked: RevocationChecked,
+    /// Which of the leaf's names the anchor vouches for.
+    warrant: Warrant,
     /// What is to be remembered of the leaf's issuer.
     judged: Option<Judged>,
 }
@@ -117,7 +125,7 @@ impl Search<'_> {
         if let Some(judged) = found.judged {
             self.store.issuers.keep(judged);
         }
-        Ok(identity(self.store, leaf, found.links, found.checked))
+        Ok(identity(self.store, leaf, found.warrant, found.links, found.checked))
     }
 
     /// Has webpki look for a path, without any CRL: it would verify the signature of each for each path it tries, before
@@ -169,10 +177,10 @@ impl Search<'_> {
         })
     }
 
-    /// The rules on a whole path that webpki found sound: anchor dates, the form of each authority, keyCertSign and cRLSign,
+    /// The rules on a whole path that webpki found sound: anchor dates, for whom the anchor vouches, the form of each authority, keyCertSign and cRLSign,
     /// a fresh CRL of each issuer, blocked keys and listed serials.
     fn approve(&self, path: &VerifiedPath<'_>) -> Result<Approved, ValidationError> {
-        let anchor = self.anchor(path.anchor())?;
+        let (anchor, warrant) = self.anchor(path.anchor())?;
         let issuers = self.presented.issuers_of(path)?;
         let mut links = self.presented.links(&issuers, anchor);
         self.check_authorities(&issuers, anchor)?;
@@ -197,7 +205,7 @@ impl Search<'_> {
         })?;
         let checked = revoked::check_fresh(self.store, &links, &self.rules).map_err(blame)?;
         let judged = self.worth_keeping().then(|| Judged::new(&issuers, anchor, &links)).flatten();
-        Ok(Approved { links, checked, judged })
+        Ok(Approved { links, checked, warrant, judged })
     }
 
     fn weigh_evidence(
@@ -270,30 +278,32 @@ impl Search<'_> {
                 why: "its extended key usage leaves the purpose out",
             }));
         }
-        let profile = self.store.profile();
-        anchor.suits(profile).map_err(|rule| at_anchor(ChainFault::Profile { rule }))?;
-        let mut below = self.presented.leaf_form()?;
+        let mut forms: Vec<&Form> = Vec::with_capacity(issuers.len());
         for (at, other) in issuers.iter().enumerate() {
-            let form = other.form().map_err(|fault| at_issuer(at, fault))?;
-            profile::check_issuer(form, profile)
-                .map_err(|rule| at_issuer(at, ChainFault::Profile { rule }))?;
-            if profile == Profile::Mesh {
-                self.check_key_ids(at, below, form, issuers)?;
-            }
+            forms.push(other.form().map_err(|fault| at_issuer(at, fault))?);
+        }
+        let leaf = self.presented.leaf_form()?;
+        let path: Vec<&Form> = forms.iter().rev().copied().chain([leaf.as_ref()]).collect();
+        policies::check(&path, self.store.policies()).map_err(|rule| ChainFault::Profile { rule })?;
+        if self.store.profile() == Profile::Interop {
+            return Ok(());
+        }
+        anchor.suits(Profile::Mesh).map_err(|rule| at_anchor(ChainFault::Profile { rule }))?;
+        let mut below: &Form = leaf;
+        for (at, form) in forms.into_iter().enumerate() {
+            profile::check_issuer(form).map_err(|rule| at_issuer(at, ChainFault::Profile { rule }))?;
+            self.check_key_ids(at, below, form, issuers)?;
             below = form;
         }
-        if profile == Profile::Mesh {
-            self.check_key_ids(issuers.len(), below, &anchor.form, issuers)?;
-        }
-        Ok(())
+        self.check_key_ids(issuers.len(), below, &anchor.form, issuers)
     }
 
     /// Whether the certificate at `at`, counted from the leaf, names the key of its issuer.
     fn check_key_ids(
         &self,
         at: usize,
-        below: &profile::Form,
-        above: &profile::Form,
+        below: &Form,
+        above: &Form,
         issuers: &[&Other],
     ) -> Result<(), ValidationError> {
         profile::check_link(below, above).map_err(|rule| {
@@ -306,17 +316,24 @@ impl Search<'_> {
     }
 
     /// The anchor that webpki ended at. Several certificates may carry its name and key, for instance a renewed root:
-    /// one that is within its validity is enough.
-    fn anchor(&self, found: &TrustAnchor<'_>) -> Result<&Anchor, ValidationError> {
+    /// one that is within its validity and vouches for the leaf is enough.
+    fn anchor(&self, found: &TrustAnchor<'_>) -> Result<(&Anchor, Warrant), ValidationError> {
         let same = || self.store.anchors.named(&found.subject).filter(|anchor| anchor.trust == *found);
         let any = same().next().ok_or(ChainFault::UnknownIssuer)?;
-        if self.rules.anchors == AnchorDates::Ignored {
-            return Ok(any);
+        let dates_matter = self.rules.anchors == AnchorDates::Enforced;
+        let member = ChainMember::new(ChainPlace::Anchor, &any.certificate);
+        let mut refusal = ValidationError::from(ChainFault::AnchorExpired).of(member);
+        for anchor in same().filter(|anchor| !dates_matter || anchor.is_valid_at(self.rules.at)) {
+            if self.usages == Usages::Whatever {
+                return Ok((anchor, Warrant::AllNames));
+            }
+            let leaf = &self.presented.leaf;
+            match self.store.domains.judge(&anchor.vouches, spiffe_id(leaf).as_ref()) {
+                Ok(warrant) => return Ok((anchor, warrant)),
+                Err(fault) => refusal = at_leaf(fault, leaf),
+            }
         }
-        same().find(|anchor| anchor.is_valid_at(self.rules.at)).ok_or_else(|| {
-            let member = ChainMember::new(ChainPlace::Anchor, &any.certificate);
-            ValidationError::from(ChainFault::AnchorExpired).of(member)
-        })
+        Err(refusal)
     }
 
     fn translate(&self, error: &webpki::Error) -> ValidationError {
@@ -329,12 +346,17 @@ impl Search<'_> {
 pub(super) fn identity(
     store: &TrustStore,
     leaf: &crate::Certificate,
+    warrant: Warrant,
     links: Vec<Link>,
     revocation: RevocationChecked,
 ) -> PeerIdentity {
+    let vouched_for = |name: &&SubjectName| match warrant {
+        Warrant::AllNames => true,
+        Warrant::SpiffeIdAlone => name.spiffe_id().is_some(),
+    };
     PeerIdentity::new(Facts {
-        names: leaf.names().to_vec(),
-        spiffe_id: leaf.names().iter().find_map(crate::SubjectName::spiffe_id),
+        names: leaf.names().iter().filter(vouched_for).cloned().collect(),
+        spiffe_id: spiffe_id(leaf),
         serial: leaf.serial(),
         key_pin: leaf.key_pin(),
         not_before: leaf.not_before(),
@@ -344,6 +366,11 @@ pub(super) fn identity(
         revocation,
         links,
     })
+}
+
+/// The SPIFFE ID of a leaf. That there is no second one beside it is checked with its names.
+pub(super) fn spiffe_id(leaf: &crate::Certificate) -> Option<SpiffeId> {
+    leaf.names().iter().find_map(SubjectName::spiffe_id)
 }
 
 pub(super) fn webpki_time(at: UnixTime) -> rustls_pki_types::UnixTime {

@@ -1,8 +1,10 @@
 //! Judging an identity again after the world has changed: a lookup, no signature.
 
+use super::anchor::Anchor;
 use super::freshness;
 use super::link::Link;
 use super::store::TrustStore;
+use super::vouching::Warrant;
 use crate::{ChainFault, ChainMember, ChainPlace, PeerIdentity, ValidationError};
 use dwcp_base::UnixTime;
 
@@ -11,7 +13,7 @@ impl TrustStore {
     /// after a revocation or a change of trust.
     ///
     /// Looked at, for each certificate of the path: blocked keys, listed serial numbers, dates; that the anchor is still
-    /// here and valid; and that the CRLs are as fresh as the mode asks. It costs well under a microsecond a certificate,
+    /// here, valid, and bound to no other trust domain; and that the CRLs are as fresh as the mode asks. It costs well under a microsecond a certificate,
     /// save once per new CRL of an issuer that is no anchor, whose signature is then checked.
     ///
     /// # Errors
@@ -19,6 +21,32 @@ impl TrustStore {
     /// let it drain.
     pub fn recheck(&self, identity: &PeerIdentity, now: UnixTime) -> Result<(), ValidationError> {
         let links = identity.links();
+        let whole = self.recheck_path(identity, links, |_| true, now);
+        // Trust may have rolled over from a root to one that it had cross-signed, and which ends the path earlier now.
+        let shorter = |below: usize| {
+            let path = links.get(..=below)?;
+            self.recheck_path(identity, path, |anchor| self.may_end(anchor, below), now).ok()
+        };
+        whole.or_else(|refusal| (0..links.len().saturating_sub(1)).find_map(shorter).ok_or(refusal))
+    }
+
+    /// Whether a path on which the anchor's key stood as an authority may end at the anchor itself, `below` authorities above
+    /// the leaf. What its certificate asks besides would have to be held against a whole chain, which is not here.
+    fn may_end(&self, anchor: &Anchor, below: usize) -> bool {
+        let extensions = anchor.certificate.extensions();
+        extensions.name_constraints.is_none()
+            && extensions.purposes.is_empty()
+            && anchor.certificate.path_length().is_none_or(|limit| below <= usize::from(limit))
+            && anchor.suits(self.profile()).is_ok()
+    }
+
+    fn recheck_path(
+        &self,
+        identity: &PeerIdentity,
+        links: &[Link],
+        may_end: impl Fn(&Anchor) -> bool,
+        now: UnixTime,
+    ) -> Result<(), ValidationError> {
         let last = links.last().ok_or(ChainFault::UnknownIssuer)?;
         let index = self.revocation();
         for (at, link) in links.iter().enumerate() {
@@ -41,14 +69,39 @@ impl TrustStore {
             }
         }
         let named = self.anchors.named(&last.issuer);
-        let mut same = named.filter(|anchor| anchor.pin == last.issuer_pin).peekable();
+        let mut same = named.filter(|anchor| anchor.pin == last.issuer_pin && may_end(anchor)).peekable();
         if same.peek().is_none() {
             return Err(ChainFault::UnknownIssuer.into());
         }
-        if !same.any(|anchor| anchor.is_valid_at(now)) {
+        let mut valid = same.filter(|anchor| anchor.is_valid_at(now)).peekable();
+        if valid.peek().is_none() {
             return Err(ChainFault::AnchorExpired.into());
         }
+        self.still_vouched_for(identity, valid).map_err(|fault| refusal(fault, links, 0))?;
         freshness::check_all(self, links, now).map(|_| ()).map_err(|(at, fault)| refusal(fault, links, at))
+    }
+}
+
+impl TrustStore {
+    /// Whether one of the anchors that an identity leads to vouches for all its names.
+    fn still_vouched_for<'a>(
+        &self,
+        identity: &PeerIdentity,
+        anchors: impl Iterator<Item = &'a Anchor>,
+    ) -> Result<(), ChainFault> {
+        let mut fault = ChainFault::UnknownIssuer;
+        for anchor in anchors {
+            match self.domains.judge(&anchor.vouches, identity.spiffe_id()) {
+                Ok(Warrant::AllNames) => return Ok(()),
+                // It was made with that one name, or of a leaf that has no other.
+                Ok(Warrant::SpiffeIdAlone) if identity.names().len() == 1 => return Ok(()),
+                Ok(Warrant::SpiffeIdAlone) => {
+                    fault = ChainFault::Names { why: "a bundle vouches for its SPIFFE ID alone" };
+                }
+                Err(refused) => fault = refused,
+            }
+        }
+        Err(fault)
     }
 }
 

@@ -77,6 +77,11 @@ impl RevocationIndex {
         self.blocked.contains(key)
     }
 
+    /// The keys that are blocked, in no order.
+    pub fn blocked_keys(&self) -> impl Iterator<Item = &KeyPin> {
+        self.blocked.iter()
+    }
+
     /// The complete CRLs, superseded ones included.
     pub fn crls(&self) -> impl Iterator<Item = &Crl> {
         self.entries.iter().filter_map(|entry| entry.crl())

@@ -46,6 +46,35 @@ fn bears(leaf: &CertificateDer<'_>, name: &SubjectName) -> Result<(), ChainFault
     }
 }
 
+/// Whether `name` is met by one of `names`, by the rules of [`check_server_name`].
+///
+/// Over names that were read and checked before, so that a validated identity is asked and not its certificate, which may
+/// carry more than its anchor vouches for.
+pub(crate) fn names_include(names: &[SubjectName], name: &SubjectName) -> bool {
+    match name {
+        SubjectName::Uri(_) => name.spiffe_id().is_some() && names.contains(name),
+        SubjectName::Dns(dns) => {
+            // Whatever could not be asked for in a ClientHello is nobody's name.
+            DnsName::try_from(dns.as_str()).is_ok()
+                && names.iter().any(|found| matches!(found, SubjectName::Dns(found) if is_host(found, dns)))
+        }
+        SubjectName::Ip(_) => names.contains(name),
+        SubjectName::Email(_) => false,
+    }
+}
+
+/// RFC 9525 §6.3: case does not matter, and `*` as the whole left-most label stands for exactly one.
+fn is_host(found: &str, asked: &str) -> bool {
+    // RFC 1034 §3.1: a trailing dot says that the name is complete, as it is here in any case.
+    let asked = asked.strip_suffix('.').unwrap_or(asked);
+    match found.strip_prefix("*.") {
+        Some(rest) => asked
+            .split_once('.')
+            .is_some_and(|(label, above)| !label.is_empty() && rest.eq_ignore_ascii_case(above)),
+        None => found.eq_ignore_ascii_case(asked),
+    }
+}
+
 fn check_host(leaf: &CertificateDer<'_>, name: &ServerName<'_>) -> Result<bool, String> {
     let certificate = EndEntityCert::try_from(leaf).map_err(|e| e.to_string())?;
     Ok(certificate.verify_is_valid_for_subject_name(name).is_ok())

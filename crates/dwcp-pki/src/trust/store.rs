@@ -2,17 +2,23 @@
 
 use super::anchor::Anchor;
 use super::anchors::Anchors;
+use super::bundle::{MAX_BUNDLES, TrustBundle};
 use super::crl_entry::CrlEntry;
 use super::evidence::Evidence;
 use super::issuers::IssuerCache;
 use super::path::{self, AnchorDates, CrlRule, Rules};
+use super::policies::PolicyRequirements;
 use super::presented::Presented;
 use super::profile::{Profile, ProfileRule};
 use super::revocation::{RevocationIndex, RevocationMode};
 use super::trust_error::TrustError;
-use crate::{Certificate, CertificateChain, Crl, DeltaCrl, KeyPin, PeerIdentity, Purpose, ValidationError};
+use super::vouching::Domains;
+use crate::{
+    Certificate, CertificateChain, Crl, DeltaCrl, KeyPin, PeerIdentity, Purpose, TrustDomain, ValidationError,
+};
 use dwcp_base::UnixTime;
 use rustls_pki_types::CertificateDer;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -23,18 +29,29 @@ use std::sync::Arc;
 /// Nothing is trusted that is not listed: there is no system store behind it. With [`RevocationMode::Required`] an
 /// issuer without a fresh CRL has all its chains refused, and so has every issuer when there is no CRL at all.
 ///
-/// Anchors are not bound to trust domains or to any other names: each anchor, and each authority below one, can issue
-/// every name, SPIFFE IDs of every trust domain included, except where name constraints in its own certificate or in one
-/// of the path forbid it (RFC 5280 §4.2.1.10; a constraint on URIs refuses every URI). So a store should hold the anchors
-/// of one trust domain alone. Where two must be served, give each its own store and listener, with an allow list that names
-/// the one trust domain: in one store the authority of a partner could mint the names of your own.
+/// Who may vouch for whom:
+///
+/// - The store's own anchors are those given to [`new`](Self::new). Once [`with_trust_domain`](Self::with_trust_domain) has
+///   bound them they vouch for SPIFFE IDs of that trust domain alone. Before that they vouch for those of every trust
+///   domain that has no bundle. Either way they vouch for leaves without a SPIFFE ID, and for all names of a leaf.
+/// - An anchor of a [`TrustBundle`] vouches for SPIFFE IDs of the bundle's trust domain and for nothing else. The leaf must
+///   carry one, and the identity has that one name: a partner's authority can put no DNS name into effect that a pattern or
+///   a server name of yours could meet.
+/// - A trust domain that has a bundle is vouched for by the bundle's anchors alone. A bundle of the own trust domain adds to
+///   the own anchors.
+///
+/// Each authority below an anchor has what the anchor has, so own anchors can issue every DNS name and address, save where
+/// name constraints forbid it (RFC 5280 §4.2.1.10; a constraint on URIs refuses every URI). CRLs are bound to the key that
+/// signed them and to nothing else.
 #[derive(Clone)]
 pub struct TrustStore {
     pub(super) anchors: Arc<Anchors>,
+    pub(super) domains: Arc<Domains>,
     pub(super) index: Arc<RevocationIndex>,
     pub(super) mode: RevocationMode,
     profile: Profile,
     max_depth: Option<usize>,
+    policies: Arc<PolicyRequirements>,
     /// Verdicts on issuers under exactly these anchors, CRLs and rules: a store that differs in one of them has its own.
     pub(super) issuers: Arc<IssuerCache>,
     generation: u64,
@@ -63,13 +80,47 @@ impl TrustStore {
         confirm(&anchors, &index);
         Ok(Self {
             anchors: Arc::new(anchors),
+            domains: Arc::default(),
             index: Arc::new(index),
             mode,
             profile: Profile::Mesh,
             max_depth: None,
+            policies: Arc::default(),
             issuers: Arc::default(),
             generation: 0,
         })
+    }
+
+    /// The same store with its own anchors bound to a trust domain: a chain to them whose leaf has a SPIFFE ID of another is
+    /// refused. Leaves without a SPIFFE ID stay acceptable.
+    #[must_use]
+    pub fn with_trust_domain(mut self, domain: TrustDomain) -> Self {
+        Arc::make_mut(&mut self.domains).own = Some(domain);
+        self.forget_issuers()
+    }
+
+    /// The same store with the anchors of these trust domains besides, at most 256 trust domains and 4096 anchors in all.
+    ///
+    /// Bundles of one trust domain are put together. One certificate may be in several bundles and among the own anchors: it
+    /// vouches for each.
+    ///
+    /// # Errors
+    /// [`TrustError::TooMany`] and [`TrustError::TooManyBundles`].
+    pub fn with_bundles(mut self, bundles: Vec<TrustBundle>) -> Result<Self, TrustError> {
+        let anchors = Arc::make_mut(&mut self.anchors);
+        let domains = Arc::make_mut(&mut self.domains);
+        for bundle in &bundles {
+            anchors.add_bundle(bundle);
+            domains.bundled.insert(bundle.trust_domain().clone());
+            if anchors.len() > MAX_ANCHORS {
+                return Err(TrustError::TooMany);
+            }
+            if domains.bundled.len() > MAX_BUNDLES {
+                return Err(TrustError::TooManyBundles);
+            }
+        }
+        confirm(&self.anchors, &self.index);
+        Ok(self.forget_issuers())
     }
 
     /// The same store with another profile; [`Profile::Mesh`] is the one it starts with.
@@ -83,6 +134,13 @@ impl TrustStore {
     #[must_use]
     pub fn with_max_depth(mut self, authorities: usize) -> Self {
         self.max_depth = Some(authorities);
+        self.forget_issuers()
+    }
+
+    /// The same store that asks for certificate policies besides what the authorities of a path ask for (RFC 5280 §6.1.1).
+    #[must_use]
+    pub fn with_policies(mut self, asked: PolicyRequirements) -> Self {
+        self.policies = Arc::new(asked);
         self.forget_issuers()
     }
 
@@ -162,6 +220,10 @@ impl TrustStore {
         self.profile
     }
 
+    pub(super) fn policies(&self) -> &PolicyRequirements {
+        &self.policies
+    }
+
     pub(super) fn max_depth(&self) -> Option<usize> {
         self.max_depth
     }
@@ -172,7 +234,35 @@ impl TrustStore {
         self.anchors.iter().filter_map(move |anchor| Some((&anchor.certificate, unsuitable(anchor)?)))
     }
 
-    /// The anchors' certificates.
+    /// The trust domain that the own anchors are bound to; `None` while they are not.
+    pub fn trust_domain(&self) -> Option<&TrustDomain> {
+        self.domains.own.as_ref()
+    }
+
+    /// The other trust domains that have a bundle, in order.
+    pub fn federated(&self) -> impl Iterator<Item = &TrustDomain> {
+        self.domains.federated()
+    }
+
+    /// The anchors of another trust domain's bundle.
+    pub fn anchors_of(&self, domain: &TrustDomain) -> impl Iterator<Item = &Certificate> {
+        self.bundled_for(domain).map(|anchor| &anchor.certificate)
+    }
+
+    fn bundled_for(&self, domain: &TrustDomain) -> impl Iterator<Item = &Anchor> {
+        self.anchors.iter().filter(move |anchor| anchor.vouches.bundles.contains(domain))
+    }
+
+    /// Whether both have the same anchors, bound to the same trust domains.
+    pub fn has_anchors_of(&self, other: &Self) -> bool {
+        let all = |store: &Self| -> BTreeMap<_, _> {
+            let bound = |anchor: &Anchor| (anchor.certificate.fingerprint(), Arc::clone(&anchor.vouches));
+            store.anchors.iter().map(bound).collect()
+        };
+        self.domains == other.domains && all(self) == all(other)
+    }
+
+    /// The anchors' certificates, those of bundles included.
     pub fn anchors(&self) -> impl Iterator<Item = &Certificate> {
         self.anchors.iter().map(|anchor| &anchor.certificate)
     }
@@ -187,11 +277,19 @@ impl TrustStore {
         &self.index
     }
 
-    /// The earliest nextUpdate among the CRLs that anchors signed and that are not superseded, where a delta lasts longer than its
+    /// The earliest nextUpdate among the CRLs that own anchors signed and that are not superseded, where a delta lasts longer than its
     /// CRL the delta's; `None` without any.
     pub fn crl_expiry(&self) -> Option<UnixTime> {
-        self.anchors
-            .iter()
+        self.earliest_end(self.anchors.iter().filter(|anchor| self.domains.is_own(&anchor.vouches)))
+    }
+
+    /// The same of the anchors of another trust domain's bundle.
+    pub fn crl_expiry_of(&self, domain: &TrustDomain) -> Option<UnixTime> {
+        self.earliest_end(self.bundled_for(domain))
+    }
+
+    fn earliest_end<'a>(&'a self, anchors: impl Iterator<Item = &'a Anchor>) -> Option<UnixTime> {
+        anchors
             .flat_map(|anchor| self.index.current(anchor.name(), &anchor.pin))
             .map(|combined| combined.expiry())
             .min()
@@ -273,6 +371,7 @@ impl fmt::Debug for TrustStore {
         f.debug_struct("TrustStore")
             .field("generation", &self.generation)
             .field("anchors", &self.anchors.len())
+            .field("domains", &self.domains)
             .field("mode", &self.mode)
             .field("revocation", &self.index)
             .finish_non_exhaustive()

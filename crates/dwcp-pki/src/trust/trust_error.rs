@@ -1,7 +1,8 @@
 //! Why a trust store can not be made.
 
+use super::bundle::{MAX_BUNDLE_ANCHORS, MAX_BUNDLES};
 use super::store::{MAX_ANCHORS, MAX_CRLS};
-use crate::ParseError;
+use crate::{ParseError, TrustDomain};
 use dwcp_base::{Blame, Coded};
 use thiserror::Error;
 
@@ -36,6 +37,17 @@ pub enum TrustError {
     /// More anchors or CRLs than are taken in.
     #[error("more than {MAX_ANCHORS} anchors or {MAX_CRLS} CRLs")]
     TooMany,
+    /// A bundle without anchors would make its trust domain vanish; one of very many is none.
+    #[error("the bundle of {domain} has {anchors} anchors; 1 to {MAX_BUNDLE_ANCHORS} are taken in")]
+    BundleSize {
+        /// Its trust domain.
+        domain: TrustDomain,
+        /// How many anchors were given.
+        anchors: usize,
+    },
+    /// More trust domains than are taken in.
+    #[error("more than {MAX_BUNDLES} trust domains have bundles")]
+    TooManyBundles,
 }
 
 impl Coded for TrustError {
@@ -45,7 +57,8 @@ impl Coded for TrustError {
             Self::Anchor(_) | Self::AnchorUnusable(_) => "pki.trust.anchor_malformed",
             Self::NotAnAuthority { .. } => "pki.trust.anchor_not_authority",
             Self::Crl(_) | Self::CrlUnnumbered { .. } => "pki.trust.crl_malformed",
-            Self::TooMany => "pki.trust.too_many",
+            Self::TooMany | Self::TooManyBundles => "pki.trust.too_many",
+            Self::BundleSize { .. } => "pki.trust.bundle_size",
         }
     }
 

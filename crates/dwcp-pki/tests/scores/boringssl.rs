@@ -2,7 +2,7 @@
 
 use super::{Asked, Blobs, Case, Expected, Names, Suite, words};
 use dwcp_base::UnixTime;
-use dwcp_pki::RevocationMode;
+use dwcp_pki::{PolicyRequirements, RevocationMode};
 
 const BLOBS: &str = include_str!("../vectors/boringssl-pki/blobs.txt");
 const CHAINS: &str = include_str!("../vectors/boringssl-pki/chains.txt");
@@ -39,6 +39,7 @@ fn chain(blobs: &Blobs, line: &str) -> Case {
         names: Names::NotAsked,
         at: utc_time(if time == "DEFAULT" { CHAIN_DEFAULT } else { time }),
         max_depth: None,
+        policies: PolicyRequirements::default(),
     };
     match trust {
         // What expires and constrains is a matter of each anchor there, and of all of them here.
@@ -95,6 +96,7 @@ fn crl(blobs: &Blobs, line: &str) -> Case {
         names: Names::NotAsked,
         at: CRL_TIME,
         max_depth: None,
+        policies: PolicyRequirements::default(),
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn store(case: &Case, profile: Profile) -> Result<TrustStore, Refused
     let blocked: Vec<KeyPin> = blocked.collect::<Result<_, _>>().map_err(refused)?;
     let store = TrustStore::new(case.anchors.clone(), crls, case.mode).map_err(refused)?;
     let store = store.with_deltas(deltas).map_err(refused)?;
-    let store = store.with_blocked_keys(blocked).with_profile(profile);
+    let store = store.with_blocked_keys(blocked).with_profile(profile).with_policies(case.policies.clone());
     Ok(match case.max_depth {
         Some(authorities) => store.with_max_depth(authorities),
         None => store,

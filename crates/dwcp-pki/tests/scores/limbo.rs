@@ -2,7 +2,7 @@
 
 use super::{Asked, Blobs, Case, Expected, Names, Suite, entries, words};
 use dwcp_base::UnixTime;
-use dwcp_pki::{RevocationMode, SubjectName};
+use dwcp_pki::{PolicyRequirements, RevocationMode, SubjectName};
 
 const BLOBS: &str = include_str!("../vectors/x509-limbo/blobs.txt");
 const CASES: &str = include_str!("../vectors/x509-limbo/cases.txt");
@@ -47,6 +47,7 @@ fn case(blobs: &Blobs, line: &str) -> Case {
             time => UnixTime::parse_rfc3339(&time.replace("+00:00", "Z")).unwrap(),
         },
         max_depth: (depth != "-").then(|| depth.parse().unwrap()),
+        policies: PolicyRequirements::default(),
     }
 }
 

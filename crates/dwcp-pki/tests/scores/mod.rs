@@ -11,7 +11,7 @@ pub(crate) mod table;
 
 use base64ct::{Base64, Encoding};
 use dwcp_base::UnixTime;
-use dwcp_pki::{RevocationMode, SubjectName};
+use dwcp_pki::{PolicyRequirements, RevocationMode, SubjectName};
 use rustls_pki_types::CertificateDer;
 
 /// The cases of one source.
@@ -39,6 +39,8 @@ pub(crate) struct Case {
     pub(crate) at: UnixTime,
     /// How many authorities may stand between anchor and leaf.
     pub(crate) max_depth: Option<usize>,
+    /// What is asked of certificate policies.
+    pub(crate) policies: PolicyRequirements,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::{Asked, Case, Expected, Names, Suite, decode, entries, words};
 use dwcp_base::UnixTime;
-use dwcp_pki::RevocationMode;
+use dwcp_pki::{PolicyRequirements, RevocationMode};
 use rustls_pki_types::CertificateDer;
 use std::collections::HashMap;
 
@@ -13,14 +13,8 @@ const CASES: &str = include_str!("../vectors/pkits/cases.txt");
 /// 2011-04-14.
 const NOW: UnixTime = UnixTime::from_secs(1_302_739_200);
 
-/// Inputs of RFC 5280 §6.1.1 (c) to (g). Without them a case has the initial values that the validator stands for: any policy,
-/// none of the three inhibitions. `SetUserConstrainedPolicySet` is an output (§6.1.6).
-const POLICY_INPUTS: [&str; 4] = [
-    "SetInitialPolicySet",
-    "SetInitialExplicitPolicy",
-    "SetInitialPolicyMappingInhibit",
-    "SetInitialInhibitAnyPolicy",
-];
+/// 2.16.840.1.101.3.2.1.48, whose arcs 1 to 6 are NIST's test policies.
+const TEST_POLICIES: &str = "2.16.840.1.101.3.2.1.48";
 
 pub(crate) fn read() -> Suite {
     let blobs = BLOBS.lines().map(|line| {
@@ -37,7 +31,6 @@ fn case(blobs: &HashMap<&str, Vec<u8>>, line: &str) -> Case {
     let mut chain: Vec<_> = list(certificates).map(CertificateDer::from).collect();
     let anchor = chain.remove(0);
     chain.reverse();
-    let is_input = |setting: &str| POLICY_INPUTS.iter().any(|input| setting.split('=').next() == Some(input));
     Case {
         id: format!("{number}:{}", title.replace(' ', "")),
         expected: match expected {
@@ -45,7 +38,7 @@ fn case(blobs: &HashMap<&str, Vec<u8>>, line: &str) -> Case {
             "invalid" => Expected::Refused,
             other => panic!("{other}"),
         },
-        inexpressible: entries(settings).any(is_input).then_some("inputs about certificate policies"),
+        inexpressible: None,
         anchors: vec![anchor],
         blocked: Vec::new(),
         chain,
@@ -55,5 +48,26 @@ fn case(blobs: &HashMap<&str, Vec<u8>>, line: &str) -> Case {
         names: Names::NotAsked,
         at: NOW,
         max_depth: None,
+        policies: policies(settings),
     }
+}
+
+/// The inputs of RFC 5280 §6.1.1 (c) to (g).
+fn policies(settings: &str) -> PolicyRequirements {
+    let mut asked = PolicyRequirements::default();
+    for setting in entries(settings) {
+        asked = match setting.split_once('=').unwrap() {
+            ("SetInitialExplicitPolicy", "true") => asked.explicit(),
+            ("SetInitialPolicyMappingInhibit", "true") => asked.without_mapping(),
+            ("SetInitialInhibitAnyPolicy", "true") => asked.without_any_policy(),
+            ("SetInitialPolicySet", names) => names.split('+').fold(asked, |asked, name| {
+                let arc = name.strip_prefix("NIST-test-policy-").unwrap();
+                asked.accepting(&format!("{TEST_POLICIES}.{arc}")).unwrap()
+            }),
+            // An output (§6.1.6), which nobody asks for here.
+            ("SetUserConstrainedPolicySet", _) => asked,
+            other => panic!("{other:?}"),
+        };
+    }
+    asked
 }

@@ -1,7 +1,7 @@
 //! The form of one certificate: its extensions as they stand, read once.
 
 use super::super::leaf_key as key;
-use crate::inspect::{Extension, ExtensionValue, Parts};
+use crate::inspect::{Extension, ExtensionValue, Oid, Parts};
 use crate::{Certificate, Document, ParseError};
 
 /// What the rules about form look at.
@@ -32,7 +32,7 @@ impl Form {
     }
 
     /// The first extension that `wanted` takes, with its critical flag.
-    pub(super) fn find<'a, T>(
+    pub(in crate::trust) fn find<'a, T>(
         &'a self,
         wanted: impl Fn(&'a ExtensionValue) -> Option<T>,
     ) -> Option<(bool, T)> {
@@ -41,6 +41,38 @@ impl Form {
             wanted(value).map(|value| (extension.critical, value))
         };
         self.extensions.iter().find_map(found)
+    }
+
+    /// RFC 5280 §3.2.
+    pub(in crate::trust) fn self_issued(&self) -> bool {
+        self.self_issued
+    }
+
+    /// Whether it makes policies count for those below it, or for itself (RFC 5280 §4.2.1.11, §4.2.1.14).
+    pub(in crate::trust) fn constrains_policies(&self) -> bool {
+        let constrains = |value: &ExtensionValue| {
+            matches!(value, ExtensionValue::PolicyConstraints(_) | ExtensionValue::InhibitAnyPolicy(_))
+        };
+        self.find(|value| constrains(value).then_some(())).is_some()
+    }
+
+    /// Whether what it says of policies can not be read, is more than is compared, or maps anyPolicy.
+    pub(in crate::trust) fn has_unsound_policies(&self) -> bool {
+        let is_about_policies = |extension: &Extension| {
+            // certificatePolicies, policyMappings, policyConstraints, inhibitAnyPolicy.
+            matches!(extension.oid.as_bytes(), [0x55, 0x1d, 32 | 33 | 36 | 54])
+        };
+        let unsound = |extension: &Extension| match &extension.value {
+            Ok(ExtensionValue::CertificatePolicies(policies)) => policies.len() > MOST_POLICIES,
+            // RFC 5280 §6.1.4 (a).
+            Ok(ExtensionValue::PolicyMappings(pairs)) => {
+                let names_any =
+                    |(from, to): &(Oid, Oid)| [from, to].iter().any(|oid| oid.as_bytes() == ANY_POLICY);
+                pairs.len() > MOST_POLICIES || pairs.iter().any(names_any)
+            }
+            value => value.is_err(),
+        };
+        self.extensions.iter().filter(|extension| is_about_policies(extension)).any(unsound)
     }
 
     /// The octets of its subject key identifier.
@@ -61,3 +93,8 @@ impl Form {
         id.map(|(_, id)| id)
     }
 }
+
+/// Each is compared with all of its issuer's.
+const MOST_POLICIES: usize = 64;
+/// 2.5.29.32.0.
+pub(in crate::trust) const ANY_POLICY: &[u8] = &[0x55, 0x1d, 0x20, 0];

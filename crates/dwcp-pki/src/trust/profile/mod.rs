@@ -5,8 +5,9 @@ mod names;
 mod role;
 mod rule;
 
+pub(super) use form::ANY_POLICY;
 pub(crate) use form::Form;
-pub(super) use role::{check_anchor, check_everywhere, check_issuer, check_leaf, check_link};
+pub(super) use role::{check_anchor, check_issuer, check_leaf, check_link};
 pub use rule::ProfileRule;
 
 /// How strictly the form of certificates is taken.

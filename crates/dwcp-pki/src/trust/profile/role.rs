@@ -1,17 +1,23 @@
 //! Which rules hold for a certificate in which place of a path.
 
-use super::Profile;
 use super::form::Form;
 use super::names;
 use super::rule::ProfileRule as Rule;
 use crate::Certificate;
-use crate::inspect::{Extension, ExtensionValue as V, NameConstraints, Oid};
+use crate::inspect::{Extension, ExtensionValue as V, NameConstraints};
 
 type Verdict = Result<(), Rule>;
 
 /// The rules for a trust anchor.
 pub(crate) fn check_anchor(form: &Form) -> Verdict {
     check_any(form)?;
+    let basic = form.find(|value| match value {
+        V::BasicConstraints { ca, .. } => Some(*ca),
+        _ => None,
+    });
+    if basic != Some((true, true)) {
+        return Err(Rule::BasicConstraints);
+    }
     check_authority(form)?;
     if !form.self_issued {
         require_authority_key_id(form)?;
@@ -32,11 +38,7 @@ pub(crate) fn check_anchor(form: &Form) -> Verdict {
 }
 
 /// The rules for a certificate between leaf and anchor.
-pub(crate) fn check_issuer(form: &Form, profile: Profile) -> Verdict {
-    check_everywhere(form)?;
-    if profile == Profile::Interop {
-        return Ok(());
-    }
+pub(crate) fn check_issuer(form: &Form) -> Verdict {
     check_any(form)?;
     check_authority(form)?;
     // Of an anchor an absent key usage restricts nothing, since its holder was chosen by hand; that one which is there names
@@ -63,14 +65,6 @@ pub(crate) fn check_leaf(form: &Form, leaf: &Certificate) -> Verdict {
         }
     }
     names::check(form, leaf)
-}
-
-/// The rules for every certificate of a path, whatever the profile.
-pub(crate) fn check_everywhere(form: &Form) -> Verdict {
-    let requires = |extension: &Extension| {
-        matches!(extension.value, Ok(V::PolicyConstraints(_) | V::InhibitAnyPolicy(_)))
-    };
-    if form.extensions.iter().any(requires) { Err(Rule::PoliciesRequired) } else { Ok(()) }
 }
 
 /// The rules between a certificate and the one that issued it.
@@ -109,14 +103,7 @@ fn check_extension(extension: &Extension) -> Verdict {
             let repeated = || {
                 policies.iter().enumerate().any(|(at, policy)| earlier(at).any(|one| one.oid == policy.oid))
             };
-            if policies.len() > MOST_POLICIES || repeated() { Err(Rule::PoliciesMalformed) } else { Ok(()) }
-        }
-        V::PolicyMappings(pairs) => {
-            let any = |oid: &Oid| oid.as_bytes() == ANY_POLICY;
-            if pairs.iter().any(|(from, to)| any(from) || any(to)) {
-                return Err(Rule::PoliciesMalformed);
-            }
-            Ok(())
+            if repeated() { Err(Rule::PoliciesMalformed) } else { Ok(()) }
         }
         V::AuthorityInfoAccess(_) | V::SubjectInfoAccess(_) if critical => Err(Rule::InformationAccess),
         _ => Ok(()),
@@ -126,13 +113,6 @@ fn check_extension(extension: &Extension) -> Verdict {
 fn check_authority(form: &Form) -> Verdict {
     if form.subject_is_empty {
         return Err(Rule::AuthorityNameless);
-    }
-    let basic = form.find(|value| match value {
-        V::BasicConstraints { ca, .. } => Some(*ca),
-        _ => None,
-    });
-    if basic != Some((true, true)) {
-        return Err(Rule::BasicConstraints);
     }
     if form.subject_key_id().is_none() {
         return Err(Rule::SubjectKeyIdMissing);
@@ -155,8 +135,3 @@ fn check_constraints(constraints: &NameConstraints) -> Verdict {
     }
     Ok(())
 }
-
-/// Each is compared with those before it.
-const MOST_POLICIES: usize = 64;
-/// 2.5.29.32.0.
-const ANY_POLICY: &[u8] = &[0x55, 0x1d, 0x20, 0];

@@ -18,8 +18,8 @@ pub enum ProfileRule {
     /// RFC 5280 §4.2: an extension that stands in it is not what its standard says.
     #[error("one of its extensions can not be read")]
     ExtensionUnreadable,
-    /// RFC 5280 §4.2.1.9: an authority has basic constraints that say so, and they are critical.
-    #[error("it is an authority without critical basic constraints")]
+    /// RFC 5280 §4.2.1.9: the basic constraints of an anchor are critical. Of an authority below one they count either way.
+    #[error("it is an anchor without critical basic constraints")]
     BasicConstraints,
     /// RFC 5280 §4.2.1.9: a path length is the authority's alone.
     #[error("it has a path length and is no authority")]
@@ -54,8 +54,9 @@ pub enum ProfileRule {
     /// RFC 5280 §4.2.1.10: a base that is no name of its kind, or a distance from it.
     #[error("a name constraint is malformed")]
     NameConstraintMalformed,
-    /// RFC 5280 §4.2.1.11, §4.2.1.14: policies are not processed here, so a chain that requires them is refused.
-    #[error("it requires certificate policies, which are not processed here")]
+    /// RFC 5280 §6.1: an authority, or this side, requires a policy, and the path is valid for none that is acceptable. Asked in
+    /// both profiles. Where such a constraint is critical, as it should be, webpki refuses the chain before.
+    #[error("a certificate policy is required, and the path has none that is acceptable")]
     PoliciesRequired,
     /// RFC 5280 §4.2.1.4, §4.2.1.5: a policy named twice, mapped from or to anyPolicy, or more than 64 of them.
     #[error("its certificate policies contradict themselves")]
