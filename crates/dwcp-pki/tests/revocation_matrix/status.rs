@@ -44,7 +44,7 @@ impl Office {
     }
 
     /// The answer of the same authority as it was before it issued the leaf.
-    fn from_a_copy_without_it(&self) -> Vec<u8> {
+    fn answer_of_a_copy_without_it(&self) -> Vec<u8> {
         let authority = CertificateAuthority::open(Arc::new(LocalDisk), &self.copy).unwrap();
         let asked =
             OcspRequest::for_certificate(&self.leaf, authority.certificate(), CertIdHash::Sha1).unwrap();
@@ -121,7 +121,7 @@ pub(super) fn all() -> Vec<Row> {
             vec![OcspRefusal::TryLater.der().to_vec()],
         ),
     ];
-    let unknown = office.from_a_copy_without_it();
+    let unknown = office.answer_of_a_copy_without_it();
     rows.push(office.row("no CRL, a responder that does not know the certificate", vec![], vec![unknown]));
     let revoked = Office::new();
     let (before, silent) = (revoked.response(NOW), revoked.crl(NOW));
