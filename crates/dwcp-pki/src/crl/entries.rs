@@ -104,11 +104,20 @@ impl Entries {
 
     /// What the list says of a serial number; `None` when it does not name it.
     pub(super) fn find(&self, der: &[u8], serial: &Serial) -> Option<Standing> {
+        standing_at(der, self.start_of(der, serial)?)
+    }
+
+    /// Whether the list names a serial number.
+    pub(super) fn names(&self, der: &[u8], serial: &Serial) -> bool {
+        self.start_of(der, serial).is_some()
+    }
+
+    fn start_of(&self, der: &[u8], serial: &Serial) -> Option<u32> {
         let run = self.prefix.of_serial(serial)?;
         let (from, to) = (*self.runs.get(run)?, *self.runs.get(run + 1)?);
         let run = self.starts.get(from as usize..to as usize)?;
         let at = run.binary_search_by(|start| serial_at(der, *start).cmp(&Some(*serial))).ok()?;
-        standing_at(der, *run.get(at)?)
+        run.get(at).copied()
     }
 
     pub(super) fn len(&self) -> usize {

@@ -69,6 +69,11 @@ impl List {
         self.entries.find(&self.der, serial)
     }
 
+    /// Whether it names a serial number, whatever it says of it.
+    pub(crate) fn names(&self, serial: &Serial) -> bool {
+        self.entries.names(&self.der, serial)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
