@@ -164,6 +164,24 @@ fn at_x14_times_at_the_edges_are_read_as_they_are_or_refused() {
     }
 }
 
+#[test]
+fn at_x5_a_list_made_to_fall_into_one_run_is_looked_up_all_the_same() {
+    let root = Party::root("root");
+    let mut list = List::of(&root.der, 1, NOW);
+    // One number of 20 octets makes the leading bits of all the others zero; each of them stands there twice.
+    list.entries.extend(entry(&[0x7f; 20], None));
+    for number in (1..20_000_u32).chain(1..20_000) {
+        let octets = number.to_be_bytes();
+        list.entries.extend(entry(&[&[1][..], &octets].concat(), Some(if number % 2 == 0 { 6 } else { 1 })));
+    }
+    let crl = Crl::from_der(&list.sign(&root.key)).unwrap();
+    assert_eq!(crl.len(), 20_000);
+    let serial =
+        |number: u32| dwcp_pki::Serial::from_be_bytes(&[&[1][..], &number.to_be_bytes()].concat()).unwrap();
+    assert!((1..20_000).all(|number| crl.contains(&serial(number))));
+    assert!(!crl.contains(&serial(0)) && !crl.contains(&serial(20_000)));
+}
+
 /// A list of what one generation of trust was given: its number, whether it lists the leaf, and whether it is a delta.
 fn generations() -> impl Strategy<Value = Vec<(u64, bool, Option<u64>)>> {
     proptest::collection::vec((1_u64..20, any::<bool>(), proptest::option::of(1_u64..20)), 1..8)
