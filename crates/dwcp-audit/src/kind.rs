@@ -32,6 +32,8 @@ pub enum EventKind {
     CrlPublished,
     /// Anchors or revocation lists in use changed.
     TrustChanged,
+    /// Anchors or trust domains that were trusted are so no longer.
+    TrustContracted,
     /// A connection ended in the ordinary way.
     ConnectionClosed,
     /// A live connection was ended because of what changed: a revocation, a policy, an expiry.
@@ -73,6 +75,7 @@ impl EventKind {
         Self::RenewalFailed,
         Self::CrlPublished,
         Self::TrustChanged,
+        Self::TrustContracted,
         Self::ConnectionClosed,
         Self::ConnectionCut,
         Self::Throttled,
@@ -102,6 +105,7 @@ impl EventKind {
             Self::RenewalFailed => "renewal_failed",
             Self::CrlPublished => "crl_published",
             Self::TrustChanged => "trust_changed",
+            Self::TrustContracted => "trust_contracted",
             Self::ConnectionClosed => "connection_closed",
             Self::ConnectionCut => "connection_cut",
             Self::Throttled => "throttled",
@@ -135,6 +139,7 @@ impl EventKind {
             | Self::AuthFailure
             | Self::PolicyDenied
             | Self::TrustChanged
+            | Self::TrustContracted
             | Self::ConnectionCut
             | Self::Throttled
             | Self::AuditRecovered => Severity::Warning,

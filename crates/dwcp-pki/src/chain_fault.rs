@@ -67,7 +67,7 @@ pub enum ChainFault {
     /// A name constraint of an issuer excludes the leaf (RFC 5280 §4.2.1.10).
     #[error("a name constraint of an issuer excludes the certificate")]
     NameConstraint,
-    /// The chain leads to an anchor that is not for the leaf's trust domain (SPIFFE Trust Domain and Bundle §4).
+    /// The chain leads to an anchor that is not for the leaf's trust domain (SPIFFE Trust Domain and Bundle §3).
     #[error(
         "{}, and the anchor of its chain is for {anchor}",
         leaf.as_ref().map_or_else(

@@ -1,6 +1,7 @@
 //! A certificate authority in a directory: `ca.crt`, `ca.key` and `index/`.
 
 mod constraints;
+mod crossing;
 mod delta;
 mod directory;
 mod error;

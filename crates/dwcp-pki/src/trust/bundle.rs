@@ -1,4 +1,4 @@
-//! The anchors of somebody else's trust domain (SPIFFE Trust Domain and Bundle §4).
+//! The anchors of somebody else's trust domain (SPIFFE Trust Domain and Bundle §3).
 
 use super::anchor::Anchor;
 use super::trust_error::TrustError;

@@ -21,9 +21,10 @@ pub(super) fn check(store: &TrustStore, link: &Link, now: UnixTime) -> Result<Re
     }
     let index = store.revocation();
     let (mut signed, mut covered) = (false, Reasons::NONE);
-    for combined in index.current(&link.issuer, &link.issuer_pin) {
+    let of_key = |(pin, may_sign)| index.current(&link.issuer, pin).map(move |combined| (combined, may_sign));
+    for (combined, may_sign) in link.keys_for_crls().flat_map(of_key) {
         (signed, covered) = (true, covered.or(combined.covers(&link.place)));
-        if !link.issuer_signs_crls {
+        if !may_sign {
             return Err(ChainFault::CrlUntrusted);
         }
         if combined.is_early(now) {

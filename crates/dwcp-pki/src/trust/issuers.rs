@@ -94,6 +94,10 @@ impl Judged {
         if constrained(&anchor.certificate) || above.iter().any(|other| constrained(&other.certificate)) {
             return None;
         }
+        // Whose certificates were shown beside the path counts for it; the next chain may not show them.
+        if links.iter().any(|link| !link.crl_signers.is_empty()) {
+            return None;
+        }
         if issuers.iter().any(|other| other.form().map_or(true, |form| form.constrains_policies())) {
             return None;
         }

@@ -1,5 +1,6 @@
 //! One certificate of a validated path, reduced to what a later re-check needs.
 
+use super::crl_signers::CrlSigner;
 use super::scope::{Place, Role};
 use crate::{Certificate, KeyPin, Serial};
 use dwcp_base::UnixTime;
@@ -16,6 +17,8 @@ pub(crate) struct Link {
     pub(crate) issuer_pin: KeyPin,
     /// Whether the issuer's own certificate lets it sign CRLs.
     pub(crate) issuer_signs_crls: bool,
+    /// Keys besides `issuer_key` that sign the issuer's CRLs.
+    pub(crate) crl_signers: Arc<[CrlSigner]>,
     /// The certificate's own serial number.
     pub(crate) serial: Serial,
     /// Which scoped CRLs of its issuer speak for the certificate.
@@ -46,6 +49,7 @@ impl Link {
             issuer_key,
             issuer_pin,
             issuer_signs_crls,
+            crl_signers: Arc::from([]),
             serial: certificate.serial(),
             place,
             vouched_until: None,
@@ -53,6 +57,12 @@ impl Link {
             not_before: certificate.not_before(),
             not_after: certificate.not_after(),
         }
+    }
+
+    /// The keys whose CRLs are its issuer's, each with whether it may sign them.
+    pub(super) fn keys_for_crls(&self) -> impl Iterator<Item = (&KeyPin, bool)> {
+        let others = self.crl_signers.iter().map(|signer| (&signer.pin, true));
+        std::iter::once((&self.issuer_pin, self.issuer_signs_crls)).chain(others)
     }
 
     /// Whether `now` is within the certificate's validity; whole seconds, both ends included (RFC 5280 §4.1.2.5).

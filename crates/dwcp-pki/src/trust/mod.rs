@@ -7,6 +7,7 @@ mod bundle;
 mod combined;
 mod contraction;
 mod crl_entry;
+mod crl_signers;
 mod evidence;
 mod freshness;
 mod issuers;

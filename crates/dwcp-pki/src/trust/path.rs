@@ -138,20 +138,18 @@ impl Search<'_> {
         let leaf = EndEntityCert::try_from(self.presented.leaf_der).map_err(|e| self.translate(&e))?;
         // webpki's own error can not carry ours, and it may try another path after a veto, so verdicts are kept beside it.
         let approved: RefCell<Option<Approved>> = RefCell::new(None);
-        let worst = RefCell::new(ValidationError::from(ChainFault::UnknownIssuer));
-        let refuse = |error: ValidationError| {
-            let mut worst = worst.borrow_mut();
-            if translate::weight(error.fault()) > translate::weight(worst.fault()) {
-                *worst = error;
-            }
-        };
+        let vetoed: RefCell<Option<ValidationError>> = RefCell::new(None);
         let judge = |path: &VerifiedPath<'_>| match self.approve(path) {
             Ok(found) => {
                 *approved.borrow_mut() = Some(found);
                 Ok(())
             }
             Err(error) => {
-                refuse(error);
+                let mut worst = vetoed.borrow_mut();
+                let weight = |error: &ValidationError| translate::weight(error.fault());
+                if worst.as_ref().is_none_or(|worst| weight(&error) > weight(worst)) {
+                    *worst = Some(error);
+                }
                 Err(VETO)
             }
         };
@@ -164,16 +162,14 @@ impl Search<'_> {
             None,
             Some(&judge),
         );
-        match found {
-            Ok(_) | Err(VETO) => {}
-            Err(error) => {
-                approved.take();
-                refuse(self.translate(&error));
-            }
+        if let (Ok(_), Some(approved)) = (&found, approved.take()) {
+            return Ok(approved);
         }
-        approved.take().ok_or_else(|| match worst.into_inner() {
-            unknown if *unknown.fault() == ChainFault::UnknownIssuer => blamed::no_anchor(self.presented),
-            worst => worst,
+        // What is wrong with a path that is sound says more than what is wrong with one that is not.
+        Err(match (vetoed.into_inner(), found) {
+            (Some(vetoed), _) => vetoed,
+            (None, Err(error)) => self.translate(&error),
+            (None, Ok(_)) => ChainFault::UnknownIssuer.into(),
         })
     }
 
@@ -184,6 +180,9 @@ impl Search<'_> {
         let issuers = self.presented.issuers_of(path)?;
         let mut links = self.presented.links(&issuers, anchor);
         self.check_authorities(&issuers, anchor)?;
+        if self.rules.crls != CrlRule::Ignored {
+            super::crl_signers::find(self.store, self.presented, &mut links, self.rules.at);
+        }
         let member = |at: usize| match at.checked_sub(1).and_then(|at| issuers.get(at)) {
             Some(other) => ChainMember::new(ChainPlace::Intermediate(at), &other.certificate),
             None => ChainMember::new(ChainPlace::Leaf, &self.presented.leaf),
@@ -338,6 +337,9 @@ impl Search<'_> {
 
     fn translate(&self, error: &webpki::Error) -> ValidationError {
         let fault = translate::error(error, self.presented, self.usages);
+        if fault == ChainFault::UnknownIssuer {
+            return blamed::no_anchor(self.presented);
+        }
         blamed::attribute(fault, self.presented, self.usages, self.rules.at)
     }
 }

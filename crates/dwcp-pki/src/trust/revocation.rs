@@ -101,16 +101,21 @@ impl RevocationIndex {
     pub(crate) fn confirm(&self, link: &Link) {
         for entry in self.named(&link.issuer) {
             entry.confirm_signer(&link.issuer_key, &link.issuer_pin);
+            for signer in link.crl_signers.iter() {
+                entry.confirm_signer(&signer.key, &signer.pin);
+            }
         }
     }
 
     /// Whether the issuer of `link` lists its serial number, in whatever scope.
     pub(crate) fn lists(&self, link: &Link) -> bool {
         let taken_back = |delta: &CrlEntry| delta.standing(&link.serial) == Some(Standing::Removed);
-        self.current(&link.issuer, &link.issuer_pin).any(|combined| combined.lists(&link.serial))
-            || self
-                .baseless(&link.issuer, &link.issuer_pin)
-                .any(|delta| delta.standing(&link.serial).is_some() && !taken_back(delta))
+        link.keys_for_crls().any(|(pin, _)| {
+            self.current(&link.issuer, pin).any(|combined| combined.lists(&link.serial))
+                || self
+                    .baseless(&link.issuer, pin)
+                    .any(|delta| delta.standing(&link.serial).is_some() && !taken_back(delta))
+        })
     }
 
     /// Takes over what `earlier` knew, at most `most` CRLs in all: a CRL never goes back, is not lost by being left out,

@@ -38,6 +38,8 @@ pub enum Ca {
     Init(Box<CaInit>),
     /// Make an authority below another one, in a directory of its own
     Intermediate(Box<CaIntermediate>),
+    /// Certify a root that takes over, so that whoever trusts the old one accepts what the new one issues
+    CrossSign(CaCrossSign),
     /// Seal the key of an authority under a passphrase or a key file
     Seal(CaSeal),
 }
@@ -126,6 +128,25 @@ pub struct CaIntermediate {
     /// Make up the new passphrase: written to --new-passphrase-file (0600, must not exist), or shown once
     #[arg(long, conflicts_with_all = ["new_passphrase_fd", "new_key_file"])]
     pub generate: bool,
+}
+
+/// `dwcp cert ca cross-sign`
+#[derive(Debug, Args)]
+pub struct CaCrossSign {
+    /// The directory of the authority that signs: the old root
+    #[arg(long, value_name = "DIR")]
+    pub ca: PathBuf,
+    /// The certificate of the root that takes over
+    #[arg(long, value_name = "F")]
+    pub cert: PathBuf,
+    /// Where its certificate by the old root is written: shown beside what it issues
+    #[arg(long, value_name = "F")]
+    pub out: PathBuf,
+    /// Lifetime in days; no longer than that of either root
+    #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub days: u32,
+    #[command(flatten)]
+    pub unlock: Unlock,
 }
 
 /// `dwcp cert ca seal`

@@ -18,7 +18,9 @@ pub(super) fn run(verb: &ConfigVerb, named: Option<&Path>) -> Result<Report, Fai
     let missing = missing_files(&plan);
     if args.files {
         let clock = SystemClock::new();
-        let ended = Material::read(&plan, &clock)?.not_after();
+        let material = Material::read(&plan, &clock)?;
+        warnings.extend(material.warnings());
+        let ended = material.not_after();
         if ended <= clock.unix() {
             return Err(NodeError::Ended { ended }.into());
         }
@@ -84,5 +86,6 @@ fn missing_files(plan: &NodePlan) -> Vec<PathBuf> {
         plan.identity.roots.as_ref(),
         plan.identity.crl.as_ref(),
     ];
-    files.into_iter().flatten().filter(|path| !path.exists()).cloned().collect()
+    let bundles = plan.bundles.iter().flat_map(|bundle| [Some(&bundle.roots), bundle.crl.as_ref()]);
+    files.into_iter().chain(bundles).flatten().filter(|path| !path.exists()).cloned().collect()
 }

@@ -6,7 +6,7 @@ use super::exit::{Exit, Failure};
 use crate::node::NodeError;
 use dwcp_audit::OpenError;
 use dwcp_base::SecretFileError;
-use dwcp_pki::{AuthorityError, CredentialError, KeyFileError};
+use dwcp_pki::{AuthorityError, ChainFault, CredentialError, KeyFileError};
 
 /// The failure that `error` is to a user.
 pub(super) fn failure(error: NodeError) -> Failure {
@@ -61,10 +61,7 @@ pub(super) fn failure(error: NodeError) -> Failure {
                     Exit::Configuration,
                     "name a file that holds certificates of authorities, or their revocation lists",
                 ),
-                NodeError::Installed(_) => (
-                    Exit::Configuration,
-                    "use a certificate that ca_file's roots have signed, or the root that signed it",
-                ),
+                NodeError::Installed(error) => (Exit::Configuration, installed(error.verdict().fault())),
                 NodeError::Ended { .. } => {
                     (Exit::Configuration, "put the renewed certificate and its key in place")
                 }
@@ -76,6 +73,19 @@ pub(super) fn failure(error: NodeError) -> Failure {
             let what = other.to_string();
             Failure::new(exit, what, &other, fix).coded(&other)
         }
+    }
+}
+
+/// What to do about an identity that its own node refuses.
+fn installed(fault: &ChainFault) -> &'static str {
+    match fault {
+        ChainFault::Profile { .. } => {
+            "re-issue the certificate that is named, or set security.tls.profile: interop"
+        }
+        ChainFault::TrustDomain { .. } => {
+            "write the trust domain of the certificate in node.trust_domain, or use a certificate of that one"
+        }
+        _ => "use a certificate that ca_file's roots have signed, or the root that signed it",
     }
 }
 

@@ -5,7 +5,7 @@ use super::load::Loaded;
 use super::model::{Config, Logging, VersionText};
 use super::plan::{IdentityFiles, LoggingPlan, NodePlan, ProviderPlan};
 use super::problem::ConfigProblem;
-use super::{at_rest, endpoint, guard, provider, tls};
+use super::{at_rest, endpoint, guard, provider, tls, trust};
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -33,6 +33,16 @@ fn plan(config: &Config, base: &Path) -> Checked<NodePlan> {
     let identity = identity(config, base, &state_dir, &provider)?;
     if matches!(provider, ProviderPlan::Manual) && identity.crl.is_none() {
         warnings.push("security.tls.crl_file is not set: revocation is not checked".to_owned());
+    }
+    let trust_domain = trust::domain(config.node.trust_domain.as_deref())?;
+    let bundles = trust::bundles(&config.node.trust_bundles, base, trust_domain.as_ref())?;
+    if matches!(provider, ProviderPlan::Embedded { .. }) || identity.crl.is_some() {
+        for bundle in bundles.iter().filter(|bundle| bundle.crl.is_none()) {
+            warnings.push(format!(
+                "node.trust_bundles[{}].crl_file is not set: its peers are refused, since revocation is checked",
+                bundle.trust_domain
+            ));
+        }
     }
     let mut names = BTreeSet::new();
     let admin = config.node.admin.listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 9443)));
@@ -72,7 +82,9 @@ fn plan(config: &Config, base: &Path) -> Checked<NodePlan> {
     note_what_is_not_used_yet(config, &mut warnings);
     Ok(NodePlan {
         name: config.node.name.clone(),
-        trust_domain: config.node.trust_domain.clone(),
+        trust_domain,
+        bundles,
+        profile: trust::profile(config.security.tls.profile.as_deref())?,
         drain: within("node.drain", config.node.drain, Duration::from_secs(8), Duration::ZERO, HOUR)?,
         tls: tls::policy(&config.security.tls)?,
         tickets: config.security.tls.tickets.unwrap_or(true),

@@ -11,11 +11,15 @@ mod plan;
 mod problem;
 mod provider;
 mod tls;
+mod trust;
 
 pub use at_rest::key_derivation;
 pub use check::check;
 pub use duration::GoDuration;
 pub(crate) use endpoint::host_of;
 pub use load::{Loaded, load, parse};
-pub use plan::{DialerPlan, IdentityFiles, ListenerPlan, LoggingPlan, NodePlan, ProviderPlan, UnsealPlan};
+pub use plan::{
+    BundlePlan, DialerPlan, IdentityFiles, ListenerPlan, LoggingPlan, NodePlan, ProviderPlan, UnsealPlan,
+};
 pub use problem::ConfigProblem;
+pub(crate) use trust::own_domain;

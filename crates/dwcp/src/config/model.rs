@@ -63,6 +63,8 @@ pub struct Tls {
     pub ca_file: Option<PathBuf>,
     /// Revocation list of those roots (PEM or DER).
     pub crl_file: Option<PathBuf>,
+    /// `mesh` or `interop`: how strictly the form of certificates is taken; default mesh.
+    pub profile: Option<String>,
     /// How many sessions a dialer keeps for resumption.
     pub session_cache_size: Option<usize>,
     /// Cipher suites in order of preference.
@@ -261,6 +263,8 @@ pub struct Node {
     pub trust_domain: Option<String>,
     /// Default: the directory of the configuration file.
     pub state_dir: Option<PathBuf>,
+    /// The roots of other trust domains, each for its own SPIFFE IDs alone.
+    pub trust_bundles: Vec<TrustBundle>,
     /// How long SIGTERM waits for connections to end; default 8s.
     pub drain: Option<GoDuration>,
     /// `node.admin`
@@ -281,6 +285,19 @@ pub struct Admin {
     pub listen: Option<SocketAddr>,
     /// A unix socket that serves the same, mode 0600.
     pub socket: Option<PathBuf>,
+}
+
+/// One of `node.trust_bundles`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustBundle {
+    /// Whose roots these are; not the node's own.
+    pub trust_domain: String,
+    /// Its roots (PEM).
+    pub ca_file: PathBuf,
+    /// The revocation lists of its authorities (PEM, several in one file, or DER).
+    #[serde(default)]
+    pub crl_file: Option<PathBuf>,
 }
 
 /// One of `node.listeners`

@@ -1,7 +1,7 @@
 //! A configuration that was found sound: what the node is built from. Only [`check`](super::check()) makes one from a file.
 
 use dwcp_guard::GuardSettings;
-use dwcp_pki::AllowList;
+use dwcp_pki::{AllowList, Profile, TrustDomain};
 use dwcp_tls::{ClientAuth, ExpectedServer, TlsPolicy};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,13 @@ use std::time::Duration;
 pub struct NodePlan {
     /// The node's name: in logs, in metrics as the certificate's `name`, in the SPIFFE path of a new identity.
     pub name: Option<String>,
-    /// Trust domain of a new identity.
-    pub trust_domain: Option<String>,
+    /// The node's trust domain: that of a new identity, and the one that its own roots vouch for. Once the node has a
+    /// certificate, that one's where none is written.
+    pub trust_domain: Option<TrustDomain>,
+    /// The roots of other trust domains.
+    pub bundles: Vec<BundlePlan>,
+    /// How strictly the form of certificates is taken.
+    pub profile: Profile,
     /// Where the node keeps its audit log and, by default, its identity.
     pub state_dir: PathBuf,
     /// How long a graceful end waits for connections; default 8 s.
@@ -62,6 +67,17 @@ pub struct IdentityFiles {
     /// Roots that peers are judged by, PEM. The embedded provider uses its own authority's when this is `None`.
     pub roots: Option<PathBuf>,
     /// Revocation lists of `roots`, PEM (several in one file) or DER.
+    pub crl: Option<PathBuf>,
+}
+
+/// The roots of another trust domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BundlePlan {
+    /// Which; never the node's own, and each once.
+    pub trust_domain: TrustDomain,
+    /// Its roots, PEM.
+    pub roots: PathBuf,
+    /// Its revocation lists, PEM (several in one file) or DER.
     pub crl: Option<PathBuf>,
 }
 

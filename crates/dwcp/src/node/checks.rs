@@ -6,7 +6,8 @@ use super::publication::Publication;
 use super::shared::Shared;
 use crate::config::ProviderPlan;
 use dwcp_audit::AuditState;
-use dwcp_pki::{OverdueLevel, RevocationMode};
+use dwcp_base::UnixTime;
+use dwcp_pki::{OverdueLevel, RevocationMode, TrustDomain, TrustStore};
 
 /// Listeners, dialers, targets, revocation data.
 pub(super) fn tls(shared: &Shared) -> Vec<Finding> {
@@ -75,6 +76,9 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
         }
     });
     findings.push(revocation(shared));
+    let trust = generation.trust();
+    findings.push(anchors(trust));
+    findings.extend(trust.federated().map(|domain| bundle(trust, domain, now)));
     if let Identity::Embedded(embedded) = &shared.identity {
         let certificate = embedded.authority.certificate();
         let end = certificate.not_after();
@@ -168,6 +172,49 @@ fn published(shared: &Shared, publication: &Publication) -> Finding {
             let list = publication.complete();
             Finding::pass("certs.publication", format!("the list of {} is the newest", list.modified))
         }
+    }
+}
+
+/// Whether chains can lead to every root; the first few that break the profile are named.
+fn anchors(trust: &TrustStore) -> Finding {
+    let unsuitable: Vec<_> = trust.unsuitable_anchors().collect();
+    if unsuitable.is_empty() {
+        let count = trust.anchors().count();
+        return Finding::pass("certs.anchors", format!("roots: {count}, profile {}", trust.profile()));
+    }
+    let named = unsuitable.iter().take(3).map(|(anchor, rule)| format!("{}: {rule}", anchor.subject()));
+    let named = named.collect::<Vec<_>>().join("; ");
+    Finding::warn(
+        "certs.anchors",
+        format!(
+            "{} roots break the profile {}, and whoever leads to them is refused: {named}",
+            unsuitable.len(),
+            trust.profile()
+        ),
+        "re-issue the root, or set security.tls.profile: interop",
+    )
+}
+
+/// The bundle of another trust domain.
+fn bundle(trust: &TrustStore, domain: &TrustDomain, now: UnixTime) -> Finding {
+    let id = format!("certs.bundle.{}", domain.as_str());
+    let renew = "put a fresh list of that trust domain into its crl_file and send SIGHUP";
+    if trust.anchors_of(domain).all(|anchor| anchor.not_after() <= now) {
+        let what = "every root of the bundle has ended: its peers are refused";
+        return Finding::fail(id, what, "put the trust domain's new roots into its ca_file and send SIGHUP");
+    }
+    match trust.crl_expiry_of(domain) {
+        Some(end) if end <= now => {
+            Finding::fail(id, format!("its revocation list ended at {end}: its peers are refused"), renew)
+        }
+        Some(end) => {
+            let count = trust.anchors_of(domain).count();
+            Finding::pass(id, format!("roots: {count}, the revocation list is good until {end}"))
+        }
+        None if trust.mode() == RevocationMode::Required => {
+            Finding::fail(id, "no revocation list is of any of its roots: its peers are refused", renew)
+        }
+        None => Finding::warn(id, "revocation is not checked for its peers", "set the bundle's crl_file"),
     }
 }
 

@@ -12,7 +12,7 @@ use super::news::News;
 use super::off_loop::off_loop;
 use super::publication::Publication;
 use super::shared::{Shared, Troubles};
-use super::{Node, NodeError, keeper};
+use super::{Node, NodeError, keeper, trust};
 use crate::config::{NodePlan, ProviderPlan};
 use arc_swap::ArcSwap;
 use dwcp_audit::{AuditSettings, EventKind, SecurityAuditor, SecurityEvent};
@@ -40,6 +40,7 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     if credential.not_after() <= clock.unix() {
         tracing::error!(ended = %credential.not_after(), "the node's certificate has ended: nobody will accept it");
     }
+    trust::tell_unsuitable(&trust);
     let plan = named(plan, &credential);
     let names = credential.names().to_vec();
 
@@ -87,6 +88,7 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
         clock,
         store,
         identity,
+        trusting: Mutex::default(),
         news,
         registry,
         lookups: Lookups::default(),
@@ -178,11 +180,14 @@ pub(super) fn unfit(error: SettingsError) -> NodeError {
     NodeError::Config(crate::config::ConfigProblem::new("guard", error.to_string(), fix))
 }
 
-/// A configuration of the originals' sections alone has no name: the certificate's is taken.
+/// A configuration of the originals' sections alone has neither name nor trust domain: the certificate's are taken.
 pub(super) fn named(mut plan: NodePlan, credential: &Credential) -> NodePlan {
+    let names = credential.names();
+    let spiffe = names.iter().find_map(|name| name.spiffe_id());
+    if plan.trust_domain.is_none() {
+        plan.trust_domain = spiffe.as_ref().map(|id| id.trust_domain().clone());
+    }
     if plan.name.is_none() {
-        let names = credential.names();
-        let spiffe = names.iter().find_map(|name| name.spiffe_id());
         let last = spiffe.as_ref().and_then(|id| id.path().rsplit('/').next().map(str::to_owned));
         plan.name = last.filter(|name| !name.is_empty()).or_else(|| names.first().map(ToString::to_string));
     }

@@ -1,8 +1,10 @@
 //! Who the node is: the material it starts from, and who renews it.
 
 use super::authority;
+use super::compose::named;
 use super::error::NodeError;
 use super::publication::Publication;
+use super::trust::{self, Own};
 use crate::config::{ConfigProblem, IdentityFiles, NodePlan, ProviderPlan};
 use dwcp_base::{Clock, Disk, LocalDisk, UnixTime, read_bounded};
 use dwcp_crypto::{KeyType, SigningKey};
@@ -50,7 +52,7 @@ impl Material {
     /// [`NodeError`] with the file and what is wrong with it.
     pub fn read(plan: &NodePlan, clock: &dyn Clock) -> Result<Self, NodeError> {
         match &plan.provider {
-            ProviderPlan::Manual => Self::from_files(&plan.identity),
+            ProviderPlan::Manual => Self::from_files(plan),
             ProviderPlan::Embedded { ca_dir, unseal, .. } => {
                 let authority = authority::open(ca_dir, unseal.as_ref())?;
                 let now = clock.unix();
@@ -64,10 +66,19 @@ impl Material {
                 };
                 let revision = authority.revision().ok();
                 let list = signed_list(&authority, now)?;
-                let trust = embedded_trust(&authority, list.clone(), &plan.identity)?;
+                let trust = embedded_trust(&authority, list.clone(), &named(plan.clone(), &credential))?;
                 Ok(Self { credential, trust, authority: Some((authority, list)), revision })
             }
         }
+    }
+
+    /// What is odd about the material and no reason to refuse it.
+    pub fn warnings(&self) -> Vec<String> {
+        let unsuitable = self.trust.unsuitable_anchors();
+        let text = unsuitable.map(|(anchor, rule)| {
+            format!("whoever leads to the root {} is refused ({rule}): re-issue it, or set security.tls.profile: interop", anchor.subject())
+        });
+        text.collect()
     }
 
     /// When the certificate ends.
@@ -91,18 +102,19 @@ impl Material {
             .map(|credential| credential.not_after())
     }
 
-    fn from_files(files: &IdentityFiles) -> Result<Self, NodeError> {
+    fn from_files(plan: &NodePlan) -> Result<Self, NodeError> {
+        let files = &plan.identity;
         let credential =
             Credential::load(&files.cert, &files.key).map_err(|source| credential_error(files, source))?;
         let anchors = match &files.roots {
             Some(path) => roots(path)?,
             None => Vec::new(),
         };
-        let (crls, mode) = match &files.crl {
+        let (lists, mode) = match &files.crl {
             Some(path) => (crls(path)?, RevocationMode::Required),
             None => (Vec::new(), RevocationMode::Off),
         };
-        let trust = TrustStore::new(anchors, crls, mode).map_err(NodeError::Trust)?;
+        let trust = trust::store(Own { anchors, lists, mode }, &named(plan.clone(), &credential))?;
         Ok(Self { credential, trust, authority: None, revision: None })
     }
 }
@@ -116,15 +128,16 @@ pub(super) fn signed_list(authority: &CertificateAuthority, now: UnixTime) -> Re
 }
 
 /// What peers of an embedded authority's mesh are judged by: the root that its certificates lead to, the list that it signed
-/// last, and the further roots and lists that the configuration names.
+/// last, and the further roots, lists and bundles that the configuration names. The plan knows the certificate's trust domain.
 ///
 /// For an authority below a root those lists have to include the root's: who revoked the authority is not trusted to say so
 /// itself.
 pub(super) fn embedded_trust(
     authority: &CertificateAuthority,
     list: Crl,
-    files: &IdentityFiles,
+    plan: &NodePlan,
 ) -> Result<TrustStore, NodeError> {
+    let files = &plan.identity;
     let mut anchors = vec![authority.root().certificate_der().clone()];
     let mut lists = vec![list];
     if let Some(path) = &files.roots {
@@ -133,7 +146,7 @@ pub(super) fn embedded_trust(
     if let Some(path) = &files.crl {
         lists.extend(crls(path)?);
     }
-    TrustStore::new(anchors, lists, RevocationMode::Required).map_err(NodeError::Trust)
+    trust::store(Own { anchors, lists, mode: RevocationMode::Required }, plan)
 }
 
 /// The policy by which an embedded authority certifies its own node.
@@ -195,7 +208,7 @@ fn first_names(plan: &NodePlan) -> Result<Vec<SubjectName>, NodeError> {
         ))
     };
     let name = plan.name.as_deref().ok_or_else(|| missing("node.name"))?;
-    let domain = plan.trust_domain.as_deref().ok_or_else(|| missing("node.trust_domain"))?;
+    let domain = plan.trust_domain.as_ref().ok_or_else(|| missing("node.trust_domain"))?;
     let id: SpiffeId =
         format!("spiffe://{domain}/node/{name}").parse().map_err(|error: dwcp_pki::NameError| {
             NodeError::Config(ConfigProblem::new(

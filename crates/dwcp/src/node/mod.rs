@@ -28,6 +28,7 @@ mod publication_port;
 mod reload;
 mod revocation;
 mod shared;
+mod trust;
 
 pub use error::NodeError;
 pub use identity::Material;

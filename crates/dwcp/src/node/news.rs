@@ -68,6 +68,13 @@ impl Observer<dwcp_pki::Event> for News {
                     .field("anchors", anchors)
                     .field("crls", crls)
             }
+            Event::TrustContracted { generation, anchors, trust_domains } => {
+                tracing::warn!(anchors, %trust_domains, "trust was withdrawn");
+                SecurityEvent::local(EventKind::TrustContracted)
+                    .field("generation", generation)
+                    .field("anchors", anchors)
+                    .field("trust_domains", trust_domains)
+            }
             // An event of a later version is at least named.
             _ => SecurityEvent::local(EventKind::TrustChanged),
         };

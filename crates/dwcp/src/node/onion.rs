@@ -57,12 +57,22 @@ impl Attempt<'_> {
 
     fn refused(&self, refused: &Refused) {
         let kind = kind_of(refused);
+        // The message begins with what the peer claims and is cut off where that is long; the rule stands by itself.
+        let rule = match refused.cause() {
+            RefusedCause::Tls(error) => error.validation(),
+            RefusedCause::Trust(error) => Some(error),
+            _ => None,
+        };
         let details = |event: SecurityEvent| {
-            event
+            let event = event
                 .code(refused.code())
                 .message(&reason_text(refused))
                 .field("listener", self.listener)
-                .field("blame", refused.blame())
+                .field("blame", refused.blame());
+            match rule {
+                Some(rule) => event.field("rule", rule.code()).field("why", rule.fault()),
+                None => event,
+            }
         };
         match refused.who() {
             RefusedPeer::Known(peer) => self.ledger.note_about(peer, self.source, kind, details),

@@ -14,6 +14,8 @@ use std::time::Duration;
 
 /// The lists, the certificate and the answers of one authority.
 pub(crate) struct Publication {
+    /// The complete list in force, and as it is served.
+    list: ArcSwap<Crl>,
     complete: ArcSwap<Document>,
     /// Nothing until the first one was signed, a moment after the start.
     delta: ArcSwapOption<Document>,
@@ -32,6 +34,7 @@ impl Publication {
         plan: &NodePlan,
     ) -> Result<Self, NodeError> {
         Ok(Self {
+            list: ArcSwap::from_pointee(list.clone()),
             complete: ArcSwap::from_pointee(Document::complete(list)),
             delta: ArcSwapOption::empty(),
             certificate: Arc::new(Document::certificate(authority.certificate())),
@@ -42,7 +45,13 @@ impl Publication {
 
     /// Puts a newer complete list in place.
     pub(super) fn publish(&self, list: &Crl) {
+        self.list.store(Arc::new(list.clone()));
         self.complete.store(Arc::new(Document::complete(list)));
+    }
+
+    /// The complete list.
+    pub(super) fn list(&self) -> Crl {
+        (**self.list.load()).clone()
     }
 
     /// Puts a newer delta in place.

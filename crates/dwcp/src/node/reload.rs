@@ -3,7 +3,7 @@
 use super::compose::{PUBLICATION, admin_context, guard, named};
 use super::dialer::{Dialer, Route};
 use super::floor::Bound;
-use super::identity::Material;
+use super::identity::{Identity, Material, embedded_trust};
 use super::listener::{Listener, Means};
 use super::publication_port::gate;
 use super::shared::Shared;
@@ -12,7 +12,7 @@ use crate::config::{DialerPlan, NodePlan, ProviderPlan};
 use dwcp_audit::{EventKind, SecurityEvent};
 use dwcp_base::Coded;
 use dwcp_channel::{ConnectionInfo, Direction};
-use dwcp_pki::Serial;
+use dwcp_pki::{Serial, TrustStore};
 use dwcp_telemetry::ReloadResult;
 use dwcp_tls::{TlsContext, TlsManager};
 use std::collections::BTreeMap;
@@ -81,6 +81,7 @@ async fn apply(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
         return Err(NodeError::Ended { ended });
     }
     let mut floor = node.floor.lock().await;
+    let _trusting = shared.trusting.lock().await;
 
     // What can fail.
     let tls = TlsManager::new(Arc::clone(&shared.store), plan.tls.clone(), Arc::clone(&shared.clock))
@@ -92,14 +93,15 @@ async fn apply(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
     let gate = (old_plan.guard != plan.guard).then(|| gate(&plan)).transpose()?;
     let prepared = prepare(Means { shared, tls: &tls, guard: &guard, plan: &plan }, &floor)?;
     let before = serving.chain().leaf().serial();
-    let generation = match material {
-        Some(material) => {
-            shared.store.install(material.credential, material.trust).map_err(NodeError::Installed)?
-        }
-        None => shared.store.number(),
+    let installed = match (material, other_trust(shared, &old_plan, &plan)?) {
+        (Some(material), _) => shared.store.install(material.credential, material.trust),
+        (None, Some(trust)) => shared.store.install_trust(trust),
+        (None, None) => Ok(shared.store.number()),
     };
+    let generation = installed.map_err(NodeError::Installed)?;
 
     // What can not.
+    super::trust::tell_unsuitable(shared.store.current().trust());
     super::keeper::record_refusals(shared, super::keeper::Refusals::All);
     shared.replace_guard(guard);
     if let Some(gate) = gate {
@@ -138,6 +140,20 @@ async fn apply(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
     }
     done.no_longer_allowed = judge_by_policy(node, &old_plan, &plan);
     Ok(done)
+}
+
+/// The trust of an embedded authority where the plan has bundles, whose files are read again, or another profile; the
+/// keeper brings what else changed in files with the next list.
+fn other_trust(shared: &Shared, old: &NodePlan, new: &NodePlan) -> Result<Option<TrustStore>, NodeError> {
+    let Identity::Embedded(embedded) = &shared.identity else { return Ok(None) };
+    if old.bundles.is_empty() && new.bundles.is_empty() && old.profile == new.profile {
+        return Ok(None);
+    }
+    let trust = embedded_trust(&embedded.authority, embedded.publication.list(), new)?;
+    // Keys that were revoked a moment ago are on no list yet.
+    let current = shared.store.current();
+    let blocked = current.trust().revocation().blocked_keys().copied();
+    Ok(Some(trust.with_blocked_keys(blocked)))
 }
 
 /// What a reload has ready before it changes anything.
@@ -251,6 +267,7 @@ fn still_allowed(connection: &ConnectionInfo, old: &NodePlan, new: &NodePlan) ->
 fn needs_restart(old: &NodePlan, new: &NodePlan) -> Result<(), NodeError> {
     let changed = [
         ("node.name", old.name != new.name),
+        ("node.trust_domain", old.trust_domain != new.trust_domain),
         ("node.state_dir", old.state_dir != new.state_dir),
         ("node.drain", old.drain != new.drain),
         ("monitoring.logging", old.logging != new.logging),

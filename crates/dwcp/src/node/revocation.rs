@@ -41,6 +41,7 @@ impl Followed {
         {
             return;
         }
+        let _trusting = shared.trusting.lock().await;
         // First what must not wait: whoever was revoked is out before a list is signed and synced, and even if none can be.
         let adopted = match block_revoked(shared, &embedded.authority).await {
             // Certificates were issued, nothing more: the list in force says all there is to say.
@@ -116,9 +117,9 @@ async fn publish(shared: &Arc<Shared>, embedded: &Embedded, now: UnixTime) -> Re
     // Others learn of it whatever this node itself can make of it.
     embedded.publication.publish(&list);
     let authority = Arc::clone(&embedded.authority);
-    let files = shared.plan.load().identity.clone();
+    let plan = shared.plan.load_full();
     let trust =
-        off_loop(move || embedded_trust(&authority, list, &files)).await.ok_or(NodeError::Interrupted)??;
+        off_loop(move || embedded_trust(&authority, list, &plan)).await.ok_or(NodeError::Interrupted)??;
     shared.store.install_trust(trust).map_err(NodeError::Installed)?;
     let report = judgement::judge(shared);
     tracing::debug!(?report, "live connections judged");

@@ -22,6 +22,8 @@ pub(crate) struct Shared {
     pub(crate) plan: ArcSwap<NodePlan>,
     pub(crate) store: Arc<CertificateStore>,
     pub(crate) identity: Identity,
+    /// Held from the reading of what trust is made of until it is in force: the keeper and a reload both make some.
+    pub(super) trusting: tokio::sync::Mutex<()>,
     pub(super) news: Arc<News>,
     pub(crate) registry: Arc<Registry>,
     pub(super) lookups: Lookups,

@@ -79,6 +79,11 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn new() -> Self {
+        Self::of("test.example")
+    }
+
+    /// A node of this trust domain.
+    pub(crate) fn of(domain: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let place =
@@ -89,7 +94,7 @@ impl Place {
             "--name",
             "a",
             "--trust-domain",
-            "test.example",
+            domain,
             "--listen",
             &place.listen.to_string(),
         ]);

@@ -1,6 +1,7 @@
 //! `dwcp cert …`: authorities in directories, by hand.
 
 mod authority;
+mod crossing;
 mod failure;
 mod files;
 mod issue;
@@ -25,6 +26,7 @@ pub(super) fn run(verb: &Cert, output: Output, named: Option<&Path>) -> Result<R
     match verb {
         Cert::Ca(Ca::Init(args)) => authority::init(args, output, named),
         Cert::Ca(Ca::Intermediate(args)) => authority::intermediate(args, output, named),
+        Cert::Ca(Ca::CrossSign(args)) => crossing::run(args),
         Cert::Ca(Ca::Seal(args)) => authority::seal(args, output, named),
         Cert::Issue(args) => issue::issue(args),
         Cert::Csr(args) => issue::csr(args),
