@@ -3,12 +3,12 @@
 
 mod lab;
 
-use dwcp_base::{Blame, Coded, UnixTime};
+use dwcp_base::{Blame, Coded, LocalDisk, UnixTime};
 use dwcp_crypto::{KeyType, SigningKey};
 use dwcp_pki::{
-    CertIdHash, CertificateAuthority, CertificateChain, CertificateRequest, ChainPlace, Evidence,
-    IssuancePolicy, OcspRequest, OcspResponder, Purpose, RevocationChecked, RevocationMode, RevocationReason,
-    TrustStore, ValidationError,
+    AuthorityKey, AuthorityParams, CertIdHash, Certificate, CertificateAuthority, CertificateChain,
+    CertificateRequest, ChainPlace, Evidence, IssuancePolicy, OcspRequest, OcspResponder, Purpose,
+    RevocationChecked, RevocationMode, RevocationReason, TrustStore, ValidationError,
 };
 use lab::*;
 use rustls_pki_types::CertificateDer;
@@ -32,10 +32,7 @@ impl Bench {
     }
 
     fn issue(&self) -> CertificateChain {
-        let key = SigningKey::generate(KeyType::EcdsaP256).unwrap();
-        let name = "URI:spiffe://mesh.example/web".parse().unwrap();
-        let request = CertificateRequest::generate(&key, &[name]).unwrap();
-        self.authority.issue(&request, &IssuancePolicy::default(), NOW).unwrap()
+        issue(&self.authority)
     }
 
     fn response(&self, chain: &CertificateChain, at: UnixTime) -> Vec<u8> {
@@ -53,6 +50,13 @@ impl Bench {
         let evidence = Evidence::of_responses(responses);
         self.store.validate_with(&chain.ders(), Purpose::Client, now, &evidence)
     }
+}
+
+fn issue(authority: &CertificateAuthority) -> CertificateChain {
+    let key = SigningKey::generate(KeyType::EcdsaP256).unwrap();
+    let name = "URI:spiffe://mesh.example/web".parse().unwrap();
+    let request = CertificateRequest::generate(&key, &[name]).unwrap();
+    authority.issue(&request, &IssuancePolicy::default(), NOW).unwrap()
 }
 
 #[test]
@@ -88,6 +92,37 @@ fn a_response_counts_for_the_chain_it_came_with_and_for_no_other() {
     let elsewhere = Bench::new();
     let foreign = elsewhere.response(&elsewhere.issue(), NOW);
     assert_eq!(bench.judge(&chain, &[&good, &foreign], NOW).unwrap_err().code(), "pki.chain.status_response");
+}
+
+#[test]
+fn what_one_peer_shows_of_its_issuer_spares_no_other_peer_from_showing_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let params = AuthorityParams { path_length: 1, ..AuthorityParams::new("Root") };
+    let root = CertificateAuthority::create(Arc::new(LocalDisk), &at("root"), &params, NOW).unwrap();
+    let (params, key) = (AuthorityParams::new("Rack"), AuthorityKey::generate(KeyType::EcdsaP256).unwrap());
+    let rack = root.create_intermediate(Arc::new(LocalDisk), &at("rack"), &params, key, NOW).unwrap();
+    let anchor = root.certificate().certificate_der().clone();
+    let store = TrustStore::new(vec![anchor], Vec::new(), RevocationMode::Required).unwrap();
+    let (root, rack) = (Arc::new(root), Arc::new(rack));
+    let about = |leaf: &Certificate, by: &Arc<CertificateAuthority>| {
+        let asked = OcspRequest::for_certificate(leaf, by.certificate(), CertIdHash::Sha1).unwrap();
+        OcspResponder::new(Arc::clone(by)).answer(asked.der(), NOW).der().to_vec()
+    };
+    let of_rack = about(rack.certificate(), &root);
+    let judge = |chain: &CertificateChain, responses: &[&[u8]]| {
+        let evidence = Evidence::of_responses(responses);
+        let judged = store.validate_with(&chain.ders(), Purpose::Client, NOW, &evidence);
+        judged.map(|identity| identity.revocation()).map_err(|error| error.code())
+    };
+    let (one, two) = (issue(&rack), issue(&rack));
+    let [of_one, of_two] = [&one, &two].map(|chain| about(chain.leaf(), &rack));
+    for _ in 0..2 {
+        assert_eq!(judge(&one, &[&of_one, &of_rack]), Ok(RevocationChecked::Covered));
+        assert_eq!(judge(&one, &[&of_one]), Err("pki.chain.crl_missing"));
+        assert_eq!(judge(&two, &[&of_two]), Err("pki.chain.crl_missing"));
+        assert_eq!(judge(&two, &[]), Err("pki.chain.crl_missing"));
+    }
 }
 
 #[test]

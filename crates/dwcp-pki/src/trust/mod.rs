@@ -23,6 +23,7 @@ mod revocation;
 mod revoked;
 mod scope;
 mod server_name;
+mod sound;
 mod store;
 mod translate;
 mod trust_error;

@@ -2,14 +2,14 @@
 
 use super::anchor::Anchor;
 use super::blamed;
+use super::crl_signers;
 use super::evidence::Evidence;
 use super::issuers::Judged;
 use super::leaf::{self, Usages};
 use super::link::Link;
-use super::policies;
-use super::presented::{Other, Presented};
-use super::profile::{self, Form, Profile};
+use super::presented::Presented;
 use super::revoked;
+use super::sound::SoundPath;
 use super::store::TrustStore;
 use super::translate;
 use super::vouching::Warrant;
@@ -173,58 +173,35 @@ impl Search<'_> {
         })
     }
 
-    /// The rules on a whole path that webpki found sound: anchor dates, for whom the anchor vouches, the form of each authority, keyCertSign and cRLSign,
-    /// a fresh CRL of each issuer, blocked keys and listed serials.
+    /// The rules on a whole path that webpki found sound: for whom the anchor vouches and its dates, what each authority must
+    /// be, blocked keys and listed serials, what evidence says, a fresh CRL of each issuer.
     fn approve(&self, path: &VerifiedPath<'_>) -> Result<Approved, ValidationError> {
         let (anchor, warrant) = self.anchor(path.anchor())?;
-        let issuers = self.presented.issuers_of(path)?;
-        let mut links = self.presented.links(&issuers, anchor);
-        self.check_authorities(&issuers, anchor)?;
+        let sound =
+            SoundPath { presented: self.presented, issuers: self.presented.issuers_of(path)?, anchor };
+        sound.check(self.store, self.usages)?;
+        let mut links = self.presented.links(&sound.issuers, anchor);
         if self.rules.crls != CrlRule::Ignored {
-            super::crl_signers::find(self.store, self.presented, &mut links, self.rules.at);
+            crl_signers::find(self.store, self.presented, &mut links, self.rules.at);
         }
-        let member = |at: usize| match at.checked_sub(1).and_then(|at| issuers.get(at)) {
-            Some(other) => ChainMember::new(ChainPlace::Intermediate(at), &other.certificate),
-            None => ChainMember::new(ChainPlace::Leaf, &self.presented.leaf),
-        };
-        let last = links.len();
-        let blame = |(at, fault): (usize, ChainFault)| {
-            let blamed = if at == last {
-                ChainMember::new(ChainPlace::Anchor, &anchor.certificate)
-            } else {
-                member(at)
-            };
-            ValidationError::from(fault).of(blamed)
-        };
+        let blame = |(at, fault)| sound.refusal(at, fault);
         // What a CRL lists leads over what a response says.
         revoked::check_listed(self.store, &links, &self.rules).map_err(blame)?;
-        self.weigh_evidence(&issuers, anchor, &mut links).map_err(|(at, fault)| match at {
-            Some(at) => blame((at, fault)),
-            None => fault.into(),
-        })?;
+        self.weigh_evidence(&sound, &mut links)?;
         let checked = revoked::check_fresh(self.store, &links, &self.rules).map_err(blame)?;
-        let judged = self.worth_keeping().then(|| Judged::new(&issuers, anchor, &links)).flatten();
+        let judged = self.worth_keeping().then(|| Judged::new(&sound.issuers, anchor, &links)).flatten();
         Ok(Approved { links, checked, warrant, judged })
     }
 
-    fn weigh_evidence(
-        &self,
-        issuers: &[&Other],
-        anchor: &Anchor,
-        links: &mut [Link],
-    ) -> Result<(), (Option<usize>, ChainFault)> {
+    fn weigh_evidence(&self, sound: &SoundPath<'_>, links: &mut [Link]) -> Result<(), ValidationError> {
         let Rules { evidence, crls, at, .. } = &self.rules;
         if evidence.is_empty() || *crls == CrlRule::Ignored {
             return Ok(());
         }
-        let mut members = Vec::with_capacity(links.len());
-        let mut below = &self.presented.leaf;
-        for certificate in issuers.iter().map(|other| &other.certificate).chain([&anchor.certificate]) {
-            members.push((below, certificate));
-            below = certificate;
-        }
-        match evidence.weigh(&members, links, *at) {
-            Err((at, fault)) if *crls == CrlRule::ByMode || fault.is_revocation() => Err((at, fault)),
+        match evidence.weigh(&sound.pairs(), links, *at) {
+            Err((at, fault)) if *crls == CrlRule::ByMode || fault.is_revocation() => {
+                Err(at.map_or_else(|| fault.clone().into(), |at| sound.refusal(at, fault.clone())))
+            }
             _ => Ok(()),
         }
     }
@@ -234,84 +211,6 @@ impl Search<'_> {
         self.rules.evidence.is_empty()
             && self.usages != Usages::Whatever
             && self.rules.anchors == AnchorDates::Enforced
-    }
-
-    /// What the authorities of a path must be.
-    ///
-    /// webpki looks at the extensions of an issuer but not at its keyCertSign (RFC 5280 §6.1.4 (n)), and at nothing of an
-    /// anchor beyond its name, key and name constraints: that is done here.
-    fn check_authorities(&self, issuers: &[&Other], anchor: &Anchor) -> Result<(), ValidationError> {
-        let at_anchor = |fault: ChainFault| {
-            ValidationError::from(fault).of(ChainMember::new(ChainPlace::Anchor, &anchor.certificate))
-        };
-        let at_issuer = |at: usize, fault: ChainFault| {
-            let member = issuers
-                .get(at)
-                .map(|other| ChainMember::new(ChainPlace::Intermediate(at + 1), &other.certificate));
-            member.map_or_else(
-                || fault.clone().into(),
-                |member| ValidationError::from(fault.clone()).of(member),
-            )
-        };
-        for (at, other) in issuers.iter().enumerate() {
-            if !other.certificate.is_authority() {
-                return Err(at_issuer(
-                    at,
-                    ChainFault::Authority { why: "its key usage leaves out keyCertSign" },
-                ));
-            }
-        }
-        if self.usages == Usages::Whatever {
-            return Ok(());
-        }
-        let below = issuers.iter().filter(|other| !other.is_self_issued()).count();
-        if let Some(limit) = self.store.max_depth().filter(|limit| below > *limit) {
-            return Err(ChainFault::TooDeep { authorities: below, limit }.into());
-        }
-        if anchor.certificate.path_length().is_some_and(|limit| below > usize::from(limit)) {
-            let why = "more authorities stand below it than it allows";
-            return Err(at_anchor(ChainFault::Authority { why }));
-        }
-        if !self.usages.pass_through(&anchor.certificate) {
-            return Err(at_anchor(ChainFault::Authority {
-                why: "its extended key usage leaves the purpose out",
-            }));
-        }
-        let mut forms: Vec<&Form> = Vec::with_capacity(issuers.len());
-        for (at, other) in issuers.iter().enumerate() {
-            forms.push(other.form().map_err(|fault| at_issuer(at, fault))?);
-        }
-        let leaf = self.presented.leaf_form()?;
-        let path: Vec<&Form> = forms.iter().rev().copied().chain([leaf.as_ref()]).collect();
-        policies::check(&path, self.store.policies()).map_err(|rule| ChainFault::Profile { rule })?;
-        if self.store.profile() == Profile::Interop {
-            return Ok(());
-        }
-        anchor.suits(Profile::Mesh).map_err(|rule| at_anchor(ChainFault::Profile { rule }))?;
-        let mut below: &Form = leaf;
-        for (at, form) in forms.into_iter().enumerate() {
-            profile::check_issuer(form).map_err(|rule| at_issuer(at, ChainFault::Profile { rule }))?;
-            self.check_key_ids(at, below, form, issuers)?;
-            below = form;
-        }
-        self.check_key_ids(issuers.len(), below, &anchor.form, issuers)
-    }
-
-    /// Whether the certificate at `at`, counted from the leaf, names the key of its issuer.
-    fn check_key_ids(
-        &self,
-        at: usize,
-        below: &Form,
-        above: &Form,
-        issuers: &[&Other],
-    ) -> Result<(), ValidationError> {
-        profile::check_link(below, above).map_err(|rule| {
-            let member = match at.checked_sub(1).and_then(|index| issuers.get(index)) {
-                Some(other) => ChainMember::new(ChainPlace::Intermediate(at), &other.certificate),
-                None => ChainMember::new(ChainPlace::Leaf, &self.presented.leaf),
-            };
-            ValidationError::from(ChainFault::Profile { rule }).of(member)
-        })
     }
 
     /// The anchor that webpki ended at. Several certificates may carry its name and key, for instance a renewed root:

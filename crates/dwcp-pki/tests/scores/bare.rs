@@ -18,7 +18,7 @@ pub(crate) fn accepts(case: &Case) -> bool {
 struct Whatever;
 
 impl ExtendedKeyUsageValidator for Whatever {
-    fn validate(&self, found: KeyPurposeIdIter<'_, '_>) -> Result<(), webpki::Error> {
-        found.map(|usage| usage.map(|_| ())).collect()
+    fn validate(&self, mut found: KeyPurposeIdIter<'_, '_>) -> Result<(), webpki::Error> {
+        found.try_for_each(|usage| usage.map(|_| ()))
     }
 }
