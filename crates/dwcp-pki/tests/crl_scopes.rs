@@ -3,10 +3,15 @@
 
 mod lab;
 
-use dwcp_base::Coded;
-use dwcp_pki::{CertificateChain, ChainFault, Crl, Purpose, RevocationChecked, RevocationMode};
+use dwcp_base::{Coded, LocalDisk};
+use dwcp_crypto::{KeyType, SigningKey};
+use dwcp_pki::{
+    AuthorityParams, AuthorityUrls, CertificateAuthority, CertificateChain, CertificateRequest, ChainFault,
+    Crl, IssuancePolicy, Purpose, RevocationChecked, RevocationMode, TrustStore,
+};
 use lab::*;
 use rcgen::{CrlDistributionPoint, CrlIssuingDistributionPoint, CrlScope};
+use std::sync::Arc;
 
 const WEB: &str = "URI:spiffe://mesh.example/web";
 
@@ -40,6 +45,41 @@ fn at_x1_every_distribution_point_of_a_certificate_is_looked_at_and_a_recheck_ag
         for name in ["a", "z"] {
             assert_eq!(verdict(&store(name, &[&leaf]), &[&leaf]), Err(revoked.clone()), "{name}");
         }
+    }
+}
+
+#[test]
+fn at_x1_a_crl_of_a_point_covers_no_certificate_that_names_none() {
+    // What is revoked of such a certificate stands in another CRL (RFC 5280 §6.3.3 (b)(2)(i)).
+    let root = Party::root("root");
+    let leaf = root.leaf(&[WEB]);
+    for scope in [None, Some(CrlScope::UserCertsOnly)] {
+        let silent = scoped(&root, "a", scope, &[]);
+        let store = strict(&[&root], vec![silent.clone()]);
+        assert_eq!(verdict(&store, &[&leaf]).unwrap_err().code(), "pki.chain.crl_missing");
+        // Nor do several of them together, whatever one of its own says beside them.
+        let store = strict(&[&root], vec![silent, scoped(&root, "b", None, &[]), root.crl(1, &[&leaf])]);
+        assert_eq!(verdict(&store, &[&leaf]), Err(ChainFault::Revoked { serial: leaf.serial() }));
+    }
+}
+
+#[test]
+fn lists_and_certificates_of_one_authority_find_each_other_with_and_without_a_place() {
+    for place in [None, Some("http://crl.example/a.crl")] {
+        let directory = tempfile::tempdir().unwrap();
+        let urls = AuthorityUrls { crl: place.map(|url| url.parse().unwrap()), ..AuthorityUrls::default() };
+        let params = AuthorityParams { urls, ..AuthorityParams::new("Mesh CA") };
+        let at = directory.path().join("ca");
+        let authority = CertificateAuthority::create(Arc::new(LocalDisk), &at, &params, NOW).unwrap();
+        let key = SigningKey::generate(KeyType::EcdsaP256).unwrap();
+        let request = CertificateRequest::generate(&key, &[WEB.parse().unwrap()]).unwrap();
+        let chain = authority.issue(&request, &IssuancePolicy::default(), NOW).unwrap();
+        let anchor = authority.certificate().certificate_der().clone();
+        let crl = authority.crl(NOW).unwrap();
+        let store = TrustStore::new(vec![anchor], vec![crl], RevocationMode::Required).unwrap();
+        let store = store.with_deltas(vec![authority.delta_crl(NOW).unwrap()]).unwrap();
+        let identity = store.validate(&chain.ders(), Purpose::Client, NOW).unwrap();
+        assert_eq!(identity.revocation(), RevocationChecked::Covered, "{place:?}");
     }
 }
 

@@ -42,7 +42,12 @@ pub(super) fn run(settings: &Settings) -> Result<Vec<Outcome>, Failed> {
 
 /// The seeds that lie in the tree: those of the target, and of those that read the same kind of document.
 fn committed(target: &str) -> Vec<PathBuf> {
-    let more: &[&str] = if target == "inspect" { &["certificate", "crl", "request"] } else { &[] };
+    let more: &[&str] = match target {
+        "inspect" => &["certificate", "crl", "delta_crl", "request"],
+        "crl" => &["delta_crl"],
+        "delta_crl" => &["crl"],
+        _ => &[],
+    };
     let place = |name: &&str| tree::root().join("fuzz/seeds").join(name);
     std::iter::once(&target).chain(more).map(place).filter(|directory| directory.is_dir()).collect()
 }

@@ -6,7 +6,7 @@ use crate::Serial;
 
 /// Where each entry begins in the DER, in the order of the serial numbers, each serial once.
 ///
-/// The numbers are divided into runs by their leading bits, about four to eight to a run where they are random. A list made so that all
+/// The numbers are divided into runs by their leading bits, about two to four to a run where they are random. A list made so that all
 /// fall into one run costs a binary search over all of them and no more.
 pub(super) struct Entries {
     starts: Box<[u32]>,
@@ -104,11 +104,20 @@ impl Entries {
 
     /// What the list says of a serial number; `None` when it does not name it.
     pub(super) fn find(&self, der: &[u8], serial: &Serial) -> Option<Standing> {
+        standing_at(der, self.start_of(der, serial)?)
+    }
+
+    /// Whether the list names a serial number.
+    pub(super) fn names(&self, der: &[u8], serial: &Serial) -> bool {
+        self.start_of(der, serial).is_some()
+    }
+
+    fn start_of(&self, der: &[u8], serial: &Serial) -> Option<u32> {
         let run = self.prefix.of_serial(serial)?;
         let (from, to) = (*self.runs.get(run)?, *self.runs.get(run + 1)?);
         let run = self.starts.get(from as usize..to as usize)?;
         let at = run.binary_search_by(|start| serial_at(der, *start).cmp(&Some(*serial))).ok()?;
-        standing_at(der, *run.get(at)?)
+        run.get(at).copied()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -124,8 +133,8 @@ impl Entries {
 impl Prefix {
     fn of(largest: Option<Serial>, count: usize) -> Self {
         let longest = largest.map_or(0, |serial| bits(&serial));
-        // A quarter as many runs as entries: half an octet for each.
-        let width = (count / 4).checked_ilog2().unwrap_or(0).min(longest);
+        // Up to half as many runs as entries: an octet for each, more or less.
+        let width = (count / 2).checked_ilog2().unwrap_or(0).min(longest);
         Self { longest, shift: longest - width }
     }
 

@@ -7,7 +7,7 @@ use super::entry::Standing;
 use super::extension::{self, once};
 use super::number::CrlNumber;
 use super::point::IssuingPoint;
-use crate::certificate::{printable, unix};
+use crate::certificate::{self, printable, unix};
 use crate::{Document, ParseError, Serial};
 use der::Decode;
 use dwcp_base::UnixTime;
@@ -69,6 +69,11 @@ impl List {
         self.entries.find(&self.der, serial)
     }
 
+    /// Whether it names a serial number, whatever it says of it.
+    pub(crate) fn names(&self, serial: &Serial) -> bool {
+        self.entries.names(&self.der, serial)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -101,6 +106,10 @@ fn parse(der: &[u8]) -> Result<(Header, Entries), &'static str> {
         return Err("it names two different signature algorithms");
     }
     let issuer = fields.expect(SEQUENCE).ok_or("it names no issuer")?;
+    // No certificate that is read has a longer one, nor a longer point; decoded they take several times their room.
+    if issuer.whole.len() > certificate::LARGEST {
+        return Err("the name of its issuer is longer than a certificate may be");
+    }
     let name = Name::from_der(issuer.whole).map_err(|_| "the name of its issuer is malformed")?;
     let this_update = date(&mut fields, "its thisUpdate is no well-formed time")?;
     let next_update = date(&mut fields, "it has no well-formed nextUpdate")?;
@@ -112,6 +121,9 @@ fn parse(der: &[u8]) -> Result<(Header, Entries), &'static str> {
     };
     if !fields.is_empty() {
         return Err("it has a field that is not known");
+    }
+    if marks.scope.is_some_and(|scope| scope.len() > certificate::LARGEST) {
+        return Err("its issuing distribution point is longer than a certificate may be");
     }
     let scope = marks.scope.map(|scope| IssuingPoint::read(scope, issuer.content)).transpose()?;
     let content = revoked.map_or(&[][..], |revoked| revoked.content);

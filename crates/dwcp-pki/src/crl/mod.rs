@@ -76,7 +76,7 @@ impl Crl {
 
     /// Whether `serial` of this CRL's issuer is revoked.
     pub fn contains(&self, serial: &Serial) -> bool {
-        self.list.find(serial).is_some()
+        self.list.names(serial)
     }
 
     /// The revoked serials in ascending order, each once.

@@ -1,0 +1,173 @@
+//! OCSP responses that come along with a chain: for whom they count, how long, and what leads over them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod lab;
+
+use dwcp_base::{Blame, Coded, LocalDisk, UnixTime};
+use dwcp_crypto::{KeyType, SigningKey};
+use dwcp_pki::{
+    AuthorityKey, AuthorityParams, CertIdHash, Certificate, CertificateAuthority, CertificateChain,
+    CertificateRequest, ChainPlace, Evidence, IssuancePolicy, OcspRequest, OcspResponder, Purpose,
+    RevocationChecked, RevocationMode, RevocationReason, TrustStore, ValidationError,
+};
+use lab::*;
+use rustls_pki_types::CertificateDer;
+use std::sync::Arc;
+
+struct Bench {
+    _directory: tempfile::TempDir,
+    authority: Arc<CertificateAuthority>,
+    responder: OcspResponder,
+    store: TrustStore,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let (directory, authority) = mesh_authority();
+        let authority = Arc::new(authority);
+        let anchor = CertificateDer::from(authority.certificate().der().to_vec());
+        let store = TrustStore::new(vec![anchor], Vec::new(), RevocationMode::Required).unwrap();
+        let responder = OcspResponder::new(Arc::clone(&authority));
+        Self { _directory: directory, authority, responder, store }
+    }
+
+    fn issue(&self) -> CertificateChain {
+        issue(&self.authority)
+    }
+
+    fn response(&self, chain: &CertificateChain, at: UnixTime) -> Vec<u8> {
+        let issuer = self.authority.certificate();
+        let asked = OcspRequest::for_certificate(chain.leaf(), issuer, CertIdHash::Sha256).unwrap();
+        self.responder.answer(asked.der(), at).der().to_vec()
+    }
+
+    fn judge(
+        &self,
+        chain: &CertificateChain,
+        responses: &[&[u8]],
+        now: UnixTime,
+    ) -> Result<dwcp_pki::PeerIdentity, ValidationError> {
+        let evidence = Evidence::of_responses(responses);
+        self.store.validate_with(&chain.ders(), Purpose::Client, now, &evidence)
+    }
+}
+
+fn issue(authority: &CertificateAuthority) -> CertificateChain {
+    let key = SigningKey::generate(KeyType::EcdsaP256).unwrap();
+    let name = "URI:spiffe://mesh.example/web".parse().unwrap();
+    let request = CertificateRequest::generate(&key, &[name]).unwrap();
+    authority.issue(&request, &IssuancePolicy::default(), NOW).unwrap()
+}
+
+#[test]
+fn a_good_response_carries_an_identity_until_it_lapses() {
+    let bench = Bench::new();
+    let chain = bench.issue();
+    let good = bench.response(&chain, NOW);
+    let identity = bench.judge(&chain, &[&good], NOW).unwrap();
+    assert_eq!(identity.revocation(), RevocationChecked::Covered);
+    let second = std::time::Duration::from_secs(1);
+    assert!(bench.store.recheck(&identity, NOW.plus(HOUR).minus(second)).is_ok());
+    let lapsed = bench.store.recheck(&identity, NOW.plus(HOUR)).unwrap_err();
+    assert_eq!(lapsed.code(), "pki.chain.crl_missing");
+    // A revocation that this side hears of ends it at once.
+    let _ = bench.authority.revoke(&identity.serial(), RevocationReason::KeyCompromise, NOW).unwrap();
+    let anchors = bench.store.anchors().map(|anchor| anchor.certificate_der().clone()).collect();
+    let crls = vec![bench.authority.crl(NOW).unwrap()];
+    let told = TrustStore::new(anchors, crls, RevocationMode::Required).unwrap();
+    assert!(told.recheck(&identity, NOW).unwrap_err().is_revocation());
+}
+
+#[test]
+fn a_response_counts_for_the_chain_it_came_with_and_for_no_other() {
+    let bench = Bench::new();
+    let (chain, other) = (bench.issue(), bench.issue());
+    let good = bench.response(&chain, NOW);
+    assert!(bench.judge(&chain, &[&good], NOW).is_ok());
+    assert_eq!(bench.judge(&chain, &[], NOW).unwrap_err().code(), "pki.chain.crl_missing");
+    let borrowed = bench.judge(&other, &[&good], NOW).unwrap_err();
+    assert_eq!((borrowed.code(), borrowed.blame()), ("pki.chain.status_response", Blame::Peer));
+    assert!(borrowed.to_string().contains("about no certificate of the chain"), "{borrowed}");
+    // Of another authority with the same name.
+    let elsewhere = Bench::new();
+    let foreign = elsewhere.response(&elsewhere.issue(), NOW);
+    assert_eq!(bench.judge(&chain, &[&good, &foreign], NOW).unwrap_err().code(), "pki.chain.status_response");
+}
+
+#[test]
+fn what_one_peer_shows_of_its_issuer_spares_no_other_peer_from_showing_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let params = AuthorityParams { path_length: 1, ..AuthorityParams::new("Root") };
+    let root = CertificateAuthority::create(Arc::new(LocalDisk), &at("root"), &params, NOW).unwrap();
+    let (params, key) = (AuthorityParams::new("Rack"), AuthorityKey::generate(KeyType::EcdsaP256).unwrap());
+    let rack = root.create_intermediate(Arc::new(LocalDisk), &at("rack"), &params, key, NOW).unwrap();
+    let anchor = root.certificate().certificate_der().clone();
+    let store = TrustStore::new(vec![anchor], Vec::new(), RevocationMode::Required).unwrap();
+    let (root, rack) = (Arc::new(root), Arc::new(rack));
+    let about = |leaf: &Certificate, by: &Arc<CertificateAuthority>| {
+        let asked = OcspRequest::for_certificate(leaf, by.certificate(), CertIdHash::Sha1).unwrap();
+        OcspResponder::new(Arc::clone(by)).answer(asked.der(), NOW).der().to_vec()
+    };
+    let of_rack = about(rack.certificate(), &root);
+    let judge = |chain: &CertificateChain, responses: &[&[u8]]| {
+        let evidence = Evidence::of_responses(responses);
+        let judged = store.validate_with(&chain.ders(), Purpose::Client, NOW, &evidence);
+        judged.map(|identity| identity.revocation()).map_err(|error| error.code())
+    };
+    let (one, two) = (issue(&rack), issue(&rack));
+    let [of_one, of_two] = [&one, &two].map(|chain| about(chain.leaf(), &rack));
+    for _ in 0..2 {
+        assert_eq!(judge(&one, &[&of_one, &of_rack]), Ok(RevocationChecked::Covered));
+        assert_eq!(judge(&one, &[&of_one]), Err("pki.chain.crl_missing"));
+        assert_eq!(judge(&two, &[&of_two]), Err("pki.chain.crl_missing"));
+        assert_eq!(judge(&two, &[]), Err("pki.chain.crl_missing"));
+    }
+}
+
+#[test]
+fn revoked_leads_over_every_other_rule_and_names_the_leaf() {
+    let bench = Bench::new();
+    let chain = bench.issue();
+    let good = bench.response(&chain, NOW);
+    let _ = bench.authority.revoke(&chain.leaf().serial(), RevocationReason::KeyCompromise, NOW).unwrap();
+    let revoked = bench.response(&chain, NOW);
+    let after_its_end = chain.leaf().not_after().plus(DAY);
+    for (responses, now) in [
+        (&[&revoked[..]][..], NOW),
+        (&[&good, &revoked], NOW),
+        (&[&revoked, b"x"], NOW),
+        (&[&revoked], NOW.plus(2 * HOUR)),
+        (&[&revoked], after_its_end),
+    ] {
+        let error = bench.judge(&chain, responses, now).unwrap_err();
+        assert!(error.is_revocation(), "{error}");
+        assert_eq!(error.certificate().unwrap().place, ChainPlace::Leaf);
+    }
+}
+
+#[test]
+fn no_cut_and_no_flipped_bit_of_a_response_is_good() {
+    let bench = Bench::new();
+    let chain = bench.issue();
+    let _ = bench.authority.revoke(&chain.leaf().serial(), RevocationReason::KeyCompromise, NOW).unwrap();
+    let revoked = bench.response(&chain, NOW);
+    for at in 0..revoked.len() {
+        let mut flipped = revoked.clone();
+        flipped[at] ^= 1 << (at % 8);
+        for der in [&revoked[..at], &flipped] {
+            assert!(bench.judge(&chain, &[der], NOW).is_err());
+        }
+    }
+}
+
+#[test]
+fn a_chain_that_leads_nowhere_has_no_response_verified() {
+    let bench = Bench::new();
+    let chain = bench.issue();
+    let good = bench.response(&chain, NOW);
+    let other = Bench::new();
+    let evidence: [&[u8]; 1] = [&good];
+    let error = other.judge(&chain, &evidence, NOW).unwrap_err();
+    assert_eq!(error.code(), "pki.chain.unknown_issuer");
+}
