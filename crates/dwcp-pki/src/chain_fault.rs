@@ -137,6 +137,9 @@ pub enum ChainFault {
         /// How many there may be.
         limit: usize,
     },
+    /// An identity was made under rules that ask less than those of today, and the chain is not here to be judged again.
+    #[error("the rules for chains are stricter than when this one was judged")]
+    RulesChanged,
     /// A certificate of the path breaks a rule about its form that the profile adds.
     #[error("{rule}")]
     Profile {
@@ -179,6 +182,7 @@ impl ChainFault {
         "pki.chain.weak_algorithm",
         "pki.chain.too_deep",
         "pki.chain.profile",
+        "pki.chain.rules_changed",
         "pki.chain.trust_domain",
     ];
 }
@@ -209,6 +213,7 @@ impl Coded for ChainFault {
             Self::WeakAlgorithm => "pki.chain.weak_algorithm",
             Self::TooDeep { .. } => "pki.chain.too_deep",
             Self::Profile { .. } => "pki.chain.profile",
+            Self::RulesChanged => "pki.chain.rules_changed",
             Self::TrustDomain { .. } => "pki.chain.trust_domain",
         }
     }

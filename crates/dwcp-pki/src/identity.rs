@@ -1,6 +1,6 @@
 //! Who the other side is: an identity that only a successful validation makes, or a stated reason why there is none.
 
-use crate::trust::{Link, names_include};
+use crate::trust::{Asked, Link, names_include};
 use crate::{ChainFault, KeyPin, Serial, SpiffeId, SubjectName, ValidationError};
 use dwcp_base::UnixTime;
 use std::fmt;
@@ -30,6 +30,10 @@ pub(crate) struct Facts {
     pub(crate) revocation: RevocationChecked,
     /// The certificates of the path, leaf first, without the anchor.
     pub(crate) links: Vec<Link>,
+    /// The fingerprint of the anchor's certificate.
+    pub(crate) anchor: [u8; 32],
+    /// What was asked of the path.
+    pub(crate) rules: Asked,
 }
 
 impl PeerIdentity {
@@ -111,6 +115,14 @@ impl PeerIdentity {
     pub(crate) fn links(&self) -> &[Link] {
         &self.0.links
     }
+
+    pub(crate) fn anchor(&self) -> &[u8; 32] {
+        &self.0.anchor
+    }
+
+    pub(crate) fn rules(&self) -> &Asked {
+        &self.0.rules
+    }
 }
 
 impl fmt::Debug for PeerIdentity {
@@ -124,10 +136,10 @@ impl fmt::Debug for PeerIdentity {
     }
 }
 
-/// Two identities are equal when they come from the same certificate, whichever generation validated it.
+/// Two identities are equal when they come from the same certificate and bear the same names, whichever generation validated it.
 impl PartialEq for PeerIdentity {
     fn eq(&self, other: &Self) -> bool {
-        self.0.fingerprint == other.0.fingerprint
+        self.0.fingerprint == other.0.fingerprint && self.0.names == other.0.names
     }
 }
 

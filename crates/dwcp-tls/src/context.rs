@@ -251,7 +251,7 @@ fn same_but_for_crls(before: &Generation, after: &Generation) -> bool {
     let (trusted, trusts) = (before.trust(), after.trust());
     Arc::ptr_eq(before.credential(), after.credential())
         && trusts.has_anchors_of(trusted)
-        && trusts.profile() == trusted.profile()
+        && trusts.asks_the_same_as(trusted)
 }
 
 impl fmt::Debug for TlsContext {

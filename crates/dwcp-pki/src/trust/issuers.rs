@@ -34,6 +34,8 @@ pub(super) struct Judged {
     fingerprint: [u8; 32],
     /// The fingerprints of the authorities between it and the anchor.
     above: Vec<[u8; 32]>,
+    /// The fingerprint of the anchor.
+    anchor: [u8; 32],
     /// What webpki needs of it to check a leaf: name, key and its own name constraints.
     trust: TrustAnchor<'static>,
     key: Arc<[u8]>,
@@ -59,15 +61,22 @@ struct Serves {
 impl IssuerCache {
     /// What is known of the first of these certificates of which anything is.
     fn find(&self, ders: &[CertificateDer<'_>]) -> Option<Arc<Judged>> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if known.is_empty() {
+        let read = || self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if read().is_empty() {
             return None;
         }
         let of_size = ders.iter().filter(|der| der.len() <= crate::certificate::LARGEST);
         let shown: Vec<[u8; 32]> = of_size.map(|der| digest::sha256(der)).collect();
-        // The whole path is shown again: what is known changes what a chain costs, not whether it is accepted.
-        let is_whole = |judged: &&Arc<Judged>| judged.above.iter().all(|above| shown.contains(above));
-        shown.iter().filter_map(|fingerprint| known.get(fingerprint)).find(is_whole).cloned()
+        // The whole path is shown again and nothing else: what is known changes what a chain costs, not what comes of it, and a
+        // certificate beside the path may be that of a key for CRLs.
+        let is_path = |judged: &&Arc<Judged>| {
+            let belongs = |one: &[u8; 32]| {
+                *one == judged.fingerprint || *one == judged.anchor || judged.above.contains(one)
+            };
+            judged.above.iter().all(|above| shown.contains(above)) && shown.iter().all(belongs)
+        };
+        let known = read();
+        shown.iter().filter_map(|fingerprint| known.get(fingerprint)).find(is_path).cloned()
     }
 
     pub(super) fn keep(&self, judged: Judged) {
@@ -105,6 +114,7 @@ impl Judged {
         Some(Self {
             fingerprint: first.certificate.fingerprint(),
             above: above.iter().map(|other| other.certificate.fingerprint()).collect(),
+            anchor: anchor.certificate.fingerprint(),
             trust,
             key: Arc::clone(&first.key),
             pin: first.pin,
@@ -136,7 +146,7 @@ impl Serves {
         let all = || issuers.iter().map(|other| &other.certificate).chain([&anchor.certificate]);
         // The interop profile reads anyExtendedKeyUsage as every purpose; here it only makes the whole path be judged.
         let passed = |purpose| {
-            let usages = Usages::For { purpose, profile: Profile::Mesh };
+            let usages = Usages { purpose, profile: Profile::Mesh };
             all().all(|authority| usages.pass_through(authority))
         };
         Self { server: passed(Purpose::Server), client: passed(Purpose::Client) }
@@ -159,7 +169,7 @@ pub(super) fn shortcut(
     usages: Usages,
     rules: &Rules<'_>,
 ) -> Option<PeerIdentity> {
-    let Usages::For { purpose, profile } = usages else { return None };
+    let Usages { purpose, profile } = usages;
     let (first, after) = chain.split_first()?;
     if after.is_empty() || after.len() > MOST_AFTER_LEAF || rules.anchors != AnchorDates::Enforced {
         return None;
@@ -193,7 +203,7 @@ pub(super) fn shortcut(
     let links: Vec<Link> =
         std::iter::once(judged.link_to(&leaf)).chain(judged.links.iter().cloned()).collect();
     let checked = revoked::check_revocation(store, &links, rules).ok()?;
-    Some(path::identity(store, &leaf, warrant, links, checked))
+    Some(path::identity(store, &leaf, warrant, judged.anchor, links, checked))
 }
 
 impl fmt::Debug for IssuerCache {

@@ -13,7 +13,7 @@ const DB: &str = "URI:spiffe://mesh.example/db";
 /// Whether the shortcut alone accepts.
 fn short(store: &TrustStore, chain: &[&Party], purpose: Purpose, now: dwcp_base::UnixTime) -> bool {
     let ders: Vec<CertificateDer<'_>> = chain.iter().map(|party| party.der.clone()).collect();
-    let usages = Usages::For { purpose, profile: Profile::Mesh };
+    let usages = Usages { purpose, profile: Profile::Mesh };
     let (anchors, crls) = (path::AnchorDates::Enforced, path::CrlRule::ByMode);
     let rules = path::Rules { at: now, anchors, crls, evidence: crate::Evidence::default() };
     issuers::shortcut(store, &ders, usages, &rules).is_some()
@@ -169,4 +169,23 @@ fn at_x5_the_table_of_known_issuers_is_bounded() {
         assert!(store.issuers.len() <= issuers::MOST_JUDGED);
     }
     assert_eq!(store.issuers.len(), 10);
+}
+
+#[test]
+fn what_is_shown_beside_a_known_path_has_the_whole_path_judged() {
+    let root = Party::root("root");
+    let sub = root.authority("sub", |_| {});
+    let lists = root.authority("sub", |p| {
+        p.is_ca = IsCa::NoCa;
+        p.key_usages = vec![rcgen::KeyUsagePurpose::CrlSign];
+        p.serial_number = Some(vec![3, 1].into());
+    });
+    let (one, two) = (sub.leaf(&[WEB]), sub.leaf_with(&[DB], |p| p.serial_number = Some(vec![9].into())));
+    // The list of the key for lists names the second leaf; the authority's own does not.
+    let store = strict(&[&root], vec![root.crl(1, &[]), sub.crl(1, &[]), lists.crl(2, &[&two])]);
+    judge(&store, &[&one, &sub], Purpose::Client, NOW).unwrap();
+    assert!(short(&store, &[&one, &sub, &root], Purpose::Client, NOW));
+    assert!(!short(&store, &[&two, &sub, &lists], Purpose::Client, NOW));
+    let revoked = judge(&store, &[&two, &sub, &lists], Purpose::Client, NOW).unwrap_err();
+    assert_eq!(revoked, ChainFault::Revoked { serial: two.serial() });
 }

@@ -14,12 +14,14 @@ pub(super) fn check(leaf: &Certificate, form: &Form, usages: Usages) -> Result<(
     }
     check_purpose(leaf, usages).map_err(|why| ChainFault::Purpose { why })?;
     check_names(leaf.names(), usages).map_err(|why| ChainFault::Names { why })?;
-    let Usages::For { profile: Profile::Mesh, .. } = usages else { return Ok(()) };
+    if usages.profile != Profile::Mesh {
+        return Ok(());
+    }
     profile::check_leaf(form, leaf).map_err(|rule| ChainFault::Profile { rule })
 }
 
 pub(super) fn check_purpose(leaf: &Certificate, usages: Usages) -> Result<(), PurposeFault> {
-    let Usages::For { purpose, profile } = usages else { return Ok(()) };
+    let Usages { purpose, profile } = usages;
     let extensions = leaf.extensions();
     if extensions.authority {
         return Err(PurposeFault::IsAuthority);
@@ -77,21 +79,21 @@ fn check_names(names: &[SubjectName], usages: Usages) -> Result<(), &'static str
 /// What webpki asks of the extended key usages along a path: an authority that has none is not restricted; one that has some
 /// passes on only those. That the leaf has some is checked by [`check`].
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Usages {
-    /// The purpose must be served, as the profile has it.
-    For { purpose: Purpose, profile: Profile },
-    /// Usage does not matter: the search is for revoked certificates alone.
-    Whatever,
+pub(super) struct Usages {
+    /// The purpose that must be served.
+    pub(super) purpose: Purpose,
+    /// How strictly that is taken.
+    pub(super) profile: Profile,
 }
 
 impl Usages {
     fn is_for_client(self) -> bool {
-        matches!(self, Self::For { purpose: Purpose::Client, .. })
+        self.purpose == Purpose::Client
     }
 
     /// Whether an authority with these extended key usages passes the purpose on.
     pub(super) fn pass_through(self, authority: &Certificate) -> bool {
-        let Self::For { purpose, profile } = self else { return true };
+        let Self { purpose, profile } = self;
         let purposes = &authority.extensions().purposes;
         let any = profile == Profile::Interop && purposes.contains(&ANY_USAGE);
         match purpose {
@@ -109,7 +111,7 @@ impl ExtendedKeyUsageValidator for Usages {
         for usage in present {
             found.push(usage?.to_decoded_oid());
         }
-        let Self::For { purpose, profile } = *self else { return Ok(()) };
+        let Self { purpose, profile } = *self;
         let has = |wanted: &[usize]| found.iter().any(|usage| usage == wanted);
         let served = match purpose {
             Purpose::Server => has(KeyUsage::SERVER_AUTH_REPR),

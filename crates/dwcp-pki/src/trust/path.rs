@@ -6,6 +6,7 @@ use super::crl_signers;
 use super::evidence::Evidence;
 use super::issuers::Judged;
 use super::leaf::{self, Usages};
+use super::lenient;
 use super::link::Link;
 use super::presented::Presented;
 use super::revoked;
@@ -61,7 +62,7 @@ pub(super) fn judge(
     purpose: Purpose,
     rules: &Rules<'_>,
 ) -> Result<PeerIdentity, ValidationError> {
-    let usages = Usages::For { purpose, profile: store.profile() };
+    let usages = Usages { purpose, profile: store.profile() };
     if let Some(identity) = super::issuers::shortcut(store, chain, usages, rules) {
         return Ok(identity);
     }
@@ -71,32 +72,10 @@ pub(super) fn judge(
         Ok(identity) => return Ok(identity),
         Err(refusal) => refusal,
     };
-    if !hides_revocation(refusal.fault()) || rules.crls == CrlRule::Ignored {
+    if !lenient::may_hide_revocation(refusal.fault()) {
         return Err(refusal);
     }
-    if store.index.is_empty() && rules.evidence.is_empty() {
-        return Err(refusal);
-    }
-    let at = presented.common_moment();
-    let past = Rules { at, anchors: AnchorDates::Ignored, crls: CrlRule::KnownOnly, ..*rules };
-    match (Search { rules: past, usages: Usages::Whatever, ..search }).run() {
-        Err(revoked) if revoked.is_revocation() => Err(revoked),
-        _ => Err(refusal),
-    }
-}
-
-/// Refusals that come before a path is looked up in its CRLs.
-fn hides_revocation(refusal: &ChainFault) -> bool {
-    matches!(
-        refusal,
-        ChainFault::Expired { .. }
-            | ChainFault::NotYetValid { .. }
-            | ChainFault::AnchorExpired
-            | ChainFault::Purpose { .. }
-            | ChainFault::Profile { .. }
-            | ChainFault::TooDeep { .. }
-            | ChainFault::TrustDomain { .. }
-    )
+    Err(lenient::revocation(store, &presented, rules).unwrap_or(refusal))
 }
 
 struct Search<'a> {
@@ -112,6 +91,8 @@ struct Approved {
     checked: RevocationChecked,
     /// Which of the leaf's names the anchor vouches for.
     warrant: Warrant,
+    /// The fingerprint of the anchor's certificate.
+    anchor: [u8; 32],
     /// What is to be remembered of the leaf's issuer.
     judged: Option<Judged>,
 }
@@ -125,7 +106,7 @@ impl Search<'_> {
         if let Some(judged) = found.judged {
             self.store.issuers.keep(judged);
         }
-        Ok(identity(self.store, leaf, found.warrant, found.links, found.checked))
+        Ok(identity(self.store, leaf, found.warrant, found.anchor, found.links, found.checked))
     }
 
     /// Has webpki look for a path, without any CRL: it would verify the signature of each for each path it tries, before
@@ -176,21 +157,32 @@ impl Search<'_> {
     /// The rules on a whole path that webpki found sound: for whom the anchor vouches and its dates, what each authority must
     /// be, blocked keys and listed serials, what evidence says, a fresh CRL of each issuer.
     fn approve(&self, path: &VerifiedPath<'_>) -> Result<Approved, ValidationError> {
-        let (anchor, warrant) = self.anchor(path.anchor())?;
-        let sound =
-            SoundPath { presented: self.presented, issuers: self.presented.issuers_of(path)?, anchor };
-        sound.check(self.store, self.usages)?;
-        let mut links = self.presented.links(&sound.issuers, anchor);
+        let issuers = self.presented.issuers_of(path)?;
+        let mut refusal = ValidationError::from(ChainFault::UnknownIssuer);
+        for (anchor, warrant) in self.anchors(path.anchor())? {
+            let sound = SoundPath { presented: self.presented, issuers: issuers.clone(), anchor };
+            match sound.check(self.store, self.usages) {
+                Ok(()) => return self.check_revocation(&sound, warrant),
+                Err(error) => refusal = error,
+            }
+        }
+        Err(refusal)
+    }
+
+    /// Blocked keys and listed serials, what evidence says, and a fresh CRL of each issuer.
+    fn check_revocation(&self, sound: &SoundPath<'_>, warrant: Warrant) -> Result<Approved, ValidationError> {
+        let mut links = self.presented.links(&sound.issuers, sound.anchor);
         if self.rules.crls != CrlRule::Ignored {
             crl_signers::find(self.store, self.presented, &mut links, self.rules.at);
         }
         let blame = |(at, fault)| sound.refusal(at, fault);
         // What a CRL lists leads over what a response says.
         revoked::check_listed(self.store, &links, &self.rules).map_err(blame)?;
-        self.weigh_evidence(&sound, &mut links)?;
+        self.weigh_evidence(sound, &mut links)?;
         let checked = revoked::check_fresh(self.store, &links, &self.rules).map_err(blame)?;
-        let judged = self.worth_keeping().then(|| Judged::new(&sound.issuers, anchor, &links)).flatten();
-        Ok(Approved { links, checked, warrant, judged })
+        let judged =
+            self.worth_keeping().then(|| Judged::new(&sound.issuers, sound.anchor, &links)).flatten();
+        Ok(Approved { links, checked, warrant, anchor: sound.anchor.certificate.fingerprint(), judged })
     }
 
     fn weigh_evidence(&self, sound: &SoundPath<'_>, links: &mut [Link]) -> Result<(), ValidationError> {
@@ -208,30 +200,25 @@ impl Search<'_> {
 
     /// What is found out by a lenient search is not for a strict one to rely on, nor what one peer brought along for others.
     fn worth_keeping(&self) -> bool {
-        self.rules.evidence.is_empty()
-            && self.usages != Usages::Whatever
-            && self.rules.anchors == AnchorDates::Enforced
+        self.rules.evidence.is_empty() && self.rules.anchors == AnchorDates::Enforced
     }
 
-    /// The anchor that webpki ended at. Several certificates may carry its name and key, for instance a renewed root:
-    /// one that is within its validity and vouches for the leaf is enough.
-    fn anchor(&self, found: &TrustAnchor<'_>) -> Result<(&Anchor, Warrant), ValidationError> {
+    /// The anchors that webpki may have ended at, each with the names it vouches for: several certificates may carry one name
+    /// and key, for instance a renewed root, and one that will do is enough.
+    fn anchors(&self, found: &TrustAnchor<'_>) -> Result<Vec<(&Anchor, Warrant)>, ValidationError> {
         let same = || self.store.anchors.named(&found.subject).filter(|anchor| anchor.trust == *found);
         let any = same().next().ok_or(ChainFault::UnknownIssuer)?;
         let dates_matter = self.rules.anchors == AnchorDates::Enforced;
         let member = ChainMember::new(ChainPlace::Anchor, &any.certificate);
         let mut refusal = ValidationError::from(ChainFault::AnchorExpired).of(member);
+        let (leaf, mut good) = (&self.presented.leaf, Vec::new());
         for anchor in same().filter(|anchor| !dates_matter || anchor.is_valid_at(self.rules.at)) {
-            if self.usages == Usages::Whatever {
-                return Ok((anchor, Warrant::AllNames));
-            }
-            let leaf = &self.presented.leaf;
             match self.store.domains.judge(&anchor.vouches, spiffe_id(leaf).as_ref()) {
-                Ok(warrant) => return Ok((anchor, warrant)),
+                Ok(warrant) => good.push((anchor, warrant)),
                 Err(fault) => refusal = at_leaf(fault, leaf),
             }
         }
-        Err(refusal)
+        if good.is_empty() { Err(refusal) } else { Ok(good) }
     }
 
     fn translate(&self, error: &webpki::Error) -> ValidationError {
@@ -248,6 +235,7 @@ pub(super) fn identity(
     store: &TrustStore,
     leaf: &crate::Certificate,
     warrant: Warrant,
+    anchor: [u8; 32],
     links: Vec<Link>,
     revocation: RevocationChecked,
 ) -> PeerIdentity {
@@ -266,6 +254,8 @@ pub(super) fn identity(
         trust_generation: store.generation(),
         revocation,
         links,
+        anchor,
+        rules: store.rules().clone(),
     })
 }
 

@@ -3,6 +3,7 @@
 use super::anchor::Anchor;
 use super::freshness;
 use super::link::Link;
+use super::profile::Profile;
 use super::store::TrustStore;
 use super::vouching::Warrant;
 use crate::{ChainFault, ChainMember, ChainPlace, PeerIdentity, ValidationError};
@@ -13,15 +14,24 @@ impl TrustStore {
     /// after a revocation or a change of trust.
     ///
     /// Looked at, for each certificate of the path: blocked keys, listed serial numbers, dates; that the anchor is still
-    /// here, valid, and bound to no other trust domain; and that the CRLs are as fresh as the mode asks. It costs well under a microsecond a certificate,
-    /// save once per new CRL of an issuer that is no anchor, whose signature is then checked.
+    /// here, valid, and bound to no other trust domain; that profile, depth and policies ask no more than they did; and that the
+    /// CRLs are as fresh as the mode asks. It costs about a microsecond a certificate, save once per new CRL of an issuer that is
+    /// no anchor, whose signature is then checked.
     ///
     /// # Errors
     /// [`ValidationError`]: a revocation (see [`ValidationError::is_revocation`]) ends a connection at once, the others
     /// let it drain.
     pub fn recheck(&self, identity: &PeerIdentity, now: UnixTime) -> Result<(), ValidationError> {
         let links = identity.links();
-        let whole = self.recheck_path(identity, links, |_| true, now);
+        let authorities = links.len().saturating_sub(1);
+        // Another certificate of the anchor asks what was never asked of this path.
+        let same = |anchor: &Anchor| anchor.certificate.fingerprint() == *identity.anchor();
+        let whole = self.recheck_path(
+            identity,
+            links,
+            |anchor| same(anchor) || self.may_end(anchor, authorities),
+            now,
+        );
         // Trust may have rolled over from a root to one that it had cross-signed, and which ends the path earlier now.
         let shorter = |below: usize| {
             let path = links.get(..=below)?;
@@ -51,15 +61,17 @@ impl TrustStore {
         let index = self.revocation();
         for (at, link) in links.iter().enumerate() {
             index.confirm(link);
-            for pin in [link.pin, link.issuer_pin] {
-                if index.is_blocked(&pin) {
-                    return Err(refusal(ChainFault::KeyRevoked { pin }, links, at));
-                }
+            if index.is_blocked(&link.pin) {
+                return Err(refusal(ChainFault::KeyRevoked { pin: link.pin }, links, at));
             }
             if index.lists(link) {
                 return Err(refusal(ChainFault::Revoked { serial: link.serial }, links, at));
             }
         }
+        if index.is_blocked(&last.issuer_pin) {
+            return Err(ChainFault::KeyRevoked { pin: last.issuer_pin }.into());
+        }
+        self.still_asked_for(identity)?;
         for (at, link) in links.iter().enumerate() {
             if now.secs() > link.not_after.secs() {
                 return Err(refusal(ChainFault::Expired { not_after: link.not_after }, links, at));
@@ -83,6 +95,19 @@ impl TrustStore {
 }
 
 impl TrustStore {
+    /// Whether what was asked of the path is all that is asked today: what is asked besides would have to be held against the
+    /// chain, which is not here.
+    fn still_asked_for(&self, identity: &PeerIdentity) -> Result<(), ChainFault> {
+        let (asked, asks) = (identity.rules(), self.rules());
+        let stricter = asks.profile == Profile::Mesh && asked.profile == Profile::Interop;
+        let deeper = asks.max_depth.is_some_and(|limit| identity.links().len().saturating_sub(1) > limit)
+            && asks.max_depth != asked.max_depth;
+        if stricter || deeper || (asks.policies != asked.policies && *asks.policies != Default::default()) {
+            return Err(ChainFault::RulesChanged);
+        }
+        Ok(())
+    }
+
     /// Whether one of the anchors that an identity leads to vouches for all its names.
     fn still_vouched_for<'a>(
         &self,

@@ -52,9 +52,6 @@ impl SoundPath<'_> {
                 return Err(self.refusal(at, ChainFault::Authority { why }));
             }
         }
-        if usages == Usages::Whatever {
-            return Ok(());
-        }
         self.check_anchor(store, usages)?;
         let forms = self.forms()?;
         // RFC 5280 §6.1 goes from the anchor down.

@@ -6,6 +6,7 @@ use super::bundle::{MAX_BUNDLES, TrustBundle};
 use super::crl_entry::CrlEntry;
 use super::evidence::Evidence;
 use super::issuers::IssuerCache;
+use super::lenient;
 use super::path::{self, AnchorDates, CrlRule, Rules};
 use super::policies::PolicyRequirements;
 use super::presented::Presented;
@@ -14,7 +15,8 @@ use super::revocation::{RevocationIndex, RevocationMode};
 use super::trust_error::TrustError;
 use super::vouching::Domains;
 use crate::{
-    Certificate, CertificateChain, Crl, DeltaCrl, KeyPin, PeerIdentity, Purpose, TrustDomain, ValidationError,
+    Certificate, CertificateChain, ChainFault, Crl, DeltaCrl, KeyPin, PeerIdentity, Purpose, TrustDomain,
+    ValidationError,
 };
 use dwcp_base::UnixTime;
 use rustls_pki_types::CertificateDer;
@@ -49,9 +51,7 @@ pub struct TrustStore {
     pub(super) domains: Arc<Domains>,
     pub(super) index: Arc<RevocationIndex>,
     pub(super) mode: RevocationMode,
-    profile: Profile,
-    max_depth: Option<usize>,
-    policies: Arc<PolicyRequirements>,
+    asked: Asked,
     /// Verdicts on issuers under exactly these anchors, CRLs and rules: a store that differs in one of them has its own.
     pub(super) issuers: Arc<IssuerCache>,
     generation: u64,
@@ -83,9 +83,7 @@ impl TrustStore {
             domains: Arc::default(),
             index: Arc::new(index),
             mode,
-            profile: Profile::Mesh,
-            max_depth: None,
-            policies: Arc::default(),
+            asked: Asked::default(),
             issuers: Arc::default(),
             generation: 0,
         })
@@ -126,21 +124,21 @@ impl TrustStore {
     /// The same store with another profile; [`Profile::Mesh`] is the one it starts with.
     #[must_use]
     pub fn with_profile(mut self, profile: Profile) -> Self {
-        self.profile = profile;
+        self.asked.profile = profile;
         self.forget_issuers()
     }
 
     /// The same store that allows at most `authorities` between leaf and anchor, self-issued ones not counted.
     #[must_use]
     pub fn with_max_depth(mut self, authorities: usize) -> Self {
-        self.max_depth = Some(authorities);
+        self.asked.max_depth = Some(authorities);
         self.forget_issuers()
     }
 
     /// The same store that asks for certificate policies besides what the authorities of a path ask for (RFC 5280 §6.1.1).
     #[must_use]
     pub fn with_policies(mut self, asked: PolicyRequirements) -> Self {
-        self.policies = Arc::new(asked);
+        self.asked.policies = Arc::new(asked);
         self.forget_issuers()
     }
 
@@ -217,20 +215,29 @@ impl TrustStore {
 
     /// How strictly the form of certificates is taken.
     pub fn profile(&self) -> Profile {
-        self.profile
+        self.asked.profile
+    }
+
+    /// Whether both ask the same of paths: profile, depth and policies.
+    pub fn asks_the_same_as(&self, other: &Self) -> bool {
+        self.asked == other.asked
+    }
+
+    pub(super) fn rules(&self) -> &Asked {
+        &self.asked
     }
 
     pub(super) fn policies(&self) -> &PolicyRequirements {
-        &self.policies
+        &self.asked.policies
     }
 
     pub(super) fn max_depth(&self) -> Option<usize> {
-        self.max_depth
+        self.asked.max_depth
     }
 
     /// The anchors whose form the profile refuses, with the rule: no chain to them is accepted.
     pub fn unsuitable_anchors(&self) -> impl Iterator<Item = (&Certificate, ProfileRule)> {
-        let unsuitable = |anchor: &Anchor| anchor.suits(self.profile).err();
+        let unsuitable = |anchor: &Anchor| anchor.suits(self.asked.profile).err();
         self.anchors.iter().filter_map(move |anchor| Some((&anchor.certificate, unsuitable(anchor)?)))
     }
 
@@ -359,11 +366,28 @@ impl TrustStore {
     /// As [`validate`](Self::validate), without dates and revocation.
     pub fn covers(&self, chain: &CertificateChain) -> Result<(), ValidationError> {
         let ders = chain.ders();
-        let at = Presented::read(&ders)?.common_moment();
+        let presented = Presented::read(&ders)?;
         let (anchors, evidence) = (AnchorDates::Ignored, Evidence::default());
-        let rules = Rules { at, anchors, crls: CrlRule::Ignored, evidence };
-        path::judge(self, &ders, Purpose::Any, &rules).map(|_| ())
+        let rules = Rules { at: presented.common_moment(), anchors, crls: CrlRule::Ignored, evidence };
+        match path::judge(self, &ders, Purpose::Any, &rules) {
+            // No moment suits all of them, as with an expired leaf beside the renewed certificate of its issuer.
+            Err(refusal)
+                if matches!(refusal.fault(), ChainFault::Expired { .. } | ChainFault::NotYetValid { .. })
+                    && lenient::leads_to_an_anchor(self, &presented) =>
+            {
+                Ok(())
+            }
+            verdict => verdict.map(|_| ()),
+        }
     }
+}
+
+/// What a store asks of paths besides being sound.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(super) profile: Profile,
+    pub(super) max_depth: Option<usize>,
+    pub(super) policies: Arc<PolicyRequirements>,
 }
 
 impl fmt::Debug for TrustStore {
