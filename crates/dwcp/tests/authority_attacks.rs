@@ -6,7 +6,7 @@ mod support;
 
 use std::fs;
 use support::authority::{Place, json};
-use support::{have, ok, refused};
+use support::{assert_three_lines, have, ok, refused};
 
 #[test]
 fn at_p8_a_key_is_replaced_by_its_next_pair_alone_and_an_authority_s_never() {
@@ -145,5 +145,35 @@ fn patterns_that_say_more_or_less_than_they_seem_are_refused() {
         ]);
         let (code, text) = place.sign(&[]);
         assert!(code == 4 && text.contains("kind"), "{code} {text}");
+    }
+}
+
+#[test]
+fn what_is_public_never_takes_the_place_of_a_key_or_of_an_authority() {
+    let place = Place::new();
+    let at = |name: &str| place.at(name);
+    let [one, two] = ["one", "two"].map(at);
+    for dir in [&one, &two] {
+        ok(&["cert", "ca", "init", "--dir", dir, "--name", "Test Root"]);
+    }
+    ok(&["cert", "issue", "--ca", &one, "--san", "DNS:a.example", "--out", &at("a")]);
+    ok(&["cert", "csr", "--san", "DNS:b.example", "--out", &at("b")]);
+    let kept = |path: &str| fs::read(path).unwrap();
+    for out in [format!("{one}/ca.key"), format!("{one}/ca.crt"), format!("{two}/ca.crt"), at("a.key")] {
+        let before = kept(&out);
+        for verb in [
+            &["cert", "ca", "cross-sign", "--ca", &one, "--cert", &format!("{two}/ca.crt")][..],
+            &["cert", "crl", "--ca", &one],
+            &["cert", "sign", "--ca", &one, "--csr", &at("b.csr")],
+        ] {
+            let (code, said) = refused(&[verb, &["--out", &out]].concat());
+            assert_eq!(code, 1, "{said}");
+            assert_three_lines(&said);
+            assert_eq!(kept(&out), before, "{verb:?} {out}");
+        }
+    }
+    // A list is there to be replaced.
+    for _ in 0..2 {
+        ok(&["cert", "crl", "--ca", &one, "--out", &at("list.crl")]);
     }
 }

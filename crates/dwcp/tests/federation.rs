@@ -165,6 +165,48 @@ fn a_bundle_comes_and_goes_with_a_reload_and_takes_its_peers_along() {
     assert_eq!(ours.check("certs", "certs.bundle.partner.example"), Default::default());
 }
 
+#[test]
+fn further_roots_and_their_lists_come_and_go_with_a_reload() {
+    let (ours, other) = (Place::of(OURS), Place::of(OURS));
+    echo(ours.target);
+    let node = ours.up();
+    let before = fs::read_to_string(ours.config()).unwrap();
+    let [one, two] = ["one", "two"].map(|who| issue(&other, who, &["URI:spiffe://test.example/node/z"]));
+    assert!(dial(&ours, &one).is_err(), "nobody knows their root yet");
+
+    let list = text(&other.path("list.crl"));
+    let publish = || ok(&["cert", "crl", "--ca", &other.node("ca"), "--out", &list]);
+    publish();
+    let files = format!("    ca_file: '{}'\n    crl_file: '{list}'\n    pq: prefer", other.node("ca/ca.crt"));
+    ours.edit("    pq: prefer", &files);
+    node.signal("HUP");
+    eventually(PATIENCE, "the root is in force", || dial(&ours, &one).is_ok());
+
+    ok(&["cert", "revoke", "--ca", &other.node("ca"), "--cert", &format!("{one}.crt")]);
+    publish();
+    node.signal("HUP");
+    eventually(PATIENCE, "the list is in force", || dial(&ours, &one).is_err());
+    assert!(dial(&ours, &two).is_ok());
+
+    fs::write(ours.config(), before).unwrap();
+    node.signal("HUP");
+    assert_recorded(&ours, &["\"trust_contracted\"", "pki.trust.contracted"]);
+    assert!(dial(&ours, &two).is_err());
+}
+
+#[test]
+fn a_check_says_what_a_start_would_say() {
+    let (ours, other) = (Place::of(OURS), Place::of(OURS));
+    ours.edit("provider: embedded", "provider: manual");
+    ours.edit("    pq: prefer", &format!("    ca_file: '{}'\n    pq: prefer", other.node("ca/ca.crt")));
+    let own = issue(&ours, "own", &["URI:spiffe://test.example/node/a", "DNS:localhost"]);
+    ours.edit("    ca_file", &format!("    cert_file: {own}.crt\n    key_file: {own}.key\n    ca_file"));
+    let (code, checked) = refused(&["config", "check", "--files", &ours.config()]);
+    assert!(code == 3 && checked.contains("does not lead to a trusted anchor"), "{checked}");
+    let (code, started) = refused(&["up", "--config", &ours.config()]);
+    assert!(code == 3 && started.ends_with(&checked), "{started}");
+}
+
 /// Revocation is not checked for the own root, which has no list, and it is for the partner's, which has one.
 #[test]
 fn with_files_of_another_tool_a_bundles_list_counts_beside_roots_without_one() {

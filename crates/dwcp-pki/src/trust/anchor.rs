@@ -29,7 +29,7 @@ impl Anchor {
     pub(crate) fn new(der: &CertificateDer<'_>) -> Result<Self, TrustError> {
         let certificate = Certificate::from_der(der).map_err(TrustError::Anchor)?;
         if !certificate.is_authority() {
-            return Err(TrustError::NotAnAuthority { subject: certificate.subject().to_owned() });
+            return Err(TrustError::NotAnAuthority { subject: called(&certificate) });
         }
         // Reading an anchor alone would pass over critical extensions that are not understood (RFC 5280 §4.2).
         webpki::EndEntityCert::try_from(der).map_err(TrustError::AnchorUnusable)?;
@@ -55,6 +55,15 @@ impl Anchor {
         // Whole seconds, as webpki compares: the second that notAfter names still counts (RFC 5280 §4.1.2.5).
         self.certificate.not_before().secs() <= now.secs()
             && now.secs() <= self.certificate.not_after().secs()
+    }
+}
+
+/// What to call a certificate that has perhaps no subject, as those of a mesh: its first name, or its serial number.
+fn called(certificate: &Certificate) -> String {
+    match (certificate.subject(), certificate.names().first()) {
+        ("", Some(name)) => crate::certificate::printable(&name.to_string()),
+        ("", None) => format!("serial {}", certificate.serial()),
+        (subject, _) => subject.to_owned(),
     }
 }
 

@@ -22,7 +22,7 @@ pub enum TrustError {
     /// A certificate was given as anchor that is not an authority's, or whose key usage leaves out keyCertSign.
     #[error("{subject} is not the certificate of an authority")]
     NotAnAuthority {
-        /// Its subject.
+        /// Its subject; its first name or its serial number where it has none.
         subject: String,
     },
     /// The scope of a CRL can not be read.

@@ -46,10 +46,10 @@ pub struct Validate {
 /// What is asked of certificate policies (RFC 5280 §6.1.1).
 #[derive(Debug, Args)]
 pub struct Policies {
-    /// A certificate policy that is acceptable, as 1.2.3.4; repeats [default: any]
+    /// A certificate policy that is acceptable where one is required, as 1.2.3.4; repeats [default: any]
     #[arg(long, value_name = "OID", value_parser = policy)]
     pub policy: Vec<String>,
-    /// Refuse a path that is valid for no acceptable policy
+    /// Require a policy also where no authority of the path does
     #[arg(long)]
     pub require_policy: bool,
     /// Do not let authorities declare policies of others equal to their own

@@ -19,6 +19,7 @@ pub(super) fn run(verb: &ConfigVerb, named: Option<&Path>) -> Result<Report, Fai
     if args.files {
         let clock = SystemClock::new();
         let material = Material::read(&plan, &clock)?;
+        material.fits()?;
         warnings.extend(material.warnings());
         let ended = material.not_after();
         if ended <= clock.unix() {

@@ -72,6 +72,15 @@ impl Material {
         }
     }
 
+    /// Whether a node can start from it: its own certificate leads to what it trusts.
+    ///
+    /// # Errors
+    /// [`NodeError::Installed`] as a start says it.
+    pub fn fits(&self) -> Result<(), NodeError> {
+        let covered = self.trust.covers(self.credential.chain());
+        covered.map_err(|refusal| NodeError::Installed(refusal.into()))
+    }
+
     /// What is odd about the material and no reason to refuse it.
     pub fn warnings(&self) -> Vec<String> {
         let unsuitable = self.trust.unsuitable_anchors();

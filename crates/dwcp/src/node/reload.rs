@@ -142,11 +142,14 @@ async fn apply(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
     Ok(done)
 }
 
-/// The trust of an embedded authority where the plan has bundles, whose files are read again, or another profile; the
-/// keeper brings what else changed in files with the next list.
+/// The trust of an embedded authority where the plan names roots, lists or bundles, whose files are read again, or another
+/// profile. What the authority itself says the keeper brings.
 fn other_trust(shared: &Shared, old: &NodePlan, new: &NodePlan) -> Result<Option<TrustStore>, NodeError> {
     let Identity::Embedded(embedded) = &shared.identity else { return Ok(None) };
-    if old.bundles.is_empty() && new.bundles.is_empty() && old.profile == new.profile {
+    let names_files = |plan: &NodePlan| {
+        plan.identity.roots.is_some() || plan.identity.crl.is_some() || !plan.bundles.is_empty()
+    };
+    if !names_files(old) && !names_files(new) && old.profile == new.profile {
         return Ok(None);
     }
     let trust = embedded_trust(&embedded.authority, embedded.publication.list(), new)?;

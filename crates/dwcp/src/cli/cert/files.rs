@@ -2,7 +2,8 @@
 
 use crate::cli::exit::{Exit, Failure};
 use dwcp_base::{Disk, LocalDisk, StagedFile};
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// `PREFIX.EXTENSION`.
@@ -39,6 +40,9 @@ impl Target {
             // Also a link that leads nowhere: the link is replaced.
             _ => path.to_owned(),
         };
+        if !secret {
+            spare(&real)?;
+        }
         let staged = LocalDisk.stage(&real, secret).map_err(|error| failed(path, &error))?;
         Ok(Self { path: path.to_owned(), staged })
     }
@@ -49,6 +53,28 @@ impl Target {
         written.map_err(|error| failed(&self.path, &error))
     }
 }
+
+/// Refuses to put something public in the place of a private key, or of what an authority consists of: a slip in `--out` would be
+/// the end of either.
+fn spare(path: &Path) -> Result<(), Failure> {
+    let mut beginning = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(BEGINNING).read_to_end(&mut beginning));
+    if read.is_ok() && beginning.windows(KEY.len()).any(|window| window == KEY) {
+        return Err(failed(path, &io::Error::other("it is there and holds a private key")));
+    }
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+    let beside = |name| path.parent().is_some_and(|parent| parent.join(name).exists());
+    if PARTS.contains(&name) && beside("index") && beside("ca.key") {
+        return Err(failed(path, &io::Error::other("it is a part of an authority")));
+    }
+    Ok(())
+}
+
+const KEY: &[u8] = b"PRIVATE KEY-----";
+/// A key of any kind that is read here is shorter, comments included.
+const BEGINNING: u64 = 64 << 10;
+/// What stands in an authority's directory beside its index.
+const PARTS: [&str; 4] = ["ca.crt", "ca.key", "issuers.crt", "urls"];
 
 fn failed(path: &Path, error: &io::Error) -> Failure {
     let fix = "name a file in a place this user can write to, with room on it";
