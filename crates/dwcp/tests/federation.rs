@@ -176,6 +176,14 @@ fn further_roots_and_their_lists_come_and_go_with_a_reload() {
 
     let list = text(&other.path("list.crl"));
     let publish = || ok(&["cert", "crl", "--ca", &other.node("ca"), "--out", &list]);
+    let alone = format!("    ca_file: '{}'\n    pq: prefer", other.node("ca/ca.crt"));
+    ours.edit("    pq: prefer", &alone);
+    node.signal("HUP");
+    eventually(PATIENCE, "the root without a list is named", || {
+        let (status, reason) = ours.check("certs", "certs.revocation");
+        status == "warn" && reason.contains("no revocation list is of the root")
+    });
+    fs::write(ours.config(), &before).unwrap();
     publish();
     let files = format!("    ca_file: '{}'\n    crl_file: '{list}'\n    pq: prefer", other.node("ca/ca.crt"));
     ours.edit("    pq: prefer", &files);

@@ -295,6 +295,14 @@ impl TrustStore {
         self.earliest_end(self.bundled_for(domain))
     }
 
+    /// The own anchors of which no list is known: where one is required, nobody below them is accepted.
+    pub fn unlisted_anchors(&self) -> impl Iterator<Item = &Certificate> {
+        let own = self.anchors.iter().filter(|anchor| self.domains.is_own(&anchor.vouches));
+        let unlisted = own
+            .filter(|anchor| !self.index.named(anchor.name()).any(|entry| entry.is_signed_by(&anchor.pin)));
+        unlisted.map(|anchor| &anchor.certificate)
+    }
+
     fn earliest_end<'a>(&'a self, anchors: impl Iterator<Item = &'a Anchor>) -> Option<UnixTime> {
         anchors
             .flat_map(|anchor| self.index.current(anchor.name(), &anchor.pin))

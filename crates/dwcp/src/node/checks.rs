@@ -243,8 +243,21 @@ fn revocation(shared: &Shared) -> Finding {
             format!("the revocation list ended at {end}: every peer is refused"),
             "put a fresh list in place and send SIGHUP",
         ),
-        Some(end) => Finding::pass("certs.revocation", format!("the revocation list is good until {end}")),
+        Some(end) => match unlisted(generation.trust()) {
+            Some(root) => Finding::warn(
+                "certs.revocation",
+                format!("no revocation list is of the root {root}: whoever leads to it is refused"),
+                "put its list into crl_file and send SIGHUP",
+            ),
+            None => Finding::pass("certs.revocation", format!("the revocation list is good until {end}")),
+        },
     }
+}
+
+/// The first root whose peers are refused for want of a list.
+fn unlisted(trust: &TrustStore) -> Option<String> {
+    let required = trust.mode() == RevocationMode::Required;
+    trust.unlisted_anchors().next().filter(|_| required).map(|root| root.subject().to_owned())
 }
 
 /// An authority's end is known for years; a quarter of one is time enough to replace it.
