@@ -92,9 +92,14 @@ fn read_names(document: Document, value: &[u8]) -> Result<(Vec<SubjectName>, boo
         if count > MOST_NAMES {
             return Err(ParseError::malformed(document, "it has more than 256 names"));
         }
-        let Tag::ContextSpecific { number, .. } = field.tag else {
-            return Err(broken(ErrorKind::TagUnexpected { expected: None, actual: field.tag }.into()));
+        let unexpected = || broken(ErrorKind::TagUnexpected { expected: None, actual: field.tag }.into());
+        let Tag::ContextSpecific { number, constructed } = field.tag else {
+            return Err(unexpected());
         };
+        // X.690 §10.2: DER writes a string in one piece. What is in pieces reads as another name elsewhere.
+        if constructed && matches!(number.value(), 1 | 2 | 6 | 7) {
+            return Err(unexpected());
+        }
         match number.value() {
             1 => names.push(SubjectName::Email(text(document, field.content)?.to_owned())),
             2 => names.push(SubjectName::Dns(text(document, field.content)?.to_ascii_lowercase())),
@@ -144,3 +149,36 @@ pub(crate) const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1
 pub(crate) const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
 pub(crate) const ANY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
 const CRL_POINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.31");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(tag: u8, content: &[u8]) -> Result<(Vec<SubjectName>, bool), ParseError> {
+        let length = |bytes: &[u8]| u8::try_from(bytes.len()).unwrap();
+        let name = [&[tag, length(content)], content].concat();
+        read_names(Document::Certificate, &[&[0x30, length(&name)], &name[..]].concat())
+    }
+
+    #[test]
+    fn a_name_that_is_compared_is_a_string_in_one_piece() {
+        for (number, content) in
+            [(1, &b"a@b.example"[..]), (2, b"b.example"), (6, b"spiffe://b/x"), (7, &[127; 4])]
+        {
+            let (names, others) = read(0x80 | number, content).unwrap();
+            assert!(names.len() == 1 && !others, "[{number}]");
+            assert!(
+                matches!(read(0xa0 | number, content), Err(ParseError::Der { .. })),
+                "[{number}] constructed"
+            );
+            // As BER would have it: an IA5String or an OCTET STRING inside.
+            let inner = [&[0x16, u8::try_from(content.len()).unwrap()], content].concat();
+            assert!(
+                matches!(read(0xa0 | number, &inner), Err(ParseError::Der { .. })),
+                "[{number}] in pieces"
+            );
+        }
+        // A directory name is constructed, and is passed over.
+        assert_eq!(read(0xa4, &[0x30, 0]).unwrap(), (Vec::new(), true));
+    }
+}

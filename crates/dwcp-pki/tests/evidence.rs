@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod lab;
+mod lists;
+mod responses;
 
 use dwcp_base::{Blame, Coded, LocalDisk, UnixTime};
 use dwcp_crypto::{KeyType, SigningKey};
@@ -11,6 +13,7 @@ use dwcp_pki::{
     RevocationMode, RevocationReason, TrustStore, ValidationError,
 };
 use lab::*;
+use responses::{appointed, good};
 use rustls_pki_types::CertificateDer;
 use std::sync::Arc;
 
@@ -168,3 +171,82 @@ fn a_chain_that_leads_nowhere_has_no_response_verified() {
     let error = other.judge(&chain, &evidence, NOW).unwrap_err();
     assert_eq!(error.code(), "pki.chain.unknown_issuer");
 }
+
+/// A leaf of twenty days, and what the responder says of it for ten years.
+fn vouched_for(root: &Party, responder: &Party) -> (Party, Vec<u8>) {
+    let leaf = root.leaf_with(&[WEB], |params| params.not_after = date(NOW.plus(20 * DAY)));
+    let response = good(root, &leaf, responder, NOW.plus(3_650 * DAY), &[responder]);
+    (leaf, response)
+}
+
+fn shown(
+    store: &TrustStore,
+    leaf: &Party,
+    response: &[u8],
+    now: UnixTime,
+) -> Result<dwcp_pki::PeerIdentity, ValidationError> {
+    let responses = [response];
+    let evidence = Evidence::of_responses(&responses);
+    store.validate_with(std::slice::from_ref(&leaf.der), Purpose::Client, now, &evidence)
+}
+
+#[test]
+fn a_responder_that_was_taken_back_vouches_for_nothing() {
+    let root = Party::root("root");
+    let responder = appointed(&root, NOW.plus(10 * DAY));
+    let (leaf, response) = vouched_for(&root, &responder);
+    let store = strict(&[&root], Vec::new());
+    let identity = shown(&store, &leaf, &response, NOW).unwrap();
+    assert_eq!(identity.revocation(), RevocationChecked::Covered);
+
+    let second = std::time::Duration::from_secs(1);
+    let blocked = store.clone().with_blocked_keys([pin(&responder)]);
+    let stale = root.crl_with(1, &[&responder], |crl| crl.next_update = date(NOW.minus(second)));
+    let listed = strict(&[&root], vec![root.crl(1, &[&responder])]);
+    let listed_once = strict(&[&root], vec![stale]);
+    for (store, recheck) in [
+        (&blocked, Err("pki.chain.crl_missing")),
+        (&listed_once, Err("pki.chain.crl_stale")),
+        // The list that takes the responder back covers the leaf itself.
+        (&listed, Ok(())),
+    ] {
+        let refused = shown(store, &leaf, &response, NOW).unwrap_err();
+        assert_eq!(refused.code(), "pki.chain.status_response");
+        assert!(refused.to_string().contains("took its responder back"), "{refused}");
+        assert_eq!(store.recheck(&identity, NOW).map_err(|error| error.code()), recheck);
+    }
+    // Somebody else's serial number, and somebody else's key.
+    let other = Party::root("other");
+    let elsewhere = strict(&[&root, &other], vec![other.crl(1, &[&responder])]);
+    let elsewhere = elsewhere.with_blocked_keys([pin(&other.leaf(&[WEB]))]);
+    assert!(shown(&elsewhere, &leaf, &response, NOW).is_ok());
+    assert_eq!(elsewhere.recheck(&identity, NOW), Ok(()));
+}
+
+#[test]
+fn a_response_of_ten_years_vouches_no_longer_than_its_responder_is_in_office_and_for_seven_days() {
+    let root = Party::root("root");
+    let store = strict(&[&root], Vec::new());
+    let second = std::time::Duration::from_secs(1);
+    for (office, end) in [(HOUR, NOW.plus(HOUR)), (10 * DAY, NOW.minus(MINUTE).plus(7 * DAY))] {
+        let (leaf, response) = vouched_for(&root, &appointed(&root, NOW.plus(office)));
+        let identity = shown(&store, &leaf, &response, NOW).unwrap();
+        let last = end.minus(second);
+        assert_eq!(store.recheck(&identity, last), Ok(()));
+        assert_eq!(store.recheck(&identity, end).unwrap_err().code(), "pki.chain.crl_missing");
+        assert!(shown(&store, &leaf, &response, last).is_ok());
+        assert_eq!(shown(&store, &leaf, &response, end).unwrap_err().code(), "pki.chain.status_response");
+    }
+    // The issuer's own, too.
+    let (leaf, response) = vouched_for(&root, &root);
+    let end = NOW.minus(MINUTE).plus(7 * DAY);
+    let identity = shown(&store, &leaf, &response, NOW).unwrap();
+    assert_eq!(store.recheck(&identity, end.minus(second)), Ok(()));
+    assert_eq!(store.recheck(&identity, end).unwrap_err().code(), "pki.chain.crl_missing");
+}
+
+fn pin(party: &Party) -> dwcp_pki::KeyPin {
+    dwcp_pki::Certificate::from_der(&party.der).unwrap().key_pin()
+}
+
+const WEB: &str = "URI:spiffe://mesh.example/web";

@@ -290,3 +290,30 @@ fn an_identity_has_the_names_that_its_certificate_has_by_the_same_rules() {
         assert_eq!(identity.check_name(&name), of_leaf, "{name}");
     }
 }
+
+#[test]
+fn a_bundle_has_signed_the_lists_of_its_own_anchors_and_no_others() {
+    let theirs = Party::root("theirs");
+    let rack = theirs.authority("rack", |_| {});
+    let of_root = bundle("partner.example", &[&theirs]);
+    assert!(of_root.signed(&theirs.crl(1, &[])));
+    assert!(!of_root.signed(&rack.crl(1, &[])), "of an authority below");
+    assert!(!of_root.signed(&Party::root("theirs").crl(1, &[])), "of the name, by another key");
+    let renamed = theirs.reissued(|params| {
+        params.distinguished_name.push(rcgen::DnType::OrganizationName, "other");
+    });
+    assert!(!of_root.signed(&renamed.crl(1, &[])), "by the key, under another name");
+
+    // Beside its root the authority below is an anchor whose list can be brought.
+    let of_both = bundle("partner.example", &[&theirs, &rack]);
+    let lists = vec![Party::root("ours").crl(1, &[]), rack.crl(1, &[])];
+    assert!(of_both.signed(&lists[1]));
+    let ours = Party::root("ours");
+    let store = strict(&[&ours], lists).with_trust_domain(domain("own.example"));
+    let leaf = rack.leaf(&[THEIRS]);
+    let with = |bundle: &TrustBundle| store.clone().with_bundles(vec![bundle.clone()]).unwrap();
+    let missing = judge(&with(&of_root), &[&leaf, &rack], Purpose::Client, NOW).unwrap_err();
+    assert_eq!(missing.code(), "pki.chain.crl_missing");
+    let both = with(&of_both).with_profile(dwcp_pki::Profile::Mesh);
+    assert!(judge(&both, &[&leaf, &rack], Purpose::Client, NOW).is_ok());
+}

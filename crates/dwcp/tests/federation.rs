@@ -262,6 +262,16 @@ fn a_bundle_that_makes_no_sense_is_refused_with_three_lines() {
     let twice = one.clone() + one.lines().last().unwrap() + "\n";
     let own_list = text(&place.path("own.crl"));
     ok(&["cert", "crl", "--ca", &place.node("ca"), "--out", &own_list]);
+    // In the name of an authority below a root, whoever's it is: beside a good list, and one too many of those.
+    let below = text(&place.path("below.crl"));
+    ok(&["cert", "ca", "init", "--dir", &place.node("rack"), "--name", "Rack"]);
+    ok(&["cert", "crl", "--ca", &place.node("rack"), "--out", &below]);
+    let pem = fs::read_to_string(&list).unwrap();
+    fs::write(&below, pem.clone() + &fs::read_to_string(&below).unwrap()).unwrap();
+    let many = text(&place.path("many.crl"));
+    fs::write(&many, pem.repeat(1_025)).unwrap();
+    let most = text(&place.path("most.crl"));
+    fs::write(&most, pem.repeat(1_024)).unwrap();
     let leaf = issue(&theirs, "leaf", &["URI:spiffe://partner.example/node/b"]) + ".crt";
     let missing = theirs.node("missing.crt");
     for (written, code, word) in [
@@ -273,7 +283,9 @@ fn a_bundle_that_makes_no_sense_is_refused_with_three_lines() {
         (bundle(THEIRS, &key, &list), 3, "not readable as such"),
         (bundle(THEIRS, &leaf, &list), 3, "not the certificate of an authority"),
         (bundle(THEIRS, &roots, &roots), 3, "not readable as such"),
-        (bundle(THEIRS, &roots, &own_list), 3, "which is an issuer of security.tls"),
+        (bundle(THEIRS, &roots, &own_list), 3, "which no root in the bundle's ca_file signed"),
+        (bundle(THEIRS, &roots, &below), 3, "has a list of CN=Rack, which no root"),
+        (bundle(THEIRS, &roots, &many), 3, "the file has more than 1024 lists"),
         (bundle(THEIRS, &missing, &list), 1, "missing.crt"),
     ] {
         fs::write(place.config(), &good).unwrap();
@@ -285,6 +297,13 @@ fn a_bundle_that_makes_no_sense_is_refused_with_three_lines() {
         assert_three_lines(&said);
         assert!(exit == code && said.contains(word), "{written}: {exit}: {said}");
     }
+    fs::write(place.config(), &good).unwrap();
+    place.edit(
+        "  trust_domain: \"test.example\"\n",
+        &format!("  trust_domain: \"test.example\"\n{}", bundle(THEIRS, &roots, &most)),
+    );
+    let (_, said) = refused(&["config", "check", "--files", &place.config()]);
+    assert!(!said.contains("more than 1024 lists"), "{said}");
     fs::write(place.config(), &good).unwrap();
     place.edit("    pq: prefer", "    profile: strict\n    pq: prefer");
     let (exit, said) = refused(&["config", "check", &place.config()]);

@@ -1,13 +1,30 @@
 //! Responders that an issuer appointed (RFC 6960 §4.2.2.2).
 
 use super::asn1::{NO_CHECK, OCSP_SIGNING};
-use crate::{Certificate, signature};
+use crate::{Certificate, KeyPin, Serial, signature};
 use der::Decode;
 use der::oid::AssociatedOid;
 use dwcp_base::UnixTime;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName};
 
-/// Checks that `issuer` itself appointed the responder, and that it is in office.
+/// A responder that an issuer appointed, as far as it may be taken back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Appointed {
+    /// SHA-256 of its key.
+    pub(crate) pin: KeyPin,
+    /// The serial number that the issuer gave it.
+    pub(crate) serial: Serial,
+    /// The end of its office.
+    pub(crate) not_after: UnixTime,
+}
+
+impl Appointed {
+    pub(super) fn of(delegate: &Certificate) -> Self {
+        Self { pin: delegate.key_pin(), serial: delegate.serial(), not_after: delegate.not_after() }
+    }
+}
+
+/// Checks that a certificate is of a responder of `issuer`'s that is in office, by all but the issuer's signature.
 ///
 /// A responder without id-pkix-ocsp-nocheck is refused: whether it was revoked would have to be found out elsewhere, and
 /// nothing here could.
@@ -26,13 +43,14 @@ pub(super) fn check(delegate: &Certificate, issuer: &Certificate, now: UnixTime)
         return Err("the responder's certificate is not in force");
     }
     refuse_critical(delegate)?;
-    let unreadable = |_| "a certificate of the check can not be read";
-    let (raw, by) = (delegate.raw().map_err(unreadable)?, issuer.raw().map_err(unreadable)?);
-    // Directly: an authority further up or down appoints nobody for this issuer.
-    if raw.issuer != by.subject || signature::verify(delegate.der(), by.key_info).is_err() {
-        return Err("the issuer of the certificate did not appoint the responder");
-    }
-    Ok(())
+    let (raw, by) = (delegate.raw().map_err(|_| UNREADABLE)?, issuer.raw().map_err(|_| UNREADABLE)?);
+    if raw.issuer == by.subject { Ok(()) } else { Err(NOT_APPOINTED) }
+}
+
+/// Checks that `issuer` itself appointed the responder: an authority further up or down appoints nobody for this issuer.
+pub(super) fn check_signature(delegate: &Certificate, issuer: &Certificate) -> Result<(), &'static str> {
+    let key_info = issuer.raw().map_err(|_| UNREADABLE)?.key_info;
+    signature::verify(delegate.der(), key_info).map_err(|_| NOT_APPOINTED)
 }
 
 /// RFC 5280 §4.2: a critical extension that is not understood refuses the certificate.
@@ -46,3 +64,6 @@ fn refuse_critical(delegate: &Certificate) -> Result<(), &'static str> {
         None => Ok(()),
     }
 }
+
+const UNREADABLE: &str = "a certificate of the check can not be read";
+const NOT_APPOINTED: &str = "the issuer of the certificate did not appoint the responder";

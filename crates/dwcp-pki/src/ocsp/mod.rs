@@ -12,6 +12,7 @@ mod ocsp_error;
 mod request;
 mod responder;
 mod response;
+mod signed;
 mod status;
 mod verdict;
 
@@ -19,6 +20,7 @@ pub use answer::{OcspAnswer, OcspProblem};
 pub(crate) use build::{Validity, sign};
 pub(crate) use cert_id::CertId;
 pub use cert_id::CertIdHash;
+pub(crate) use delegate::Appointed;
 pub use nonce::OcspNonce;
 pub use ocsp_error::OcspError;
 pub use request::OcspRequest;

@@ -2,7 +2,7 @@
 
 use super::asn1::ResponderId;
 use super::cert_id::key_hash;
-use super::delegate;
+use super::delegate::{self, Appointed};
 use super::nonce::OcspNonce;
 use super::ocsp_error::OcspError;
 use super::response::{Basic, OcspResponse, Single};
@@ -49,7 +49,9 @@ impl OcspResponse {
     /// [`OcspError`], one variant a rule.
     ///
     /// # Security
-    /// `issuer` must be trusted already: this check gives no trust to it. A nonce must be fresh for each request.
+    /// `issuer` must be trusted already: this check gives no trust to it. A nonce must be fresh for each request. Whether a
+    /// responder that the issuer appointed was taken back since is not looked at; a
+    /// [`TrustStore`](crate::TrustStore) that is given the response as [`Evidence`](crate::Evidence) does.
     pub fn verify(
         &self,
         certificate: &Certificate,
@@ -60,22 +62,6 @@ impl OcspResponse {
         let single = self.signed(certificate, issuer, nonce, now)?;
         check_times(single, nonce.is_some(), now)?;
         Ok(single.verdict())
-    }
-
-    /// As [`verify`](Self::verify) without a nonce, except that a revocation counts whatever its age.
-    pub(crate) fn standing(
-        &self,
-        certificate: &Certificate,
-        issuer: &Certificate,
-        now: UnixTime,
-    ) -> Result<OcspVerdict, OcspError> {
-        let single = self.signed(certificate, issuer, None, now)?;
-        match single.status {
-            CertStatus::Revoked { .. } => Ok(single.verdict()),
-            CertStatus::Good | CertStatus::Unknown => {
-                check_times(single, false, now).map(|()| single.verdict())
-            }
-        }
     }
 
     /// Whether it claims to say something about a certificate: names are compared, and nothing is verified.
@@ -103,34 +89,33 @@ impl OcspResponse {
         if !belongs {
             return Err(OcspError::WrongIssuer);
         }
-        check_signer(basic, issuer, now)?;
+        let signed = self.signed_by(issuer, now)?;
         if let Some(expected) = nonce
             && basic.nonce.as_ref() != Some(expected)
         {
             return Err(OcspError::Nonce { missing: basic.nonce.is_none() });
         }
-        let about =
-            |single: &&Single| *single.id.serial() == certificate.serial() && single.id.is_issued_by(&by);
-        let mut found = basic.singles.iter().filter(about);
-        let (Some(single), None) = (found.next(), found.next()) else {
-            return Err(OcspError::NotOne { count: basic.singles.iter().filter(about).count() });
-        };
-        Ok(single)
+        signed.one_about(certificate)
     }
 }
 
 impl Single {
-    fn verdict(&self) -> OcspVerdict {
+    pub(super) fn verdict(&self) -> OcspVerdict {
         let Self { status, this_update, next_update, .. } = *self;
         OcspVerdict { status, this_update, next_update }
     }
 }
 
-/// The signature, by the issuer's key or by that of a responder which the issuer appointed.
-pub(super) fn check_signer(basic: &Basic, issuer: &Certificate, now: UnixTime) -> Result<(), OcspError> {
+/// The signature, by the issuer's key or by that of a responder which the issuer appointed and which is given then.
+///
+/// At most two signatures are verified: of the certificates that came along the first that may be the signer's counts.
+pub(super) fn check_signer(
+    basic: &Basic,
+    issuer: &Certificate,
+    now: UnixTime,
+) -> Result<Option<Appointed>, OcspError> {
     if names(&basic.data.responder, issuer)? {
-        let key_info = issuer.raw().map_err(OcspError::Certificate)?.key_info;
-        return signature::verify_with_more(&basic.der, key_info).map_err(|_| OcspError::Signature);
+        return check_signature(basic, issuer).map(|()| None);
     }
     let mut why = "the responder is not the issuer and sent no certificate of its own";
     for der in &basic.certificates {
@@ -139,15 +124,19 @@ pub(super) fn check_signer(basic: &Basic, issuer: &Certificate, now: UnixTime) -
         if !names(&basic.data.responder, &delegate)? {
             continue;
         }
-        match delegate::check(&delegate, issuer, now) {
-            Ok(()) => {
-                let key_info = delegate.raw().map_err(OcspError::Certificate)?.key_info;
-                return signature::verify_with_more(&basic.der, key_info).map_err(|_| OcspError::Signature);
-            }
-            Err(rule) => why = rule,
+        if let Err(rule) = delegate::check(&delegate, issuer, now) {
+            why = rule;
+            continue;
         }
+        delegate::check_signature(&delegate, issuer).map_err(|why| OcspError::Stranger { why })?;
+        return check_signature(basic, &delegate).map(|()| Some(Appointed::of(&delegate)));
     }
     Err(OcspError::Stranger { why })
+}
+
+fn check_signature(basic: &Basic, signer: &Certificate) -> Result<(), OcspError> {
+    let key_info = signer.raw().map_err(OcspError::Certificate)?.key_info;
+    signature::verify_with_more(&basic.der, key_info).map_err(|_| OcspError::Signature)
 }
 
 /// Whether a certificate is the one that a responder id names.
@@ -163,7 +152,7 @@ fn names(id: &ResponderId, certificate: &Certificate) -> Result<bool, OcspError>
     })
 }
 
-fn check_times(single: &Single, is_ours: bool, now: UnixTime) -> Result<(), OcspError> {
+pub(super) fn check_times(single: &Single, is_ours: bool, now: UnixTime) -> Result<(), OcspError> {
     let Single { this_update, next_update, .. } = *single;
     if this_update > now.plus(CLOCK_SKEW) {
         return Err(OcspError::Early { this_update });

@@ -1,8 +1,9 @@
 //! The anchors of somebody else's trust domain (SPIFFE Trust Domain and Bundle §3).
 
 use super::anchor::Anchor;
+use super::presented;
 use super::trust_error::TrustError;
-use crate::{Certificate, TrustDomain};
+use crate::{Certificate, Crl, TrustDomain, signature};
 use rustls_pki_types::CertificateDer;
 use std::fmt;
 
@@ -43,6 +44,14 @@ impl TrustBundle {
     /// The anchors' certificates.
     pub fn anchors(&self) -> impl Iterator<Item = &Certificate> {
         self.anchors.iter().map(|anchor| &anchor.certificate)
+    }
+
+    /// Whether one of the anchors issued a list: it bears the anchor's name and verifies under its key.
+    pub fn signed(&self, list: &Crl) -> bool {
+        // A name that can not be read is nobody's.
+        let Ok(issuer) = presented::name(list.raw_issuer()) else { return false };
+        let mut named = self.anchors.iter().filter(|anchor| *anchor.name() == *issuer);
+        named.any(|anchor| signature::verify(list.der(), &anchor.key).is_ok())
     }
 }
 

@@ -3,7 +3,8 @@
 use super::anchors::Anchors;
 use super::lab::*;
 use super::presented::Presented;
-use crate::{Certificate, ChainFault, Purpose, RevocationMode, TrustStore, signature};
+use super::responses::{appointed, good};
+use crate::{Certificate, ChainFault, Evidence, Purpose, RevocationMode, TrustStore, signature};
 use rustls_pki_types::CertificateDer;
 
 const WEB: &str = "URI:spiffe://mesh.example/web";
@@ -101,4 +102,39 @@ fn two_keys_and_two_certificates_of_one_name_are_all_found() {
     assert_eq!(anchors.named(&name).count(), 3);
     assert!(anchors.named(b"another").next().is_none());
     assert_eq!(anchors.iter().next().unwrap().certificate, Certificate::from_der(&one.der).unwrap());
+}
+
+#[test]
+fn at_x5_a_response_costs_two_signatures_at_most_whatever_comes_along() {
+    let root = Party::root("root");
+    let sub = root.authority("sub", |_| {});
+    let leaf = sub.leaf(&[WEB]);
+    let until = NOW.plus(HOUR);
+    let responder = appointed(&sub, until);
+    let store = TrustStore::new(vec![root.der.clone()], Vec::new(), RevocationMode::WhereKnown).unwrap();
+    let chain = [leaf.der.clone(), sub.der.clone()];
+    let show = |response: &[u8], times: usize| {
+        let responses = vec![response; times];
+        let evidence = Evidence::of_responses(&responses);
+        verified(|| store.validate_with(&chain, Purpose::Client, NOW, &evidence).by_rule().is_ok())
+    };
+    let of_issuer = good(&sub, &leaf, &sub, until, &[]);
+    let of_responder = good(&sub, &leaf, &responder, until, &[&responder]);
+    assert_eq!(show(&of_issuer, 1), (1, true));
+    assert_eq!(show(&of_responder, 1), (2, true));
+    assert_eq!(show(&of_responder, 16), (32, true));
+
+    // Eight others of the responder's name: the first decides.
+    let fakes: Vec<Party> = (0..8).map(|_| appointed(&Party::root("sub"), until)).collect();
+    let crowd = good(&sub, &leaf, &responder, until, &fakes.iter().collect::<Vec<_>>());
+    let forged = good(&sub, &leaf, &Party::root("sub"), until, &[]);
+    for bad in [&crowd, &forged] {
+        assert_eq!(show(bad, 1), (1, false));
+        assert_eq!(show(bad, 16), (1, false), "nothing is verified after the first that does not count");
+    }
+    // What is about nothing here costs nothing.
+    let stranger = sub.leaf_with(&[WEB], |params| params.serial_number = Some(vec![0x55].into()));
+    let elsewhere = good(&sub, &stranger, &responder, until, &[&responder]);
+    assert_eq!(show(&elsewhere, 16), (0, false));
+    assert_eq!(show(&of_issuer, 17), (0, false));
 }

@@ -1,14 +1,18 @@
 //! What a peer brings along about its own standing: OCSP responses (RFC 6960), as TLS staples them.
 
 use super::link::Link;
+use super::revocation::RevocationIndex;
+use crate::ocsp::Appointed;
 use crate::{CertStatus, Certificate, ChainFault, OcspResponse};
 use dwcp_base::UnixTime;
+use std::sync::Arc;
 
 /// OCSP responses for a chain: at most 16 of at most 16 KiB each are read, and more refuse the chain.
 ///
 /// # Security
 /// It comes from the peer and is believed for its signatures alone. What it can change is that a certificate is covered which no CRL
-/// covers, until its response lapses; a CRL that lists the certificate leads.
+/// covers, until its response lapses and for seven days at most; a CRL that lists the certificate leads. A responder that the issuer
+/// appointed counts until its own certificate ends, and not at all once its key is blocked or its issuer's CRL lists it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Evidence<'a> {
     responses: &'a [&'a [u8]],
@@ -25,21 +29,29 @@ impl<'a> Evidence<'a> {
         self.responses.is_empty()
     }
 
-    /// Notes on each link until when a response vouches for it. `members` are the certificates of the links, each with its issuer.
-    /// The refusal says which link it is about, if it is about one; that of a revoked certificate leads.
+    /// Notes on each link the response that vouches for it longest. `members` are the certificates of the links, each with its issuer.
+    /// The refusal says which link it is about, if it is about one.
+    ///
+    /// At most two signatures are verified for each response, and none after the first response that was verified and does not count. A
+    /// revocation leads over what costs no signature: responses that can not be read or are about nothing here.
     pub(super) fn weigh(
         &self,
         members: &[(&Certificate, &Certificate)],
         links: &mut [Link],
+        index: &RevocationIndex,
         now: UnixTime,
-    ) -> Result<(), (Option<usize>, ChainFault)> {
+    ) -> Result<(), Refusal> {
         if self.responses.len() > MOST {
             return Err((None, fault(format!("more than {MOST} came along"))));
         }
         let mut refusal = None;
         for der in self.responses {
-            match read(der) {
-                Ok(response) => weigh(&response, members, links, now, &mut refusal)?,
+            let looked_at = read(der).and_then(|response| {
+                let about = members_of(&response, members)?;
+                Ok((response, about))
+            });
+            match looked_at {
+                Ok((response, about)) => weigh_one(&response, &about, links, index, now)?,
                 Err(why) => refusal = refusal.or(Some((None, fault(why)))),
             }
         }
@@ -47,7 +59,34 @@ impl<'a> Evidence<'a> {
     }
 }
 
+/// A response that vouches for a certificate.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Voucher {
+    /// Until when it does.
+    until: UnixTime,
+    /// The responder that signed it; `None` where the issuer did so itself.
+    by: Option<Appointed>,
+}
+
+impl Voucher {
+    /// Whether it still vouches for the certificate of `link`, whose issuer's CRLs were confirmed: a responder that was taken back
+    /// since vouches for nothing.
+    pub(super) fn counts(&self, link: &Link, index: &RevocationIndex, now: UnixTime) -> bool {
+        let in_office = || self.by.is_none_or(|responder| !is_taken_back(&responder, link, index));
+        now.secs() < self.until.secs() && in_office()
+    }
+}
+
+/// Whether the key of a responder of the issuer of `link` is blocked, or its serial number listed, however old the CRL. Its exemption
+/// from checks (RFC 6960 §4.2.2.2.1) means that nobody has to ask, not that what is known does not count.
+fn is_taken_back(responder: &Appointed, link: &Link, index: &RevocationIndex) -> bool {
+    index.is_blocked(&responder.pin) || index.lists(&Link { serial: responder.serial, ..link.clone() })
+}
+
 type Refusal = (Option<usize>, ChainFault);
+
+/// The place of a certificate in the chain, the certificate and its issuer.
+type Member<'a> = (usize, &'a Certificate, &'a Certificate);
 
 fn read(der: &[u8]) -> Result<OcspResponse, String> {
     if der.len() > LARGEST {
@@ -56,42 +95,63 @@ fn read(der: &[u8]) -> Result<OcspResponse, String> {
     OcspResponse::from_der(der).map_err(|error| error.to_string())
 }
 
-fn weigh(
+/// The certificates that a response names, at least one: hashes are compared, and nothing is verified.
+fn members_of<'a>(
     response: &OcspResponse,
-    members: &[(&Certificate, &Certificate)],
+    members: &[(&'a Certificate, &'a Certificate)],
+) -> Result<Vec<Member<'a>>, String> {
+    if let Some(refused) = response.refusal() {
+        return Err(format!("the responder gave no answer: {refused}"));
+    }
+    let places = members.iter().enumerate().map(|(at, (certificate, issuer))| (at, *certificate, *issuer));
+    let about: Vec<_> =
+        places.filter(|(_, certificate, issuer)| response.is_about(certificate, issuer)).collect();
+    if about.is_empty() { Err("it is about no certificate of the chain".to_owned()) } else { Ok(about) }
+}
+
+/// Takes what one response says, which is signed by the issuer of the first certificate that it is about, or on its behalf.
+fn weigh_one(
+    response: &OcspResponse,
+    about: &[Member<'_>],
     links: &mut [Link],
+    index: &RevocationIndex,
     now: UnixTime,
-    refusal: &mut Option<Refusal>,
 ) -> Result<(), Refusal> {
-    let mut is_about_one = false;
-    for (at, ((certificate, issuer), link)) in members.iter().zip(links).enumerate() {
-        if !response.is_about(certificate, issuer) {
-            continue;
+    let Some((first, _, issuer)) = about.first() else { return Ok(()) };
+    let Some((name, pin)) = links.get(*first).map(|link| (Arc::clone(&link.issuer), link.issuer_pin)) else {
+        return Ok(());
+    };
+    let refused = |at: usize, why: &str| (Some(at), fault(why.to_owned()));
+    let signed = response.signed_by(issuer, now).map_err(|error| refused(*first, &error.to_string()))?;
+    let mut refusal = None;
+    for (at, certificate, _) in about {
+        let Some(link) = links.get_mut(*at) else { continue };
+        // Its signer says nothing of what others issued under the same serial number.
+        if link.issuer != name || link.issuer_pin != pin {
+            return Err(refused(*at, "it is about certificates of several issuers"));
         }
-        is_about_one = true;
-        let why = match response.standing(certificate, issuer, now) {
-            Ok(verdict) => match verdict.status() {
+        let by = signed.appointed();
+        if by.is_some_and(|responder| is_taken_back(&responder, link, index)) {
+            return Err(refused(*at, "the issuer took its responder back"));
+        }
+        let why = match signed.standing(certificate, now) {
+            Ok((verdict, until)) => match verdict.status() {
                 CertStatus::Revoked { .. } => {
-                    return Err((Some(at), ChainFault::Revoked { serial: link.serial }));
+                    return Err((Some(*at), ChainFault::Revoked { serial: link.serial }));
                 }
                 CertStatus::Unknown => "the responder does not know the certificate".to_owned(),
                 CertStatus::Good => {
-                    link.vouched_until = link.vouched_until.max(verdict.next_update());
+                    if link.voucher.is_none_or(|known| known.until < until) {
+                        link.voucher = Some(Voucher { until, by });
+                    }
                     continue;
                 }
             },
             Err(error) => error.to_string(),
         };
-        refusal.get_or_insert((Some(at), fault(why)));
+        refusal.get_or_insert((Some(*at), fault(why)));
     }
-    if !is_about_one {
-        let why = match response.refusal() {
-            Some(refused) => format!("the responder gave no answer: {refused}"),
-            None => "it is about no certificate of the chain".to_owned(),
-        };
-        refusal.get_or_insert((None, fault(why)));
-    }
-    Ok(())
+    refusal.map_or(Ok(()), Err)
 }
 
 fn fault(why: String) -> ChainFault {

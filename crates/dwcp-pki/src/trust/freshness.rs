@@ -16,7 +16,7 @@ pub(super) fn check(store: &TrustStore, link: &Link, now: UnixTime) -> Result<Re
     if store.mode() == RevocationMode::Off {
         return Ok(RevocationChecked::NotChecked);
     }
-    if link.vouched_until.is_some_and(|until| now.secs() < until.secs()) {
+    if link.voucher.is_some_and(|voucher| voucher.counts(link, store.revocation(), now)) {
         return Ok(RevocationChecked::Covered);
     }
     let index = store.revocation();

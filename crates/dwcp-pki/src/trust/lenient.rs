@@ -21,7 +21,7 @@ pub(super) fn revocation(
         if let Err((at, fault)) = revoked::check_listed(store, &links, rules) {
             return Some(path.refusal(at, fault));
         }
-        match rules.evidence.weigh(&path.pairs(), &mut links, rules.at) {
+        match rules.evidence.weigh(&path.pairs(), &mut links, store.revocation(), rules.at) {
             Err((Some(at), fault)) if fault.is_revocation() => Some(path.refusal(at, fault)),
             _ => None,
         }

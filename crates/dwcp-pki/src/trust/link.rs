@@ -1,6 +1,7 @@
 //! One certificate of a validated path, reduced to what a later re-check needs.
 
 use super::crl_signers::CrlSigner;
+use super::evidence::Voucher;
 use super::scope::{Place, Role};
 use crate::{Certificate, KeyPin, Serial};
 use dwcp_base::UnixTime;
@@ -27,8 +28,8 @@ pub(crate) struct Link {
     pub(crate) pin: KeyPin,
     /// SHA-256 of the certificate, by which a report finds it again.
     pub(crate) fingerprint: [u8; 32],
-    /// Until when a response of its issuer's responder says that it is not revoked.
-    pub(crate) vouched_until: Option<UnixTime>,
+    /// The response that says that it is not revoked.
+    pub(crate) voucher: Option<Voucher>,
     /// The start of the certificate's life.
     pub(crate) not_before: UnixTime,
     /// The end of the certificate's life.
@@ -54,7 +55,7 @@ impl Link {
             crl_signers: Arc::from([]),
             serial: certificate.serial(),
             place,
-            vouched_until: None,
+            voucher: None,
             pin: certificate.key_pin(),
             fingerprint: certificate.fingerprint(),
             not_before: certificate.not_before(),

@@ -54,4 +54,10 @@ mod issuers_tests;
 #[path = "../../tests/lab/mod.rs"]
 mod lab;
 #[cfg(test)]
+#[path = "../../tests/lists/mod.rs"]
+mod lists;
+#[cfg(test)]
 mod policies_tests;
+#[cfg(test)]
+#[path = "../../tests/responses/mod.rs"]
+mod responses;

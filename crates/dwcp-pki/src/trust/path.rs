@@ -190,7 +190,7 @@ impl Search<'_> {
         if evidence.is_empty() || *crls == CrlRule::Ignored {
             return Ok(());
         }
-        match evidence.weigh(&sound.pairs(), links, *at) {
+        match evidence.weigh(&sound.pairs(), links, self.store.revocation(), *at) {
             Err((at, fault)) if *crls == CrlRule::ByMode || fault.is_revocation() => {
                 Err(at.map_or_else(|| fault.clone().into(), |at| sound.refusal(at, fault.clone())))
             }

@@ -63,7 +63,6 @@ pub(super) fn check(path: &[&Form], asked: &PolicyRequirements) -> Result<(), Pr
     if are_satisfied(path, asked) { Ok(()) } else { Err(ProfileRule::PoliciesRequired) }
 }
 
-///
 /// Of the graph of RFC 9618 only the lowest level is kept: each policy with what counts as it one level below, and the policies
 /// it came from at the top. So the work is bounded by the policies of two neighbours, at most 64 each.
 fn are_satisfied(path: &[&Form], asked: &PolicyRequirements) -> bool {

@@ -125,7 +125,8 @@ pub(crate) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     whole
 }
 
-fn time(at: UnixTime) -> Vec<u8> {
+/// A GeneralizedTime.
+pub(crate) fn time(at: UnixTime) -> Vec<u8> {
     let text: String = at.to_string().chars().filter(char::is_ascii_digit).take(14).collect();
     tlv(0x18, format!("{text}Z").as_bytes())
 }

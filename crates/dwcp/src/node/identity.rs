@@ -254,11 +254,18 @@ pub(super) fn crls(path: &Path) -> Result<Vec<Crl>, NodeError> {
     }
     let damaged = |_| bad(ParseError::Pem { document: Document::Crl });
     let ders: Vec<_> = CertificateRevocationListDer::pem_slice_iter(&bytes)
-        .take(MOST_LISTS)
+        .take(MOST_LISTS + 1)
         .collect::<Result<_, _>>()
         .map_err(damaged)?;
     if ders.is_empty() {
         return Err(bad(ParseError::Missing { document: Document::Crl }));
+    }
+    // To take some and leave the others would pass over what they revoke.
+    if ders.len() > MOST_LISTS {
+        return Err(bad(ParseError::Malformed {
+            document: Document::Crl,
+            rule: "the file has more than 1024 lists",
+        }));
     }
     ders.iter().map(|der| Crl::from_der(der).map_err(bad)).collect()
 }

@@ -3,7 +3,7 @@
 use super::error::NodeError;
 use super::identity::{crls, roots};
 use crate::config::{BundlePlan, ConfigProblem, NodePlan, own_domain};
-use dwcp_pki::{Certificate, Crl, RevocationMode, TrustBundle, TrustStore};
+use dwcp_pki::{Crl, RevocationMode, TrustBundle, TrustStore};
 use rustls_pki_types::CertificateDer;
 
 /// Own anchors and their lists, before the plan has its say.
@@ -20,7 +20,6 @@ pub(super) struct Own {
 /// [`NodeError`] with the file and what is wrong with it.
 pub(super) fn store(own: Own, plan: &NodePlan) -> Result<TrustStore, NodeError> {
     let Own { anchors, mut lists, mut mode } = own;
-    let mut claimed = Claimed::by(&anchors, &lists)?;
     let mut bundles = Vec::with_capacity(plan.bundles.len());
     for bundle in &plan.bundles {
         if plan.trust_domain.as_ref() == Some(&bundle.trust_domain) {
@@ -30,7 +29,7 @@ pub(super) fn store(own: Own, plan: &NodePlan) -> Result<TrustStore, NodeError> 
         let anchors = anchors.map_err(NodeError::Trust)?;
         if let Some(path) = &bundle.crl {
             let theirs = crls(path)?;
-            claimed.claim(bundle, &anchors, &theirs)?;
+            check_lists(bundle, &anchors, &theirs)?;
             lists.extend(theirs);
             // A list that is here counts, also beside own anchors whose revocation is not checked.
             if mode == RevocationMode::Off {
@@ -54,37 +53,13 @@ pub(super) fn tell_unsuitable(trust: &TrustStore) {
     }
 }
 
-/// The issuers that lists may speak for, so that no partner brings a list in the name of somebody else's authority: its
-/// signature is only checked once a path shows the authority's key, and until then it would stand in the way.
-struct Claimed(Vec<(String, String)>);
-
-impl Claimed {
-    fn by(anchors: &[CertificateDer<'static>], lists: &[Crl]) -> Result<Self, NodeError> {
-        let own = || "security.tls".to_owned();
-        let mut claimed: Vec<_> = lists.iter().map(|list| (list.issuer().to_owned(), own())).collect();
-        for der in anchors {
-            // What is no certificate is refused with the store.
-            if let Ok(anchor) = Certificate::from_der(der) {
-                claimed.push((anchor.subject().to_owned(), own()));
-            }
-        }
-        Ok(Self(claimed))
-    }
-
-    fn claim(&mut self, bundle: &BundlePlan, anchors: &TrustBundle, lists: &[Crl]) -> Result<(), NodeError> {
-        let key = format!("node.trust_bundles[{}].crl_file", bundle.trust_domain);
-        for list in lists {
-            let issuer = list.issuer();
-            let is_theirs = anchors.anchors().any(|anchor| anchor.subject() == issuer);
-            if let Some((_, whose)) = self.0.iter().find(|(taken, _)| !is_theirs && taken == issuer) {
-                return Err(NodeError::Config(ConfigProblem::new(
-                    key,
-                    format!("has a list of {issuer}, which is an issuer of {whose}"),
-                    "remove that list from the file: nobody speaks for another's authority",
-                )));
-            }
-        }
-        self.0.extend(lists.iter().map(|list| (list.issuer().to_owned(), key.clone())));
-        Ok(())
-    }
+/// Takes a bundle's lists only from the bundle's own anchors. The signature of any other list is checked once a path shows its issuer's
+/// key, and until then it would stand in the way of whoever bears that name, the own authorities among them.
+fn check_lists(bundle: &BundlePlan, anchors: &TrustBundle, lists: &[Crl]) -> Result<(), NodeError> {
+    let Some(stranger) = lists.iter().find(|list| !anchors.signed(list)) else { return Ok(()) };
+    Err(NodeError::Config(ConfigProblem::new(
+        format!("node.trust_bundles[{}].crl_file", bundle.trust_domain),
+        format!("has a list of {}, which no root in the bundle's ca_file signed", stranger.issuer()),
+        "remove that list from the file, or put the certificate of its issuer into the bundle's ca_file",
+    )))
 }
