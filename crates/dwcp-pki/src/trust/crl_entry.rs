@@ -7,6 +7,7 @@ use crate::crl::{List, Reasons, Standing};
 use crate::{Crl, CrlNumber, DeltaCrl, Document, KeyPin, ParseError, Serial, signature};
 use dwcp_base::UnixTime;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 /// A CRL or delta and what was learnt about it.
 pub(crate) struct CrlEntry {
@@ -90,9 +91,14 @@ impl CrlEntry {
         self.list().len()
     }
 
+    /// The whole document.
+    pub(crate) fn der(&self) -> &[u8] {
+        self.list().der()
+    }
+
     /// Whether it is the same document.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.list().der() == other.list().der()
+        self.der() == other.der()
     }
 
     /// The issuer's name: the content of the DER `Name`.
@@ -152,29 +158,37 @@ impl CrlEntry {
         }
     }
 
-    /// Whether it makes `other` needless, and nothing says that another key signed it. Call [`share_signer`](Self::share_signer)
-    /// before.
+    /// Whether a trusted key is known to have signed it.
+    pub(crate) fn is_confirmed(&self) -> bool {
+        self.signer.get().is_some()
+    }
+
+    /// Whether it makes `other` needless: one trusted key signed both. Call [`share_signer`](Self::share_signer) before.
+    ///
+    /// # Security
+    /// A list whose signer is unknown displaces nothing: a forged one would make room for an older one of the issuer's.
     pub(crate) fn replaces(&self, other: &Self) -> bool {
-        let same_key = match (self.signer.get(), other.signer.get()) {
-            (Some(one), Some(two)) => one.pin == two.pin,
-            // A complete CRL of an unseen signer must not make a delta vanish that adds to another one.
-            (None, None) => self.is_delta() == other.is_delta(),
-            _ => false,
-        };
-        same_key && self.supersedes(other)
+        other.signer.get().is_some_and(|signer| self.is_signed_by(&signer.pin)) && self.supersedes(other)
+    }
+
+    /// Whether `other` lapsed long before `time` and this one stands in its place, while nothing is known of the signer of either: what
+    /// no path ever asks for must not pile up.
+    pub(crate) fn outlives(&self, other: &Self, time: UnixTime) -> bool {
+        let unknown = !self.is_confirmed() && !other.is_confirmed();
+        let lapsed = other.next_update().plus(LINGER).secs() < time.secs();
+        // A complete CRL of an unseen signer must not make a delta vanish that adds to another one.
+        unknown && lapsed && self.is_delta() == other.is_delta() && self.supersedes(other)
     }
 
     /// Whether it is older than `other` and nothing is known of the signer of either.
     pub(crate) fn may_roll_back(&self, other: &Self) -> bool {
-        let unknown = self.signer.get().is_none() && other.signer.get().is_none();
+        let unknown = !self.is_confirmed() && !other.is_confirmed();
         unknown && self.is_alike(other) && other.is_newer_than(self)
     }
 
     /// Whether the key that is known to have signed `other` signed this one, which says all that `other` does and is another one.
     pub(crate) fn outdates(&self, other: &Self) -> bool {
-        other.signer.get().is_some_and(|signer| self.is_signed_by(&signer.pin))
-            && self.supersedes(other)
-            && !other.supersedes(self)
+        self.replaces(other) && !other.supersedes(self)
     }
 
     /// Whether nothing that `other` says is lost or newer when this one is there: a complete CRL of the same scope supersedes what is
@@ -222,6 +236,9 @@ fn issuer(raw: &[u8]) -> Result<Arc<[u8]>, TrustError> {
 
 /// An issuer has few keys under one name; one that is tried again costs a verification and nothing else.
 const MOST_STRANGERS: usize = 16;
+/// How long a list whose signer no path has shown is kept after it lapsed and another one came: an older one that is put back then is
+/// stale for longer than this.
+const LINGER: Duration = Duration::from_secs(30 * 86_400);
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@ use super::crl_entry::CrlEntry;
 use super::link::Link;
 use crate::crl::Standing;
 use crate::{Crl, DeltaCrl, KeyPin};
+use dwcp_base::UnixTime;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -129,30 +130,62 @@ impl RevocationIndex {
                 entry.share_signer(old);
             }
         }
+        let time = self.trusted_time();
         let replaced = |old: &&Arc<CrlEntry>| {
             let named = || self.named(old.issuer());
-            // While no signer is known, a forged newer one must not make room for an older one beside it.
-            named().any(|new| new.replaces(old)) && !named().any(|new| new.may_roll_back(old))
+            let replaces =
+                |new: &Arc<CrlEntry>| new.replaces(old) || time.is_some_and(|time| new.outlives(old, time));
+            named().any(replaces) && !named().any(|new| new.may_roll_back(old))
         };
         let missing: Vec<_> = earlier.entries.iter().filter(|old| !replaced(old)).cloned().collect();
         // What one of the same signer outdates would only take memory.
         let outdated = |entry: &Arc<CrlEntry>| missing.iter().any(|old| old.outdates(entry));
         self.entries.retain(|new| !outdated(new));
-        let mut kept: Vec<_> = missing.iter().filter(|old| !outdated(old)).cloned().collect();
-        let room = most.saturating_sub(self.entries.len());
-        if kept.len() > room {
-            tracing::warn!(
-                dropped = kept.len() - room,
-                "too many CRLs: the ones that lapse first are not kept"
-            );
-            kept.sort_by_key(|old| std::cmp::Reverse(old.next_update()));
-            kept.truncate(room);
-        }
-        self.entries.extend(kept);
+        let kept: Vec<_> = missing.iter().filter(|old| !outdated(old)).cloned().collect();
+        self.hold(kept, earlier, most);
         self.rebuild();
     }
 
+    /// Adds what is kept of `earlier`, at most `most` in all.
+    ///
+    /// # Security
+    /// New ones whose signer is unknown go first, or so many forged ones would push out what lists somebody.
+    fn hold(&mut self, mut kept: Vec<Arc<CrlEntry>>, earlier: &Self, most: usize) {
+        let mut over = (self.entries.len() + kept.len()).saturating_sub(most);
+        if over > 0 {
+            tracing::warn!(
+                dropped = over,
+                "too many CRLs: new ones of unknown signers and those that lapse first are not kept"
+            );
+            let is_new = |entry: &Arc<CrlEntry>| !earlier.entries.iter().any(|old| Arc::ptr_eq(old, entry));
+            let mut rest = Vec::with_capacity(self.entries.len());
+            while let Some(entry) = self.entries.pop() {
+                if over > 0 && !entry.is_confirmed() && is_new(&entry) {
+                    over -= 1;
+                } else {
+                    rest.push(entry);
+                }
+            }
+            rest.reverse();
+            self.entries = rest;
+            kept.sort_by_key(|old| std::cmp::Reverse((old.is_confirmed(), old.next_update())));
+            kept.truncate(kept.len().saturating_sub(over));
+        }
+        self.entries.extend(kept);
+    }
+
+    /// The latest moment that a list of a trusted key speaks of: it is no earlier now.
+    fn trusted_time(&self) -> Option<UnixTime> {
+        let confirmed = self.entries.iter().filter(|entry| entry.is_confirmed());
+        confirmed.map(|entry| entry.this_update()).max()
+    }
+
+    /// Puts what is held in order, each document once.
     fn rebuild(&mut self) {
+        let mut seen = HashSet::new();
+        let distinct: Vec<_> =
+            self.entries.iter().filter(|entry| seen.insert(entry.der())).cloned().collect();
+        self.entries = distinct;
         self.by_issuer.clear();
         for (at, entry) in self.entries.iter().enumerate() {
             self.by_issuer.entry(entry.issuer().into()).or_default().push(at);
