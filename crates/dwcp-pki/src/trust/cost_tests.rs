@@ -1,6 +1,7 @@
 //! What a handshake costs before and after a peer is known, counted and not timed.
 
 use super::anchors::Anchors;
+use super::crl_entry::LOOKS;
 use super::lab::*;
 use super::presented::Presented;
 use crate::{Certificate, ChainFault, Purpose, RevocationMode, TrustStore, signature};
@@ -88,6 +89,28 @@ fn at_x5_a_search_sees_the_anchors_that_the_chain_names_however_many_there_are()
     let store = TrustStore::new(ders, Vec::new(), RevocationMode::Off).unwrap();
     assert_eq!(store.validate(&chain, Purpose::Client, NOW).by_rule(), Err(ChainFault::UnknownIssuer));
     assert_eq!(judge(&store, &[&named(599).leaf(&[WEB])], Purpose::Client, NOW).map(|_| ()), Ok(()));
+}
+
+#[test]
+fn at_x5_a_lookup_among_a_thousand_partitions_takes_a_few_looks_at_each() {
+    let root = Party::root("root");
+    let leaf = root.leaf(&[WEB]);
+    let partition = |at: u64| {
+        root.crl_with(at + 1, &[], |params| {
+            let uris = vec![format!("http://crl.example/{at}")];
+            params.issuing_distribution_point = Some(rcgen::CrlIssuingDistributionPoint {
+                distribution_point: rcgen::CrlDistributionPoint { uris },
+                scope: None,
+            });
+        })
+    };
+    let crls = (0..1_023).map(partition).chain([root.crl(5, &[])]).collect();
+    let store = strict(&[&root], crls);
+    let identity = judge(&store, &[&leaf], Purpose::Client, NOW).unwrap();
+    let before = LOOKS.get();
+    assert_eq!(store.recheck(&identity, NOW).by_rule(), Ok(()));
+    let looks = LOOKS.get() - before;
+    assert!(looks <= 20 * 1_024, "{looks}");
 }
 
 #[test]

@@ -64,5 +64,5 @@ fn is_certified(store: &TrustStore, other: &Other, upper: &Link, now: UnixTime) 
     let issuer = (Arc::clone(&upper.issuer), Arc::clone(&upper.issuer_key), upper.issuer_pin);
     let certified = Link::new(&other.certificate, Role::Authority, issuer, upper.issuer_signs_crls);
     store.index.confirm(&certified);
-    certified.is_valid_at(now) && !store.index.lists(&certified)
+    certified.is_valid_at(now) && !store.index.lists(&certified, now)
 }

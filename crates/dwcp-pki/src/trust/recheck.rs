@@ -56,7 +56,7 @@ impl TrustStore {
                     return Err(refusal(ChainFault::KeyRevoked { pin }, links, at));
                 }
             }
-            if index.lists(link) {
+            if index.lists(link, now) {
                 return Err(refusal(ChainFault::Revoked { serial: link.serial }, links, at));
             }
         }

@@ -1,5 +1,6 @@
 //! What is revoked: CRLs by issuer and serial number, and keys by their pins.
 
+use super::combined::{Scoped, View};
 use super::crl_entry::CrlEntry;
 use super::link::Link;
 use crate::crl::Standing;
@@ -31,7 +32,8 @@ pub enum RevocationMode {
 #[derive(Clone, Default)]
 pub struct RevocationIndex {
     entries: Vec<Arc<CrlEntry>>,
-    by_issuer: HashMap<Box<[u8]>, Vec<usize>>,
+    /// By issuer name, and then by scope.
+    by_issuer: HashMap<Box<[u8]>, Vec<Scoped>>,
     blocked: HashSet<KeyPin>,
 }
 
@@ -95,7 +97,12 @@ impl RevocationIndex {
 
     /// All CRLs and deltas under an issuer's name, whoever signed them.
     pub(crate) fn named<'a>(&'a self, issuer: &[u8]) -> impl Iterator<Item = &'a Arc<CrlEntry>> + use<'a> {
-        self.by_issuer.get(issuer).into_iter().flatten().filter_map(|at| self.entries.get(*at))
+        self.scopes(issuer).iter().flatten()
+    }
+
+    /// The same, each scope apart.
+    pub(super) fn scopes(&self, issuer: &[u8]) -> &[Scoped] {
+        self.by_issuer.get(issuer).map_or(&[], Vec::as_slice)
     }
 
     /// Finds out which CRLs the issuer of a verified link signed, each key once, so that lookups compare pins alone.
@@ -108,15 +115,16 @@ impl RevocationIndex {
         }
     }
 
-    /// Whether the issuer of `link` lists its serial number, in whatever scope.
-    pub(crate) fn lists(&self, link: &Link) -> bool {
+    /// Whether the issuer of `link` lists its serial number, in whatever scope. A list from the future may add and takes nothing back.
+    pub(crate) fn lists(&self, link: &Link, now: UnixTime) -> bool {
         let taken_back = |delta: &CrlEntry| delta.standing(&link.serial) == Some(Standing::Removed);
-        link.keys_for_crls().any(|(pin, _)| {
-            self.current(&link.issuer, pin).any(|combined| combined.lists(&link.serial))
+        let lists = |pin, view| {
+            self.current(&link.issuer, pin, view).any(|combined| combined.lists(&link.serial))
                 || self
-                    .baseless(&link.issuer, pin)
+                    .baseless(&link.issuer, pin, view)
                     .any(|delta| delta.standing(&link.serial).is_some() && !taken_back(delta))
-        })
+        };
+        link.keys_for_crls().any(|(pin, _)| lists(pin, View::InForce(now)) || lists(pin, View::All))
     }
 
     /// Takes over what `earlier` knew, at most `most` CRLs in all: a CRL never goes back, is not lost by being left out,
@@ -187,8 +195,17 @@ impl RevocationIndex {
             self.entries.iter().filter(|entry| seen.insert(entry.der())).cloned().collect();
         self.entries = distinct;
         self.by_issuer.clear();
-        for (at, entry) in self.entries.iter().enumerate() {
-            self.by_issuer.entry(entry.issuer().into()).or_default().push(at);
+        let mut places: HashMap<(&[u8], Option<&[u8]>), usize> = HashMap::new();
+        for entry in &self.entries {
+            if !self.by_issuer.contains_key(entry.issuer()) {
+                self.by_issuer.insert(entry.issuer().into(), Vec::new());
+            }
+            let Some(scopes) = self.by_issuer.get_mut(entry.issuer()) else { continue };
+            let at = *places.entry((entry.issuer(), entry.scope())).or_insert(scopes.len());
+            match scopes.get_mut(at) {
+                Some(scope) => scope.push(Arc::clone(entry)),
+                None => scopes.push(vec![Arc::clone(entry)]),
+            }
         }
     }
 }

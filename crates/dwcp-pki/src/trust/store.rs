@@ -3,6 +3,7 @@
 use super::anchor::Anchor;
 use super::anchors::Anchors;
 use super::bundle::{MAX_BUNDLES, TrustBundle};
+use super::combined::View;
 use super::crl_entry::CrlEntry;
 use super::evidence::Evidence;
 use super::issuers::IssuerCache;
@@ -290,7 +291,7 @@ impl TrustStore {
 
     fn earliest_end<'a>(&'a self, anchors: impl Iterator<Item = &'a Anchor>) -> Option<UnixTime> {
         anchors
-            .flat_map(|anchor| self.index.current(anchor.name(), &anchor.pin))
+            .flat_map(|anchor| self.index.current(anchor.name(), &anchor.pin, View::All))
             .map(|combined| combined.expiry())
             .min()
     }
