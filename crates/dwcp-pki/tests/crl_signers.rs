@@ -4,7 +4,7 @@
 mod lab;
 
 use dwcp_base::Coded;
-use dwcp_pki::{Certificate, ChainFault, RevocationChecked};
+use dwcp_pki::{Certificate, ChainFault, Purpose, RevocationChecked, RevocationMode, TrustStore};
 use lab::*;
 use rcgen::{IsCa, KeyUsagePurpose};
 
@@ -70,7 +70,7 @@ fn a_key_for_lists_that_was_taken_back_signs_nothing() {
     let root = Party::root("root");
     let (sub, lists) = divided(&root);
     let leaf = sub.leaf(&[WEB]);
-    let code = |store: &dwcp_pki::TrustStore| verdict(store, &[&leaf, &sub, &lists]).unwrap_err().code();
+    let code = |store: &TrustStore| verdict(store, &[&leaf, &sub, &lists]).unwrap_err().code();
     let listed = strict(&[&root], vec![root.crl(1, &[&lists]), lists.crl(1, &[])]);
     assert_eq!(code(&listed), "pki.chain.crl_untrusted");
     let pin = Certificate::from_der(&lists.der).unwrap().key_pin();
@@ -95,4 +95,34 @@ fn where_an_authority_goes_over_to_another_key_each_key_needs_its_list() {
     assert_eq!(verdict(&of_new, &[&leaf, &old, &new]).unwrap_err().code(), "pki.chain.crl_untrusted");
     let of_both = strict(&[&root], vec![root.crl(1, &[]), new.crl(1, &[]), old.crl(1, &[])]);
     assert!(verdict(&of_both, &[&leaf, &old, &new]).is_ok());
+}
+
+#[test]
+fn at_x7_who_leaves_the_signer_of_the_newer_list_out_is_not_covered_by_the_older_one() {
+    let root = Party::root("root");
+    let sub = root.authority("sub", |_| {});
+    let lists = signer(&root, "sub");
+    let one = sub.leaf(&[WEB]);
+    let other = sub.leaf_with(&[WEB], |p| p.serial_number = Some(vec![9].into()));
+    for mode in [RevocationMode::Required, RevocationMode::WhereKnown, RevocationMode::Off] {
+        let crls = || vec![root.crl(1, &[]), sub.crl(1, &[]), lists.crl(2, &[&one])];
+        let code = |store: &TrustStore, chain: &[&Party]| {
+            judge(store, chain, Purpose::Client, NOW).map_or_else(|error| error.code(), |_| "ok")
+        };
+        let store = trust(&[&root], crls(), mode);
+        assert_eq!(code(&store, &[&one, &sub]), "pki.chain.crl_untrusted", "{mode:?}");
+        assert_eq!(code(&store, &[&other, &sub]), "ok", "{mode:?}");
+        // A path that showed the signer changes nothing for one that does not.
+        assert_eq!(code(&store, &[&one, &sub, &lists]), "pki.chain.revoked", "{mode:?}");
+        assert_eq!(code(&store, &[&one, &sub]), "pki.chain.crl_untrusted", "{mode:?}");
+        // Nor does what an earlier generation knew, or an identity that was made before.
+        let before = trust(&[&root], vec![root.crl(1, &[]), sub.crl(1, &[])], mode);
+        let identity = judge(&before, &[&one, &sub], Purpose::Client, NOW).unwrap();
+        let after = trust(&[&root], crls(), mode).adopting_newer_crls(&before);
+        assert_eq!(code(&after, &[&one, &sub]), "pki.chain.crl_untrusted", "{mode:?}");
+        assert_eq!(after.recheck(&identity, NOW).by_rule(), Err(ChainFault::CrlUntrusted), "{mode:?}");
+        // The own key says something newer.
+        let newer = trust(&[&root], [crls(), vec![sub.crl(3, &[])]].concat(), mode);
+        assert_eq!(code(&newer, &[&one, &sub]), "ok", "{mode:?}");
+    }
 }

@@ -92,6 +92,20 @@ fn at_x5_a_search_sees_the_anchors_that_the_chain_names_however_many_there_are()
 }
 
 #[test]
+fn at_x5_however_many_anchors_share_a_name_none_is_tried_twice_on_a_list() {
+    let anchors: Vec<Party> = (0..40).map(|_| Party::root("root")).collect();
+    let refs: Vec<&Party> = anchors.iter().collect();
+    let of_nobody = Party::root("root").crl(1, &[]);
+    let (checks, store) = verified(|| trust(&refs, vec![of_nobody], RevocationMode::Off));
+    assert_eq!(checks, 40);
+    for anchor in &anchors {
+        let leaf = anchor.leaf(&[WEB]);
+        let (checks, judged) = verified(|| judge(&store, &[&leaf], Purpose::Client, NOW));
+        assert_eq!((checks, judged.is_ok()), (0, true));
+    }
+}
+
+#[test]
 fn at_x5_a_lookup_among_a_thousand_partitions_takes_a_few_looks_at_each() {
     let root = Party::root("root");
     let leaf = root.leaf(&[WEB]);

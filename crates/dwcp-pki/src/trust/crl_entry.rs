@@ -6,7 +6,8 @@ use super::trust_error::TrustError;
 use crate::crl::{List, Reasons, Standing};
 use crate::{Crl, CrlNumber, DeltaCrl, Document, KeyPin, ParseError, Serial, signature};
 use dwcp_base::UnixTime;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// A CRL or delta and what was learnt about it.
@@ -18,7 +19,7 @@ pub(crate) struct CrlEntry {
     /// The one trusted key that is known to have signed it, set once.
     signer: OnceLock<Signer>,
     /// Trusted keys under its issuer's name that did not sign it, so that none is tried twice.
-    strangers: Mutex<Vec<KeyPin>>,
+    strangers: Mutex<HashSet<KeyPin>>,
 }
 
 enum Issue {
@@ -29,6 +30,16 @@ enum Issue {
 struct Signer {
     pin: KeyPin,
     key: Box<[u8]>,
+    duty: Duty,
+}
+
+/// What a key that signs CRLs is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Duty {
+    /// It issues certificates.
+    Certificates,
+    /// It signs an authority's lists and nothing else, so that a peer can leave its certificate out.
+    Lists,
 }
 
 impl CrlEntry {
@@ -127,35 +138,40 @@ impl CrlEntry {
         self.signer.get().is_some_and(|signer| signer.pin == *pin)
     }
 
-    /// Remembers whether `key` is the signer. Only for the key of an anchor or of a path that was verified.
+    /// Remembers whether `key` is the signer, and what it is for. Only for the key of an anchor or of a path that was verified.
     ///
     /// # Security
     /// For any ECDSA signature a key can be computed under which it verifies, so a stranger who presents such a key under the
     /// issuer's name must not become the CRL's signer, nor have this side verify a large CRL for each connection.
-    pub(crate) fn confirm_signer(&self, key: &[u8], pin: &KeyPin) {
-        if self.signer.get().is_some() {
+    pub(crate) fn confirm_signer(&self, key: &[u8], pin: &KeyPin, duty: Duty) {
+        if self.is_confirmed() || self.strangers().contains(pin) {
             return;
         }
-        // Held while verifying, so that connections that arrive at once wait for one verification.
-        let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.signer.get().is_some() || strangers.contains(pin) {
+        // Not while others wait: two who come at once verify it twice, and a large CRL holds up nobody who has another key.
+        if signature::verify(self.der(), key).is_ok() {
+            let _ = self.signer.set(Signer { pin: *pin, key: key.into(), duty });
             return;
         }
-        if signature::verify(self.list().der(), key).is_ok() {
-            let _ = self.signer.set(Signer { pin: *pin, key: key.into() });
-        } else {
-            if strangers.len() == MOST_STRANGERS {
-                strangers.remove(0);
-            }
-            strangers.push(*pin);
+        let mut strangers = self.strangers();
+        if strangers.len() < MOST_STRANGERS {
+            strangers.insert(*pin);
         }
+    }
+
+    fn strangers(&self) -> MutexGuard<'_, HashSet<KeyPin>> {
+        self.strangers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the key that signed it is unknown, or one for lists alone that some path showed.
+    pub(crate) fn may_be_of_an_unseen_key(&self) -> bool {
+        self.signer.get().is_none_or(|signer| signer.duty == Duty::Lists)
     }
 
     /// Tries the key that is known to have signed this one on `other`, and the other way round.
     pub(crate) fn share_signer(&self, other: &Self) {
         for (known, unknown) in [(self, other), (other, self)] {
             if let Some(signer) = known.signer.get() {
-                unknown.confirm_signer(&signer.key, &signer.pin);
+                unknown.confirm_signer(&signer.key, &signer.pin, signer.duty);
             }
         }
     }
@@ -241,8 +257,8 @@ fn issuer(raw: &[u8]) -> Result<Arc<[u8]>, TrustError> {
     presented::name(raw).map_err(refused)
 }
 
-/// An issuer has few keys under one name; one that is tried again costs a verification and nothing else.
-const MOST_STRANGERS: usize = 16;
+/// As many as there are anchors, and some of intermediates; a key beyond them costs a verification and nothing else.
+const MOST_STRANGERS: usize = super::store::MAX_ANCHORS + 1024;
 /// How long a list whose signer no path has shown is kept after it lapsed and another one came: an older one that is put back then is
 /// stale for longer than this.
 const LINGER: Duration = Duration::from_secs(30 * 86_400);
@@ -280,12 +296,12 @@ mod tests {
         let pin = KeyPin::of_key_info(&key);
         assert!(!entry.is_signed_by(&pin), "unknown until a trusted path shows the key");
         let other = KeyPair::generate().unwrap().subject_public_key_info();
-        entry.confirm_signer(&other, &KeyPin::of_key_info(&other));
+        entry.confirm_signer(&other, &KeyPin::of_key_info(&other), Duty::Certificates);
         assert!(entry.signer.get().is_none());
-        entry.confirm_signer(&key, &pin);
+        entry.confirm_signer(&key, &pin, Duty::Certificates);
         assert!(entry.is_signed_by(&pin));
         // From here on a pin decides, whatever else would verify.
-        entry.confirm_signer(&key, &KeyPin::from([0; 32]));
+        entry.confirm_signer(&key, &KeyPin::from([0; 32]), Duty::Certificates);
         assert!(entry.is_signed_by(&pin) && !entry.is_signed_by(&KeyPin::from([0; 32])));
     }
 }

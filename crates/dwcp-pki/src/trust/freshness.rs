@@ -1,6 +1,6 @@
 //! Whether the CRLs that a path needs are here and of today.
 
-use super::combined::{View, is_early};
+use super::combined::{Combined, View, is_early};
 use super::crl_entry::CrlEntry;
 use super::link::Link;
 use super::revocation::RevocationMode;
@@ -14,10 +14,14 @@ use std::sync::Arc;
 /// Asks for CRLs of the certificate's issuer that speak for it, for every reason together (RFC 5280 §6.3.3), as the mode says: those
 /// that are in force and not stale. The signers of the path's CRLs were confirmed before.
 pub(super) fn check(store: &TrustStore, link: &Link, now: UnixTime) -> Result<RevocationChecked, ChainFault> {
+    let is_vouched_for = link.vouched_until.is_some_and(|until| now.secs() < until.secs());
+    if is_listed_by_an_unseen_key(store, link, is_vouched_for, now) {
+        return Err(ChainFault::CrlUntrusted);
+    }
     if store.mode() == RevocationMode::Off {
         return Ok(RevocationChecked::NotChecked);
     }
-    if link.vouched_until.is_some_and(|until| now.secs() < until.secs()) {
+    if is_vouched_for {
         return Ok(RevocationChecked::Covered);
     }
     let index = store.revocation();
@@ -59,6 +63,31 @@ pub(super) fn check(store: &TrustStore, link: &Link, now: UnixTime) -> Result<Re
         return Err(ChainFault::CrlMissing { issuer: issuer_text(&link.issuer) });
     }
     Ok(RevocationChecked::NotCovered)
+}
+
+/// Whether a complete CRL under the issuer's name lists the certificate, is newer than one that speaks for it, and may be of a key for
+/// lists whose certificate was not shown.
+///
+/// # Security
+/// Who presents a chain chooses what it shows: leaving the signer of a list out must not make an older list the newest.
+fn is_listed_by_an_unseen_key(store: &TrustStore, link: &Link, is_vouched_for: bool, now: UnixTime) -> bool {
+    let index = store.revocation();
+    let is_suspect = |entry: &&Arc<CrlEntry>| {
+        let of_its_own = || link.keys_for_crls().any(|(pin, _)| entry.is_signed_by(pin));
+        !entry.is_delta()
+            && entry.may_be_of_an_unseen_key()
+            && entry.standing(&link.serial).is_some()
+            && !of_its_own()
+    };
+    let Some(highest) = index.named(&link.issuer).filter(is_suspect).map(|entry| entry.number()).max() else {
+        return false;
+    };
+    let of_key = |(pin, _)| index.current(&link.issuer, pin, View::InForce(now));
+    let speaks_for_it =
+        |combined: &Combined<'_>| is_vouched_for || combined.covers(&link.place) != Reasons::NONE;
+    let mut lists = link.keys_for_crls().flat_map(of_key).filter(speaks_for_it);
+    (is_vouched_for && store.mode() != RevocationMode::Off)
+        || lists.any(|combined| combined.base.number() < highest)
 }
 
 /// Whether there are complete CRLs under the issuer's name, and none that is known to be of one of its keys.

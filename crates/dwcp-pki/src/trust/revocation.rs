@@ -1,7 +1,7 @@
 //! What is revoked: CRLs by issuer and serial number, and keys by their pins.
 
 use super::combined::{Scoped, View};
-use super::crl_entry::CrlEntry;
+use super::crl_entry::{CrlEntry, Duty};
 use super::link::Link;
 use crate::crl::Standing;
 use crate::{Crl, DeltaCrl, KeyPin};
@@ -108,9 +108,9 @@ impl RevocationIndex {
     /// Finds out which CRLs the issuer of a verified link signed, each key once, so that lookups compare pins alone.
     pub(crate) fn confirm(&self, link: &Link) {
         for entry in self.named(&link.issuer) {
-            entry.confirm_signer(&link.issuer_key, &link.issuer_pin);
+            entry.confirm_signer(&link.issuer_key, &link.issuer_pin, Duty::Certificates);
             for signer in link.crl_signers.iter() {
-                entry.confirm_signer(&signer.key, &signer.pin);
+                entry.confirm_signer(&signer.key, &signer.pin, Duty::Lists);
             }
         }
     }

@@ -4,7 +4,7 @@ use super::anchor::Anchor;
 use super::anchors::Anchors;
 use super::bundle::{MAX_BUNDLES, TrustBundle};
 use super::combined::View;
-use super::crl_entry::CrlEntry;
+use super::crl_entry::{CrlEntry, Duty};
 use super::evidence::Evidence;
 use super::issuers::IssuerCache;
 use super::path::{self, AnchorDates, CrlRule, Rules};
@@ -383,7 +383,7 @@ impl fmt::Debug for TrustStore {
 fn confirm(anchors: &Anchors, index: &RevocationIndex) {
     for anchor in anchors.iter() {
         for entry in index.named(anchor.name()) {
-            entry.confirm_signer(&anchor.key, &anchor.pin);
+            entry.confirm_signer(&anchor.key, &anchor.pin, Duty::Certificates);
         }
     }
 }

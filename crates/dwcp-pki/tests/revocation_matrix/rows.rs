@@ -267,6 +267,14 @@ fn listed() -> Vec<Row> {
             "listed in a newer CRL from the future",
             vec![b.complete(&b.list(1)), b.complete(&early(b.listing(2)))],
         ),
+        b.row(
+            "listed in a newer CRL by another key, beside a fresh one",
+            vec![b.complete(&b.list(1)), Given::complete(&b.forged(&b.listing(2)))],
+        ),
+        b.row(
+            "listed in an older CRL by another key, beside a fresh one",
+            vec![b.complete(&b.list(3)), Given::complete(&b.forged(&b.listing(2)))],
+        ),
         b.row("listed in a CRL by another key", vec![Given::complete(&b.forged(&b.listing(2)))]),
     ]
 }
