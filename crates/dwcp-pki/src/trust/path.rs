@@ -182,7 +182,7 @@ impl Search<'_> {
         sound.check(self.store, self.usages)?;
         let mut links = self.presented.links(&sound.issuers, anchor);
         if self.rules.crls != CrlRule::Ignored {
-            crl_signers::find(self.store, self.presented, &mut links, self.rules.at);
+            crl_signers::find(self.store, &sound, &mut links, self.rules.at);
         }
         let blame = |(at, fault)| sound.refusal(at, fault);
         // What a CRL lists leads over what a response says.

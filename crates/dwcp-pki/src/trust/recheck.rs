@@ -1,6 +1,7 @@
 //! Judging an identity again after the world has changed: a lookup, no signature.
 
 use super::anchor::Anchor;
+use super::crl_signers;
 use super::freshness;
 use super::link::Link;
 use super::store::TrustStore;
@@ -47,6 +48,7 @@ impl TrustStore {
         may_end: impl Fn(&Anchor) -> bool,
         now: UnixTime,
     ) -> Result<(), ValidationError> {
+        let links = &*crl_signers::judge_again(self, links, now);
         let last = links.last().ok_or(ChainFault::UnknownIssuer)?;
         let index = self.revocation();
         for (at, link) in links.iter().enumerate() {
