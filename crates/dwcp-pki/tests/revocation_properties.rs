@@ -187,6 +187,16 @@ fn generations() -> impl Strategy<Value = Vec<(u64, bool, Option<u64>)>> {
     proptest::collection::vec((1_u64..20, any::<bool>(), proptest::option::of(1_u64..20)), 1..8)
 }
 
+/// An intermediate of the bench, somebody else under its name, and a leaf of the first.
+fn intermediate() -> &'static (Party, Party, Party) {
+    static PARTIES: OnceLock<(Party, Party, Party)> = OnceLock::new();
+    PARTIES.get_or_init(|| {
+        let sub = bench().root.authority("sub", |_| {});
+        let leaf = sub.leaf_with(&[WEB], |params| params.serial_number = Some(vec![7, 2].into()));
+        (sub, Party::root("sub"), leaf)
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
@@ -240,6 +250,32 @@ proptest! {
             prop_assert!(!newest_lists || !accepts(&next, &bench.lately, NOW));
             before = next;
         }
+    }
+
+    #[test]
+    fn at_x7_numbers_of_an_intermediate_never_go_back_whatever_is_forged_and_whenever_it_is_seen(
+        given in proptest::collection::vec((1_u64..20, any::<bool>(), any::<bool>(), any::<bool>()), 1..8),
+    ) {
+        let (sub, forger, leaf) = intermediate();
+        let mut before = store(Vec::new(), Vec::new(), RevocationMode::Off);
+        let (mut newest, mut newest_lists) = (0, false);
+        for (number, is_forged, lists, is_seen) in given {
+            let by = if is_forged { forger } else { sub };
+            let mut list = List::of(&sub.der, number, NOW);
+            if lists {
+                list = list.listing(&[7, 2], None);
+            }
+            if !is_forged {
+                // The same number twice: what the authority meant is not known.
+                newest_lists = if number == newest { false } else if number > newest { lists } else { newest_lists };
+                newest = newest.max(number);
+            }
+            let crl = Crl::from_der(&list.sign(&by.key)).unwrap();
+            before = store(vec![crl], Vec::new(), RevocationMode::Off).adopting_newer_crls(&before);
+            let accepted = |store: &TrustStore| judge(store, &[leaf, sub], Purpose::Client, NOW).is_ok();
+            prop_assert!(!(is_seen && newest_lists && accepted(&before)));
+        }
+        prop_assert!(!newest_lists || judge(&before, &[leaf, sub], Purpose::Client, NOW).is_err());
     }
 
     #[test]

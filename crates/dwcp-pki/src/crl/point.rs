@@ -76,10 +76,12 @@ impl Reasons {
     /// Bits 1 to 8: bit 0 is not used.
     pub(crate) const ALL: Self = Self(0x7f80);
 
-    /// The content of a BIT STRING; flags that no standard names say nothing. `None` for a string without a bit.
+    /// The content of a BIT STRING; flags that no standard names say nothing. `None` for a string without a bit, and
+    /// where bits that are not used are set (X.690 §11.2.1).
     pub(crate) fn read(content: &[u8]) -> Option<Self> {
         let (unused, bits) = content.split_first()?;
-        if *unused > 7 || bits.is_empty() {
+        let last = *bits.last()?;
+        if *unused > 7 || last.trailing_zeros() < u32::from(*unused) {
             return None;
         }
         let octet = |at: usize| u16::from(bits.get(at).copied().unwrap_or(0));

@@ -31,41 +31,53 @@ impl Combined<'_> {
         self.base.covers(place)
     }
 
-    /// Until when it is news once both have come into force.
+    /// Until when it is news: the base or the delta, whichever lasts longer, since together they say what a complete CRL as new as the
+    /// delta would.
     pub(super) fn expiry(&self) -> UnixTime {
         self.delta.map_or(self.base.next_update(), |delta| self.base.next_update().max(delta.next_update()))
     }
+}
 
-    /// Whether it claims to come from the future. A delta that does is not counted as news.
-    pub(super) fn is_early(&self, now: UnixTime) -> bool {
-        is_early(self.base, now)
-    }
+/// Which lists are looked at.
+#[derive(Clone, Copy)]
+pub(crate) enum View {
+    /// Those from the future as well.
+    All,
+    /// Those that have come into force at this time.
+    InForce(UnixTime),
+}
 
-    /// Until when it is news at `now`: the base or the delta, whichever lasts longer, since together they say what a complete CRL as
-    /// new as the delta would.
-    pub(super) fn lasts_until(&self, now: UnixTime) -> UnixTime {
-        let base = self.base.next_update();
-        self.delta.filter(|delta| !is_early(delta, now)).map_or(base, |delta| base.max(delta.next_update()))
+impl View {
+    fn shows(self, entry: &CrlEntry) -> bool {
+        match self {
+            Self::All => true,
+            Self::InForce(now) => !is_early(entry, now),
+        }
     }
 }
 
+/// The lists of one issuer name and one scope.
+pub(super) type Scoped = Vec<Arc<CrlEntry>>;
+
 impl RevocationIndex {
-    /// The newest CRL of each scope that the key of `pin` is known to have signed under the name `issuer`, with its delta.
+    /// The newest CRL of each scope that the key of `pin` is known to have signed under the name `issuer`, with its delta. It takes a
+    /// few looks at each list of the issuer.
     pub(crate) fn current<'a>(
         &'a self,
-        issuer: &'a [u8],
+        issuer: &[u8],
         pin: &'a KeyPin,
-    ) -> impl Iterator<Item = Combined<'a>> {
-        let signed = move || self.signed(issuer, pin);
-        let newest = move |base: &&Arc<CrlEntry>| {
-            !base.is_delta() && !signed().any(|other| other.is_newer_than(base) && other.is_alike(base))
-        };
-        signed().filter(newest).map(move |base| Combined {
-            base,
-            delta: signed()
-                .filter(|delta| delta.fits(base))
-                .max_by_key(|delta| (delta.number(), delta.this_update()))
-                .map(|delta| &**delta),
+        view: View,
+    ) -> impl Iterator<Item = Combined<'a>> + use<'a> {
+        self.scopes(issuer).iter().flat_map(move |scope| {
+            let signed = move || signed(scope, pin, view);
+            let age = |entry: &CrlEntry| (entry.number(), entry.this_update());
+            let newest = signed().filter(|base| !base.is_delta()).map(age).max();
+            // Two of one number and date are two: what the issuer meant is not known.
+            let bases = signed().filter(move |base| !base.is_delta() && Some(age(base)) == newest);
+            bases.map(move |base| Combined {
+                base,
+                delta: signed().filter(|delta| delta.fits(base)).max_by_key(|delta| age(delta)),
+            })
         })
     }
 
@@ -73,30 +85,29 @@ impl RevocationIndex {
     /// What they list counts, since it was revoked; nothing else does.
     pub(super) fn baseless<'a>(
         &'a self,
-        issuer: &'a [u8],
-        pin: &'a KeyPin,
-    ) -> impl Iterator<Item = &'a CrlEntry> {
-        let signed = move || self.signed(issuer, pin);
-        let is_baseless = move |delta: &&Arc<CrlEntry>| {
-            let of_scope = || signed().filter(|other| other.is_of_scope_of(delta));
-            let newest = of_scope().filter(|other| !other.is_delta()).max_by_key(|base| base.number());
-            let Some(base) = newest else { return true };
-            let as_new = |other: &Arc<CrlEntry>| other.number() >= delta.number();
-            !as_new(base) && !of_scope().any(|other| other.fits(base) && as_new(other))
-        };
-        signed().filter(|entry| entry.is_delta()).filter(is_baseless).map(|delta| &**delta)
-    }
-
-    fn signed<'a>(
-        &'a self,
         issuer: &[u8],
         pin: &'a KeyPin,
-    ) -> impl Iterator<Item = &'a Arc<CrlEntry>> + use<'a> {
-        self.named(issuer).filter(move |entry| entry.is_signed_by(pin))
+        view: View,
+    ) -> impl Iterator<Item = &'a CrlEntry> + use<'a> {
+        self.scopes(issuer).iter().flat_map(move |scope| {
+            let signed = move || signed(scope, pin, view);
+            let base = signed().filter(|entry| !entry.is_delta()).max_by_key(|base| base.number());
+            // The number up to which what is known hangs together.
+            let reached = base.map(|base| {
+                let fitting = signed().filter(|delta| delta.fits(base)).map(CrlEntry::number);
+                fitting.fold(base.number(), Ord::max)
+            });
+            signed().filter(move |entry| entry.is_delta() && Some(entry.number()) > reached)
+        })
     }
 }
 
-fn is_early(entry: &CrlEntry, now: UnixTime) -> bool {
+fn signed<'a>(scope: &'a Scoped, pin: &'a KeyPin, view: View) -> impl Iterator<Item = &'a CrlEntry> {
+    scope.iter().map(|entry| &**entry).filter(move |entry| entry.is_signed_by(pin) && view.shows(entry))
+}
+
+/// Whether it claims to come from the future.
+pub(super) fn is_early(entry: &CrlEntry, now: UnixTime) -> bool {
     entry.this_update() > now.plus(CLOCK_SKEW)
 }
 

@@ -1,6 +1,7 @@
 //! What a handshake costs before and after a peer is known, counted and not timed.
 
 use super::anchors::Anchors;
+use super::crl_entry::LOOKS;
 use super::lab::*;
 use super::presented::Presented;
 use super::responses::{appointed, good};
@@ -89,6 +90,42 @@ fn at_x5_a_search_sees_the_anchors_that_the_chain_names_however_many_there_are()
     let store = TrustStore::new(ders, Vec::new(), RevocationMode::Off).unwrap();
     assert_eq!(store.validate(&chain, Purpose::Client, NOW).by_rule(), Err(ChainFault::UnknownIssuer));
     assert_eq!(judge(&store, &[&named(599).leaf(&[WEB])], Purpose::Client, NOW).map(|_| ()), Ok(()));
+}
+
+#[test]
+fn at_x5_however_many_anchors_share_a_name_none_is_tried_twice_on_a_list() {
+    let anchors: Vec<Party> = (0..40).map(|_| Party::root("root")).collect();
+    let refs: Vec<&Party> = anchors.iter().collect();
+    let of_nobody = Party::root("root").crl(1, &[]);
+    let (checks, store) = verified(|| trust(&refs, vec![of_nobody], RevocationMode::Off));
+    assert_eq!(checks, 40);
+    for anchor in &anchors {
+        let leaf = anchor.leaf(&[WEB]);
+        let (checks, judged) = verified(|| judge(&store, &[&leaf], Purpose::Client, NOW));
+        assert_eq!((checks, judged.is_ok()), (0, true));
+    }
+}
+
+#[test]
+fn at_x5_a_lookup_among_a_thousand_partitions_takes_a_few_looks_at_each() {
+    let root = Party::root("root");
+    let leaf = root.leaf(&[WEB]);
+    let partition = |at: u64| {
+        root.crl_with(at + 1, &[], |params| {
+            let uris = vec![format!("http://crl.example/{at}")];
+            params.issuing_distribution_point = Some(rcgen::CrlIssuingDistributionPoint {
+                distribution_point: rcgen::CrlDistributionPoint { uris },
+                scope: None,
+            });
+        })
+    };
+    let crls = (0..1_023).map(partition).chain([root.crl(5, &[])]).collect();
+    let store = strict(&[&root], crls);
+    let identity = judge(&store, &[&leaf], Purpose::Client, NOW).unwrap();
+    let before = LOOKS.get();
+    assert_eq!(store.recheck(&identity, NOW).by_rule(), Ok(()));
+    let looks = LOOKS.get() - before;
+    assert!(looks <= 20 * 1_024, "{looks}");
 }
 
 #[test]

@@ -6,7 +6,9 @@ use super::trust_error::TrustError;
 use crate::crl::{List, Reasons, Standing};
 use crate::{Crl, CrlNumber, DeltaCrl, Document, KeyPin, ParseError, Serial, signature};
 use dwcp_base::UnixTime;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 /// A CRL or delta and what was learnt about it.
 pub(crate) struct CrlEntry {
@@ -17,7 +19,7 @@ pub(crate) struct CrlEntry {
     /// The one trusted key that is known to have signed it, set once.
     signer: OnceLock<Signer>,
     /// Trusted keys under its issuer's name that did not sign it, so that none is tried twice.
-    strangers: Mutex<Vec<KeyPin>>,
+    strangers: Mutex<HashSet<KeyPin>>,
 }
 
 enum Issue {
@@ -28,6 +30,16 @@ enum Issue {
 struct Signer {
     pin: KeyPin,
     key: Box<[u8]>,
+    duty: Duty,
+}
+
+/// What a key that signs CRLs is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Duty {
+    /// It issues certificates.
+    Certificates,
+    /// It signs an authority's lists and nothing else, so that a peer can leave its certificate out.
+    Lists,
 }
 
 impl CrlEntry {
@@ -90,9 +102,14 @@ impl CrlEntry {
         self.list().len()
     }
 
+    /// The whole document.
+    pub(crate) fn der(&self) -> &[u8] {
+        self.list().der()
+    }
+
     /// Whether it is the same document.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.list().der() == other.list().der()
+        self.der() == other.der()
     }
 
     /// The issuer's name: the content of the DER `Name`.
@@ -116,65 +133,80 @@ impl CrlEntry {
 
     /// Whether the key of this pin is known to have signed it: a comparison, never a verification.
     pub(crate) fn is_signed_by(&self, pin: &KeyPin) -> bool {
+        #[cfg(test)]
+        LOOKS.with(|looks| looks.set(looks.get() + 1));
         self.signer.get().is_some_and(|signer| signer.pin == *pin)
     }
 
-    /// Remembers whether `key` is the signer. Only for the key of an anchor or of a path that was verified.
+    /// Remembers whether `key` is the signer, and what it is for. Only for the key of an anchor or of a path that was verified.
     ///
     /// # Security
     /// For any ECDSA signature a key can be computed under which it verifies, so a stranger who presents such a key under the
     /// issuer's name must not become the CRL's signer, nor have this side verify a large CRL for each connection.
-    pub(crate) fn confirm_signer(&self, key: &[u8], pin: &KeyPin) {
-        if self.signer.get().is_some() {
+    pub(crate) fn confirm_signer(&self, key: &[u8], pin: &KeyPin, duty: Duty) {
+        if self.is_confirmed() || self.strangers().contains(pin) {
             return;
         }
-        // Held while verifying, so that connections that arrive at once wait for one verification.
-        let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.signer.get().is_some() || strangers.contains(pin) {
+        // Not while others wait: two who come at once verify it twice, and a large CRL holds up nobody who has another key.
+        if signature::verify(self.der(), key).is_ok() {
+            let _ = self.signer.set(Signer { pin: *pin, key: key.into(), duty });
             return;
         }
-        if signature::verify(self.list().der(), key).is_ok() {
-            let _ = self.signer.set(Signer { pin: *pin, key: key.into() });
-        } else {
-            if strangers.len() == MOST_STRANGERS {
-                strangers.remove(0);
-            }
-            strangers.push(*pin);
+        let mut strangers = self.strangers();
+        if strangers.len() < MOST_STRANGERS {
+            strangers.insert(*pin);
         }
+    }
+
+    fn strangers(&self) -> MutexGuard<'_, HashSet<KeyPin>> {
+        self.strangers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the key that signed it is unknown, or one for lists alone that some path showed.
+    pub(crate) fn may_be_of_an_unseen_key(&self) -> bool {
+        self.signer.get().is_none_or(|signer| signer.duty == Duty::Lists)
     }
 
     /// Tries the key that is known to have signed this one on `other`, and the other way round.
     pub(crate) fn share_signer(&self, other: &Self) {
         for (known, unknown) in [(self, other), (other, self)] {
             if let Some(signer) = known.signer.get() {
-                unknown.confirm_signer(&signer.key, &signer.pin);
+                unknown.confirm_signer(&signer.key, &signer.pin, signer.duty);
             }
         }
     }
 
-    /// Whether it makes `other` needless, and nothing says that another key signed it. Call [`share_signer`](Self::share_signer)
-    /// before.
+    /// Whether a trusted key is known to have signed it.
+    pub(crate) fn is_confirmed(&self) -> bool {
+        self.signer.get().is_some()
+    }
+
+    /// Whether it makes `other` needless: one trusted key signed both. Call [`share_signer`](Self::share_signer) before.
+    ///
+    /// # Security
+    /// A list whose signer is unknown displaces nothing: a forged one would make room for an older one of the issuer's.
     pub(crate) fn replaces(&self, other: &Self) -> bool {
-        let same_key = match (self.signer.get(), other.signer.get()) {
-            (Some(one), Some(two)) => one.pin == two.pin,
-            // A complete CRL of an unseen signer must not make a delta vanish that adds to another one.
-            (None, None) => self.is_delta() == other.is_delta(),
-            _ => false,
-        };
-        same_key && self.supersedes(other)
+        other.signer.get().is_some_and(|signer| self.is_signed_by(&signer.pin)) && self.supersedes(other)
+    }
+
+    /// Whether `other` lapsed long before `time` and this one stands in its place, while nothing is known of the signer of either: what
+    /// no path ever asks for must not pile up.
+    pub(crate) fn outlives(&self, other: &Self, time: UnixTime) -> bool {
+        let unknown = !self.is_confirmed() && !other.is_confirmed();
+        let lapsed = other.next_update().plus(LINGER).secs() < time.secs();
+        // A complete CRL of an unseen signer must not make a delta vanish that adds to another one.
+        unknown && lapsed && self.is_delta() == other.is_delta() && self.supersedes(other)
     }
 
     /// Whether it is older than `other` and nothing is known of the signer of either.
     pub(crate) fn may_roll_back(&self, other: &Self) -> bool {
-        let unknown = self.signer.get().is_none() && other.signer.get().is_none();
+        let unknown = !self.is_confirmed() && !other.is_confirmed();
         unknown && self.is_alike(other) && other.is_newer_than(self)
     }
 
     /// Whether the key that is known to have signed `other` signed this one, which says all that `other` does and is another one.
     pub(crate) fn outdates(&self, other: &Self) -> bool {
-        other.signer.get().is_some_and(|signer| self.is_signed_by(&signer.pin))
-            && self.supersedes(other)
-            && !other.supersedes(self)
+        self.replaces(other) && !other.supersedes(self)
     }
 
     /// Whether nothing that `other` says is lost or newer when this one is there: a complete CRL of the same scope supersedes what is
@@ -204,9 +236,14 @@ impl CrlEntry {
         self.is_delta() == other.is_delta() && self.is_of_scope_of(other)
     }
 
+    /// The DER of its issuing distribution point.
+    pub(crate) fn scope(&self) -> Option<&[u8]> {
+        self.list().header().raw_scope.as_deref()
+    }
+
     /// Whether it has the same issuer name and the same scope.
     pub(crate) fn is_of_scope_of(&self, other: &Self) -> bool {
-        self.issuer == other.issuer && self.list().header().raw_scope == other.list().header().raw_scope
+        self.issuer == other.issuer && self.scope() == other.scope()
     }
 
     /// Whether it is of a higher number, or of the same and a later thisUpdate (RFC 5280 §5.2.3).
@@ -220,8 +257,17 @@ fn issuer(raw: &[u8]) -> Result<Arc<[u8]>, TrustError> {
     presented::name(raw).map_err(refused)
 }
 
-/// An issuer has few keys under one name; one that is tried again costs a verification and nothing else.
-const MOST_STRANGERS: usize = 16;
+/// As many as there are anchors, and some of intermediates; a key beyond them costs a verification and nothing else.
+const MOST_STRANGERS: usize = super::store::MAX_ANCHORS + 1024;
+/// How long a list whose signer no path has shown is kept after it lapsed and another one came: an older one that is put back then is
+/// stale for longer than this.
+const LINGER: Duration = Duration::from_secs(30 * 86_400);
+
+#[cfg(test)]
+thread_local! {
+    /// How many lists this thread compared with a key: what a test of cost counts instead of time.
+    pub(crate) static LOOKS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
 
 #[cfg(test)]
 mod tests {
@@ -250,12 +296,12 @@ mod tests {
         let pin = KeyPin::of_key_info(&key);
         assert!(!entry.is_signed_by(&pin), "unknown until a trusted path shows the key");
         let other = KeyPair::generate().unwrap().subject_public_key_info();
-        entry.confirm_signer(&other, &KeyPin::of_key_info(&other));
+        entry.confirm_signer(&other, &KeyPin::of_key_info(&other), Duty::Certificates);
         assert!(entry.signer.get().is_none());
-        entry.confirm_signer(&key, &pin);
+        entry.confirm_signer(&key, &pin, Duty::Certificates);
         assert!(entry.is_signed_by(&pin));
         // From here on a pin decides, whatever else would verify.
-        entry.confirm_signer(&key, &KeyPin::from([0; 32]));
+        entry.confirm_signer(&key, &KeyPin::from([0; 32]), Duty::Certificates);
         assert!(entry.is_signed_by(&pin) && !entry.is_signed_by(&KeyPin::from([0; 32])));
     }
 }

@@ -72,15 +72,15 @@ impl Voucher {
     /// Whether it still vouches for the certificate of `link`, whose issuer's CRLs were confirmed: a responder that was taken back
     /// since vouches for nothing.
     pub(super) fn counts(&self, link: &Link, index: &RevocationIndex, now: UnixTime) -> bool {
-        let in_office = || self.by.is_none_or(|responder| !is_taken_back(&responder, link, index));
+        let in_office = || self.by.is_none_or(|responder| !is_taken_back(&responder, link, index, now));
         now.secs() < self.until.secs() && in_office()
     }
 }
 
 /// Whether the key of a responder of the issuer of `link` is blocked, or its serial number listed, however old the CRL. Its exemption
 /// from checks (RFC 6960 §4.2.2.2.1) means that nobody has to ask, not that what is known does not count.
-fn is_taken_back(responder: &Appointed, link: &Link, index: &RevocationIndex) -> bool {
-    index.is_blocked(&responder.pin) || index.lists(&Link { serial: responder.serial, ..link.clone() })
+fn is_taken_back(responder: &Appointed, link: &Link, index: &RevocationIndex, now: UnixTime) -> bool {
+    index.is_blocked(&responder.pin) || index.lists(&Link { serial: responder.serial, ..link.clone() }, now)
 }
 
 type Refusal = (Option<usize>, ChainFault);
@@ -131,7 +131,7 @@ fn weigh_one(
             return Err(refused(*at, "it is about certificates of several issuers"));
         }
         let by = signed.appointed();
-        if by.is_some_and(|responder| is_taken_back(&responder, link, index)) {
+        if by.is_some_and(|responder| is_taken_back(&responder, link, index, now)) {
             return Err(refused(*at, "the issuer took its responder back"));
         }
         let why = match signed.standing(certificate, now) {

@@ -1,6 +1,7 @@
 //! Judging an identity again after the world has changed: a lookup, no signature.
 
 use super::anchor::Anchor;
+use super::crl_signers;
 use super::freshness;
 use super::link::Link;
 use super::profile::Profile;
@@ -57,6 +58,7 @@ impl TrustStore {
         may_end: impl Fn(&Anchor) -> bool,
         now: UnixTime,
     ) -> Result<(), ValidationError> {
+        let links = &*crl_signers::judge_again(self, links, now);
         let last = links.last().ok_or(ChainFault::UnknownIssuer)?;
         let index = self.revocation();
         for (at, link) in links.iter().enumerate() {
@@ -64,7 +66,7 @@ impl TrustStore {
             if index.is_blocked(&link.pin) {
                 return Err(refusal(ChainFault::KeyRevoked { pin: link.pin }, links, at));
             }
-            if index.lists(link) {
+            if index.lists(link, now) {
                 return Err(refusal(ChainFault::Revoked { serial: link.serial }, links, at));
             }
         }

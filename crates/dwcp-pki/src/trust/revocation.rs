@@ -1,9 +1,11 @@
 //! What is revoked: CRLs by issuer and serial number, and keys by their pins.
 
-use super::crl_entry::CrlEntry;
+use super::combined::{Scoped, View};
+use super::crl_entry::{CrlEntry, Duty};
 use super::link::Link;
 use crate::crl::Standing;
 use crate::{Crl, DeltaCrl, KeyPin};
+use dwcp_base::UnixTime;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -30,7 +32,8 @@ pub enum RevocationMode {
 #[derive(Clone, Default)]
 pub struct RevocationIndex {
     entries: Vec<Arc<CrlEntry>>,
-    by_issuer: HashMap<Box<[u8]>, Vec<usize>>,
+    /// By issuer name, and then by scope.
+    by_issuer: HashMap<Box<[u8]>, Vec<Scoped>>,
     blocked: HashSet<KeyPin>,
 }
 
@@ -94,28 +97,34 @@ impl RevocationIndex {
 
     /// All CRLs and deltas under an issuer's name, whoever signed them.
     pub(crate) fn named<'a>(&'a self, issuer: &[u8]) -> impl Iterator<Item = &'a Arc<CrlEntry>> + use<'a> {
-        self.by_issuer.get(issuer).into_iter().flatten().filter_map(|at| self.entries.get(*at))
+        self.scopes(issuer).iter().flatten()
+    }
+
+    /// The same, each scope apart.
+    pub(super) fn scopes(&self, issuer: &[u8]) -> &[Scoped] {
+        self.by_issuer.get(issuer).map_or(&[], Vec::as_slice)
     }
 
     /// Finds out which CRLs the issuer of a verified link signed, each key once, so that lookups compare pins alone.
     pub(crate) fn confirm(&self, link: &Link) {
         for entry in self.named(&link.issuer) {
-            entry.confirm_signer(&link.issuer_key, &link.issuer_pin);
+            entry.confirm_signer(&link.issuer_key, &link.issuer_pin, Duty::Certificates);
             for signer in link.crl_signers.iter() {
-                entry.confirm_signer(&signer.key, &signer.pin);
+                entry.confirm_signer(&signer.key, &signer.pin, Duty::Lists);
             }
         }
     }
 
-    /// Whether the issuer of `link` lists its serial number, in whatever scope.
-    pub(crate) fn lists(&self, link: &Link) -> bool {
+    /// Whether the issuer of `link` lists its serial number, in whatever scope. A list from the future may add and takes nothing back.
+    pub(crate) fn lists(&self, link: &Link, now: UnixTime) -> bool {
         let taken_back = |delta: &CrlEntry| delta.standing(&link.serial) == Some(Standing::Removed);
-        link.keys_for_crls().any(|(pin, _)| {
-            self.current(&link.issuer, pin).any(|combined| combined.lists(&link.serial))
+        let lists = |pin, view| {
+            self.current(&link.issuer, pin, view).any(|combined| combined.lists(&link.serial))
                 || self
-                    .baseless(&link.issuer, pin)
+                    .baseless(&link.issuer, pin, view)
                     .any(|delta| delta.standing(&link.serial).is_some() && !taken_back(delta))
-        })
+        };
+        link.keys_for_crls().any(|(pin, _)| lists(pin, View::InForce(now)) || lists(pin, View::All))
     }
 
     /// Takes over what `earlier` knew, at most `most` CRLs in all: a CRL never goes back, is not lost by being left out,
@@ -129,33 +138,74 @@ impl RevocationIndex {
                 entry.share_signer(old);
             }
         }
+        let time = self.trusted_time();
         let replaced = |old: &&Arc<CrlEntry>| {
             let named = || self.named(old.issuer());
-            // While no signer is known, a forged newer one must not make room for an older one beside it.
-            named().any(|new| new.replaces(old)) && !named().any(|new| new.may_roll_back(old))
+            let replaces =
+                |new: &Arc<CrlEntry>| new.replaces(old) || time.is_some_and(|time| new.outlives(old, time));
+            named().any(replaces) && !named().any(|new| new.may_roll_back(old))
         };
         let missing: Vec<_> = earlier.entries.iter().filter(|old| !replaced(old)).cloned().collect();
         // What one of the same signer outdates would only take memory.
         let outdated = |entry: &Arc<CrlEntry>| missing.iter().any(|old| old.outdates(entry));
         self.entries.retain(|new| !outdated(new));
-        let mut kept: Vec<_> = missing.iter().filter(|old| !outdated(old)).cloned().collect();
-        let room = most.saturating_sub(self.entries.len());
-        if kept.len() > room {
-            tracing::warn!(
-                dropped = kept.len() - room,
-                "too many CRLs: the ones that lapse first are not kept"
-            );
-            kept.sort_by_key(|old| std::cmp::Reverse(old.next_update()));
-            kept.truncate(room);
-        }
-        self.entries.extend(kept);
+        let kept: Vec<_> = missing.iter().filter(|old| !outdated(old)).cloned().collect();
+        self.hold(kept, earlier, most);
         self.rebuild();
     }
 
+    /// Adds what is kept of `earlier`, at most `most` in all.
+    ///
+    /// # Security
+    /// New ones whose signer is unknown go first, or so many forged ones would push out what lists somebody.
+    fn hold(&mut self, mut kept: Vec<Arc<CrlEntry>>, earlier: &Self, most: usize) {
+        let mut over = (self.entries.len() + kept.len()).saturating_sub(most);
+        if over > 0 {
+            tracing::warn!(
+                dropped = over,
+                "too many CRLs: new ones of unknown signers and those that lapse first are not kept"
+            );
+            let is_new = |entry: &Arc<CrlEntry>| !earlier.entries.iter().any(|old| Arc::ptr_eq(old, entry));
+            let mut rest = Vec::with_capacity(self.entries.len());
+            while let Some(entry) = self.entries.pop() {
+                if over > 0 && !entry.is_confirmed() && is_new(&entry) {
+                    over -= 1;
+                } else {
+                    rest.push(entry);
+                }
+            }
+            rest.reverse();
+            self.entries = rest;
+            kept.sort_by_key(|old| std::cmp::Reverse((old.is_confirmed(), old.next_update())));
+            kept.truncate(kept.len().saturating_sub(over));
+        }
+        self.entries.extend(kept);
+    }
+
+    /// The latest moment that a list of a trusted key speaks of: it is no earlier now.
+    fn trusted_time(&self) -> Option<UnixTime> {
+        let confirmed = self.entries.iter().filter(|entry| entry.is_confirmed());
+        confirmed.map(|entry| entry.this_update()).max()
+    }
+
+    /// Puts what is held in order, each document once.
     fn rebuild(&mut self) {
+        let mut seen = HashSet::new();
+        let distinct: Vec<_> =
+            self.entries.iter().filter(|entry| seen.insert(entry.der())).cloned().collect();
+        self.entries = distinct;
         self.by_issuer.clear();
-        for (at, entry) in self.entries.iter().enumerate() {
-            self.by_issuer.entry(entry.issuer().into()).or_default().push(at);
+        let mut places: HashMap<(&[u8], Option<&[u8]>), usize> = HashMap::new();
+        for entry in &self.entries {
+            if !self.by_issuer.contains_key(entry.issuer()) {
+                self.by_issuer.insert(entry.issuer().into(), Vec::new());
+            }
+            let Some(scopes) = self.by_issuer.get_mut(entry.issuer()) else { continue };
+            let at = *places.entry((entry.issuer(), entry.scope())).or_insert(scopes.len());
+            match scopes.get_mut(at) {
+                Some(scope) => scope.push(Arc::clone(entry)),
+                None => scopes.push(vec![Arc::clone(entry)]),
+            }
         }
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn check_listed(
         if index.is_blocked(&link.pin) {
             return Err((at, ChainFault::KeyRevoked { pin: link.pin }));
         }
-        if index.lists(link) {
+        if index.lists(link, rules.at) {
             return Err((at, ChainFault::Revoked { serial: link.serial }));
         }
     }

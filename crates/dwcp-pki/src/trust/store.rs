@@ -3,7 +3,8 @@
 use super::anchor::Anchor;
 use super::anchors::Anchors;
 use super::bundle::{MAX_BUNDLES, TrustBundle};
-use super::crl_entry::CrlEntry;
+use super::combined::View;
+use super::crl_entry::{CrlEntry, Duty};
 use super::evidence::Evidence;
 use super::issuers::IssuerCache;
 use super::lenient;
@@ -191,9 +192,9 @@ impl TrustStore {
     /// now, does not bring revoked certificates back.
     ///
     /// A CRL of `earlier` is kept until this store has one as new of the same issuer key and scope, a delta until there is such a
-    /// complete CRL or a delta as new that reaches as far back. Where no path has
-    /// shown the signer of either yet, the same issuer name is enough, unless an older one stands beside it. Of more than 1024 CRLs in all, those of `earlier` go
-    /// that lapse first. Blocked keys are not taken over: the list is the caller's.
+    /// complete CRL or a delta as new that reaches as far back. Where no path has shown the signer of either yet, both are kept until
+    /// one does, or until 30 days after it lapsed, by the newest list of a trusted key. Of more than 1024 CRLs in all, new ones of unknown
+    /// signers go first, then those of `earlier` that lapse first. Blocked keys are not taken over: the list is the caller's.
     #[must_use]
     pub fn adopting_newer_crls(mut self, earlier: &Self) -> Self {
         let mut index = (*self.index).clone();
@@ -305,7 +306,7 @@ impl TrustStore {
 
     fn earliest_end<'a>(&'a self, anchors: impl Iterator<Item = &'a Anchor>) -> Option<UnixTime> {
         anchors
-            .flat_map(|anchor| self.index.current(anchor.name(), &anchor.pin))
+            .flat_map(|anchor| self.index.current(anchor.name(), &anchor.pin, View::All))
             .map(|combined| combined.expiry())
             .min()
     }
@@ -414,7 +415,7 @@ impl fmt::Debug for TrustStore {
 fn confirm(anchors: &Anchors, index: &RevocationIndex) {
     for anchor in anchors.iter() {
         for entry in index.named(anchor.name()) {
-            entry.confirm_signer(&anchor.key, &anchor.pin);
+            entry.confirm_signer(&anchor.key, &anchor.pin, Duty::Certificates);
         }
     }
 }

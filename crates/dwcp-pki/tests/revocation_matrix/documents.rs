@@ -39,6 +39,9 @@ pub(super) fn all() -> Vec<Row> {
         }),
         row("a reason that is not known", &|list| list.entries = entry(&[9], Some(7))),
         row("a list for no reason", &|list| *list = list.clone().about(&[0x83, 1, 0])),
+        row("a list for reasons in bits that are not used", &|list| {
+            *list = list.clone().about(&[0x83, 2, 7, 0x7f])
+        }),
         row("a delta as a complete CRL", &|list| *list = list.clone().delta(1)),
         b.row("a complete CRL as a delta", vec![Given::delta(&b.list(1).sign(&b.root.key))]),
     ]

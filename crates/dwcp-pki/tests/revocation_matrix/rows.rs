@@ -92,6 +92,10 @@ fn silent() -> Vec<Row> {
         b.row("a stale CRL", vec![b.complete(&stale(b.list(2)))]),
         b.row("a CRL from the future", vec![b.complete(&early(b.list(2)))]),
         b.row(
+            "a fresh CRL, and a newer one from the future",
+            vec![b.complete(&fresh), b.complete(&early(b.list(3)))],
+        ),
+        b.row(
             "a CRL of another issuer",
             vec![Given::complete(&List::of(&elsewhere.der, 1, NOW).sign(&elsewhere.key))],
         ),
@@ -110,6 +114,7 @@ fn parts() -> Vec<Row> {
     let directory_name = tlv(0xa0, &tlv(0xa0, &tlv(0xa4, &subject(&b.root.der))));
     let (compromise, others) = (tlv(0x83, &[5, 0x60]), tlv(0x83, &[7, 0x1f, 0x80]));
     let about = |b: &Bench, point: &[u8]| b.complete(&b.list(1).about(point));
+    let stale_about = |b: &Bench, point: &[u8]| b.complete(&stale(b.list(2)).about(point));
     vec![
         b.row("a CRL for users only", vec![about(&b, &[0x81, 1, 0xff])]),
         b.row("a CRL for authorities only", vec![about(&b, &[0x82, 1, 0xff])]),
@@ -129,6 +134,19 @@ fn parts() -> Vec<Row> {
         b.row(
             "CRLs for all reasons together, one of them stale",
             vec![about(&b, &compromise), b.complete(&stale(b.list(1)).about(&others))],
+        ),
+        at_a.row(
+            "a CRL of the certificate's point, and a stale one of another",
+            vec![about(&at_a, &full_name(A)), stale_about(&at_a, &full_name(B))],
+        ),
+        at_a.row("a stale CRL of another point", vec![stale_about(&at_a, &full_name(B))]),
+        b.row(
+            "a fresh CRL, and a stale one for users only",
+            vec![b.complete(&b.list(1)), stale_about(&b, &[0x81, 1, 0xff])],
+        ),
+        b.row(
+            "CRLs for all reasons together, one of them from the future",
+            vec![about(&b, &compromise), b.complete(&early(b.list(1)).about(&others))],
         ),
     ]
 }
@@ -162,6 +180,10 @@ fn deltas() -> Vec<Row> {
         b.row(
             "on hold, and a stale delta that fits takes it off",
             vec![held(), b.delta(&stale(b.removing(7)).delta(5))],
+        ),
+        b.row(
+            "on hold, and a delta from the future takes it off",
+            vec![held(), b.delta(&early(b.removing(7)).delta(5))],
         ),
         b.row(
             "on hold, and a delta of a later base takes it off",
@@ -200,6 +222,11 @@ fn deltas_that_list() -> Vec<Row> {
             vec![fresh(), listing(5), b.delta(&b.list(8).delta(5))],
         ),
         b.row(
+            "listed in a delta that fits, and no more in a newer one from the future",
+            vec![fresh(), listing(5), b.delta(&early(b.list(8)).delta(5))],
+        ),
+        b.row("listed in a delta from the future", vec![fresh(), b.delta(&early(b.listing(7)).delta(5))]),
+        b.row(
             "listed in a delta by another key",
             vec![fresh(), Given::delta(&b.forged(&b.listing(7).delta(5)))],
         ),
@@ -232,6 +259,22 @@ fn listed() -> Vec<Row> {
         ),
         b.row("listed in a CRL that was known and is left out", vec![Given::Known(vec![listing()])]),
         b.row("listed in an older CRL and no more in a newer", vec![listing(), b.complete(&b.list(3))]),
+        b.row(
+            "listed in a CRL, and no more in a newer one from the future",
+            vec![listing(), b.complete(&early(b.list(3)))],
+        ),
+        b.row(
+            "listed in a newer CRL from the future",
+            vec![b.complete(&b.list(1)), b.complete(&early(b.listing(2)))],
+        ),
+        b.row(
+            "listed in a newer CRL by another key, beside a fresh one",
+            vec![b.complete(&b.list(1)), Given::complete(&b.forged(&b.listing(2)))],
+        ),
+        b.row(
+            "listed in an older CRL by another key, beside a fresh one",
+            vec![b.complete(&b.list(3)), Given::complete(&b.forged(&b.listing(2)))],
+        ),
         b.row("listed in a CRL by another key", vec![Given::complete(&b.forged(&b.listing(2)))]),
     ]
 }

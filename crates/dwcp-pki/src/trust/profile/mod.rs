@@ -7,7 +7,7 @@ mod rule;
 
 pub(super) use form::ANY_POLICY;
 pub(crate) use form::Form;
-pub(super) use role::{check_anchor, check_issuer, check_leaf, check_link};
+pub(super) use role::{check_anchor, check_crl_signer, check_issuer, check_leaf, check_link};
 pub use rule::ProfileRule;
 
 /// How strictly the form of certificates is taken.

@@ -75,6 +75,13 @@ pub(crate) fn check_link(form: &Form, issuer: &Form) -> Verdict {
     }
 }
 
+/// The rules for a certificate of a key that signs lists alone, below the one that issued it.
+pub(crate) fn check_crl_signer(form: &Form, issuer: &Form) -> Verdict {
+    check_any(form)?;
+    require_authority_key_id(form)?;
+    check_link(form, issuer)
+}
+
 /// What holds in every place.
 fn check_any(form: &Form) -> Verdict {
     if form.version != 3 {
