@@ -4,13 +4,13 @@ use crate::group::Group;
 
 /// The offer of a client (RFC 9846 §4.1.2): everything in it is unauthenticated and chosen by the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientHello {
+pub struct ClientOffer {
     server_name: Option<String>,
     alpn: Vec<Vec<u8>>,
     groups: Vec<Group>,
 }
 
-impl ClientHello {
+impl ClientOffer {
     /// The DNS name that was asked for (RFC 6066 §3), lower case, at most 253 bytes.
     pub fn server_name(&self) -> Option<&str> {
         self.server_name.as_deref()
