@@ -30,7 +30,7 @@ impl Ja4 {
         let mut suites: Vec<u16> =
             hello.cipher_suites().filter(|suite| !suite.is_grease()).map(SuiteCode::code_point).collect();
         suites.sort_unstable();
-        let mut extensions: Vec<u16> = Vec::with_capacity(32);
+        let mut extensions: Vec<u16> = Vec::with_capacity(USUAL);
         let mut all = 0;
         for code in hello.extensions().map(|one| one.code).filter(|code| !code.is_grease()) {
             all += 1;
@@ -49,7 +49,7 @@ impl Ja4 {
         put(&two_digits(suites.len()));
         put(&two_digits(all));
         put(&protocol(hello.alpn().next().unwrap_or_default()));
-        let mut text = Vec::with_capacity(256);
+        let mut text = Vec::with_capacity(5 * suites.len().max(USUAL));
         list(&mut text, suites.iter().copied());
         put(b"_");
         put(&short_hash(&text));
@@ -121,12 +121,13 @@ fn protocol(name: &[u8]) -> [u8; 2] {
 
 /// Four digits each, with commas between them.
 fn list(text: &mut Vec<u8>, numbers: impl Iterator<Item = u16>) {
-    for (at, number) in numbers.enumerate() {
-        if at > 0 {
-            text.push(b',');
-        }
+    let start = text.len();
+    for number in numbers {
         let [high, low] = number.to_be_bytes();
-        text.extend([digit(high >> 4), digit(high & 15), digit(low >> 4), digit(low & 15)]);
+        text.extend_from_slice(&[digit(high >> 4), digit(high & 15), digit(low >> 4), digit(low & 15), b',']);
+    }
+    if text.len() > start {
+        text.pop();
     }
 }
 
@@ -146,6 +147,9 @@ fn digit(value: u8) -> u8 {
 }
 
 const LENGTH: usize = 36;
+
+/// Room for the numbers of a browser's lists.
+const USUAL: usize = 40;
 
 #[cfg(test)]
 mod tests {
