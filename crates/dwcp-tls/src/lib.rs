@@ -41,7 +41,7 @@ pub use error::TlsError;
 pub use expected::ExpectedServer;
 pub use facts::{HandshakeFacts, HandshakeState, Resumption};
 pub use group::{Group, PostQuantum};
-pub use hello::{ClientOffer, MOST_PROTOCOLS};
+pub use hello::{ClientOffer, Inspected, MOST_PROTOCOLS};
 pub use inspect::{ClientHello, TlsRecord};
 pub use manager::TlsManager;
 pub use policy::{PolicyError, TlsPolicy};

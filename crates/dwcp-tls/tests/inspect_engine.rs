@@ -3,15 +3,16 @@
 
 mod common;
 
-use common::pair;
 use common::raw::hello;
+use common::{DEADLINE, pair, server_dns, talk};
 use dwcp_tls::inspect::{HelloAssembler, Progress};
-use dwcp_tls::{ClientHello, Group, TlsRecord};
+use dwcp_tls::{ClientHello, Group, Resumption, TlsRecord};
 use rustls::crypto::ring::{cipher_suite, default_provider, kx_group};
 use rustls::pki_types::ServerName;
 use rustls::server::Acceptor;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use std::sync::Arc;
+use tokio::io::AsyncReadExt;
 
 /// The first flight of a client of the engine.
 fn offer(suites: usize, groups: usize, alpn: &[&str], name: &str) -> Vec<u8> {
@@ -92,4 +93,38 @@ async fn our_own_offer_is_read_in_full() {
         (&[1][..], false),
         "never without a fresh key exchange"
     );
+}
+
+#[tokio::test]
+async fn a_session_remembers_what_its_clients_hello_told() {
+    let (server, client) = pair();
+    // The first is a full handshake, the second a resumption, whose offer has a ticket in it.
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        let (near, _far) = talk(&server, &client, &server_dns()).await;
+        let inspected = near.client_hello().unwrap().inspected().unwrap();
+        assert!(inspected.weaknesses.is_empty(), "{}", inspected.weaknesses);
+        seen.push((near.facts().resumed, inspected.ja4.as_str().get(..10).unwrap().to_owned()));
+    }
+    let full = ClientHello::parse(&hello(&client).await[5..]).map(|hello| hello.ja4());
+    assert_eq!(seen[0].0, Resumption::Full);
+    assert_eq!(seen[1].0, Resumption::Resumed);
+    assert_ne!(seen[0].1, seen[1].1, "pre_shared_key is one extension more");
+    assert_eq!(full.unwrap().as_str().get(..10), Some(seen[1].1.as_str()), "this client has tickets left");
+}
+
+#[tokio::test]
+async fn at_t2_a_hello_in_crumbs_is_looked_at_as_the_engine_reads_it() {
+    let (server, client) = pair();
+    let (near, far) = tokio::io::duplex(7);
+    let name = server_dns();
+    // The client reads on, or the server's tickets would fill so narrow a pipe for good.
+    let reading = async {
+        let mut session = client.connect(far, &name, DEADLINE).await.unwrap();
+        let _ = session.read_to_end(&mut Vec::new()).await;
+    };
+    let accepting =
+        async { server.accept(near, DEADLINE).await.unwrap().client_hello().unwrap().inspected() };
+    let (inspected, ()) = tokio::join!(accepting, reading);
+    assert!(inspected.unwrap().weaknesses.is_empty());
 }
