@@ -43,7 +43,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Extension<'a>, Inspect
     Ok(Extension { code, body: body.rest(), offset: body.offset() })
 }
 
-/// Notices what is there twice (RFC 9846 §4.2: "there MUST NOT be more than one extension of the same type").
+/// Notices what is there twice: RFC 9846 §4.2 allows each type once.
 pub(super) struct Seen {
     low: u64,
     high: [u16; MOST_EXTENSIONS],

@@ -1,7 +1,7 @@
 //! JA4, FoxIO's fingerprint of a TLS client: BSD 3-Clause, and nothing else of the JA4+ family, whose licence is another one.
 
 use super::assembler::HelloAssembler;
-use super::code_points::{ExtensionCode, SchemeCode, SuiteCode, VersionCode};
+use super::code_points::{SchemeCode, SuiteCode, VersionCode};
 use super::error::InspectError;
 use super::hello::ClientHello;
 use super::views::{ALPN, SERVER_NAME};
@@ -35,7 +35,7 @@ impl Ja4 {
         for code in hello.extensions().map(|one| one.code).filter(|code| !code.is_grease()) {
             all += 1;
             if code != SERVER_NAME && code != ALPN {
-                extensions.push(ExtensionCode::code_point(code));
+                extensions.push(code.code_point());
             }
         }
         extensions.sort_unstable();
