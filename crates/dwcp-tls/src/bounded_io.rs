@@ -1,5 +1,6 @@
 //! Counts what arrives before the handshake is done, and stops reading when it is too much.
 
+use crate::inspect::HelloAssembler;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,6 +16,8 @@ pub(crate) struct BoundedIo<IO> {
     io: IO,
     limit: usize,
     left: usize,
+    /// Sees what is read until the limit is raised: a server's first bytes.
+    watching: Option<Box<HelloAssembler>>,
 }
 
 /// The peer sent more than a handshake can need.
@@ -26,11 +29,22 @@ pub(crate) struct TooMuch {
 
 impl<IO> BoundedIo<IO> {
     pub(crate) fn new(io: IO, limit: usize) -> Self {
-        Self { io, limit, left: limit }
+        Self { io, limit, left: limit, watching: None }
+    }
+
+    /// Has a look at what is read until the limit is raised, beside the engine that reads it.
+    pub(crate) fn watching(io: IO, limit: usize) -> Self {
+        Self { watching: Some(Box::default()), ..Self::new(io, limit) }
+    }
+
+    /// What was seen so far.
+    pub(crate) fn watched(&self) -> Option<&HelloAssembler> {
+        self.watching.as_deref()
     }
 
     /// Allows `limit` bytes in all, those that were read already included.
     pub(crate) fn raise_to(&mut self, limit: usize) {
+        self.watching = None;
         self.left = self.left.saturating_add(limit.saturating_sub(self.limit));
         self.limit = limit;
     }
@@ -69,6 +83,10 @@ impl<IO: AsyncRead + Unpin> AsyncRead for BoundedIo<IO> {
         let mut window = ReadBuf::new(buf.initialize_unfilled_to(room));
         let polled = Pin::new(&mut self.io).poll_read(cx, &mut window);
         let read = window.filled().len();
+        if let Some(assembler) = &mut self.watching {
+            // It remembers what was wrong, for whoever asks; the engine judges the same bytes by itself.
+            let _ = assembler.push(window.filled());
+        }
         buf.advance(read);
         self.left -= read;
         polled

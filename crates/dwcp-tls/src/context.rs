@@ -5,7 +5,7 @@ use crate::clock::EngineClock;
 use crate::error::TlsError;
 use crate::facts::{HandshakeState, Resumption};
 use crate::farewell;
-use crate::hello::ClientHello;
+use crate::hello::ClientOffer;
 use crate::judge::Judge;
 use crate::manager::Shared;
 use crate::offer::{Serve, judge_offer};
@@ -87,7 +87,7 @@ impl TlsContext {
         let late = |state| TlsError::Timeout { deadline, state };
 
         let state = HandshakeState::AwaitingHello;
-        let bounded = BoundedIo::new(io, LARGEST_CLIENT_HELLO);
+        let bounded = BoundedIo::watching(io, LARGEST_CLIENT_HELLO);
         let mut acceptor = LazyConfigAcceptor::new(Acceptor::default(), bounded);
         let mut start = match timeout_at(end, &mut acceptor).await.map_err(|_| late(state))? {
             Ok(start) => start,
@@ -102,7 +102,7 @@ impl TlsContext {
         // Only now: the newest generation is the one that answers this ClientHello.
         let active = self.inner.current()?;
         let offered = start.client_hello();
-        let hello = ClientHello::read(&offered);
+        let hello = ClientOffer::read(&offered, start.io.watched());
         let config = match judge_offer(&self.inner.settings, active.judge.generation.credential(), &offered) {
             Ok(Serve::AsOurs) => &active.config,
             Ok(Serve::AsStranger) => &active.config_for_strangers,

@@ -1,16 +1,28 @@
 //! What a client offered, as the server read it before it chose anything.
 
 use crate::group::Group;
+use crate::inspect::{HelloAssembler, InspectError, Ja4, Weaknesses};
 
 /// The offer of a client (RFC 9846 §4.1.2): everything in it is unauthenticated and chosen by the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientHello {
+pub struct ClientOffer {
     server_name: Option<String>,
     alpn: Vec<Vec<u8>>,
     groups: Vec<Group>,
+    inspected: Result<Inspected, InspectError>,
 }
 
-impl ClientHello {
+/// What a look at the bytes of a ClientHello tells (`inspect`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Inspected {
+    /// The fingerprint of the client's software. Anybody can send the offer of somebody else.
+    pub ja4: Ja4,
+    /// What is weak about the offer. Nothing of it was agreed on.
+    pub weaknesses: Weaknesses,
+}
+
+impl ClientOffer {
     /// The DNS name that was asked for (RFC 6066 §3), lower case, at most 253 bytes.
     pub fn server_name(&self) -> Option<&str> {
         self.server_name.as_deref()
@@ -26,13 +38,26 @@ impl ClientHello {
         &self.groups
     }
 
-    pub(crate) fn read(hello: &rustls::server::ClientHello<'_>) -> Self {
+    /// What a look at the same bytes told, before the handshake went on.
+    ///
+    /// # Errors
+    /// [`InspectError`] where the look is stricter than the engine, which accepted the hello.
+    pub fn inspected(&self) -> Result<Inspected, InspectError> {
+        self.inspected
+    }
+
+    pub(crate) fn read(hello: &rustls::server::ClientHello<'_>, watched: Option<&HelloAssembler>) -> Self {
         let alpn = hello.alpn().into_iter().flatten().take(MOST_PROTOCOLS).map(<[u8]>::to_vec).collect();
         let offered = hello.named_groups().unwrap_or_default();
         let groups = Group::ALL.into_iter().filter(|group| offered.contains(&group.named()));
         let mut groups: Vec<_> = groups.collect();
         groups.sort_by_key(|group| offered.iter().position(|named| *named == group.named()));
-        Self { server_name: hello.server_name().map(str::to_ascii_lowercase), alpn, groups }
+        let look = |watched: &HelloAssembler| {
+            let hello = watched.hello()?;
+            Ok(Inspected { ja4: hello.ja4(), weaknesses: hello.weaknesses() })
+        };
+        let inspected = watched.map_or(Err(InspectError::Incomplete), look);
+        Self { server_name: hello.server_name().map(str::to_ascii_lowercase), alpn, groups, inspected }
     }
 }
 

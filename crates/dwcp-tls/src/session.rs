@@ -3,7 +3,7 @@
 use crate::bounded_io::BoundedIo;
 use crate::error::TlsError;
 use crate::facts::{HandshakeFacts, HandshakeState};
-use crate::hello::ClientHello;
+use crate::hello::ClientOffer;
 use dwcp_crypto::Secret;
 use dwcp_pki::Peer;
 use std::fmt;
@@ -24,7 +24,7 @@ pub struct TlsSession<IO> {
     stream: TlsStream<BoundedIo<IO>>,
     peer: Peer,
     facts: HandshakeFacts,
-    hello: Option<ClientHello>,
+    hello: Option<ClientOffer>,
     generation: u64,
 }
 
@@ -33,7 +33,7 @@ impl<IO> TlsSession<IO> {
         mut stream: TlsStream<BoundedIo<IO>>,
         peer: Peer,
         facts: HandshakeFacts,
-        hello: Option<ClientHello>,
+        hello: Option<ClientOffer>,
         generation: u64,
     ) -> Self {
         match &mut stream {
@@ -54,7 +54,7 @@ impl<IO> TlsSession<IO> {
     }
 
     /// What the client offered; `None` at the client's own end.
-    pub fn client_hello(&self) -> Option<&ClientHello> {
+    pub fn client_hello(&self) -> Option<&ClientOffer> {
         self.hello.as_ref()
     }
 

@@ -5,7 +5,7 @@ use crate::error::TlsError;
 use crate::facts::{HandshakeFacts, Resumption};
 use crate::farewell;
 use crate::group::Group;
-use crate::hello::ClientHello;
+use crate::hello::ClientOffer;
 use crate::session::TlsSession;
 use crate::settings::WithoutAlpn;
 use crate::suite::CipherSuite;
@@ -22,7 +22,7 @@ pub(crate) struct Settling<'a> {
     pub(crate) started: Tick,
     /// What the client asked for, by its own account or by its hello.
     pub(crate) server_name: Option<String>,
-    pub(crate) hello: Option<ClientHello>,
+    pub(crate) hello: Option<ClientOffer>,
     pub(crate) alpn_offered: &'a [Vec<u8>],
     pub(crate) without_alpn: WithoutAlpn,
     pub(crate) generation: u64,
