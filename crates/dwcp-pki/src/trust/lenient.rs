@@ -62,7 +62,7 @@ impl<'a> Climb<'a> {
     /// The first thing that `look` finds on a path, from the leaf up.
     fn start<T>(mut self, look: &mut dyn FnMut(&SoundPath<'_>) -> Option<T>) -> Option<T> {
         let presented = self.presented;
-        self.from(&presented.leaf_der, presented.leaf_issuer(), &mut Vec::new(), look)
+        self.from(presented.leaf_der, presented.leaf_issuer(), &mut Vec::new(), look)
     }
 
     fn from<T>(

@@ -2,6 +2,7 @@
 
 mod anchor;
 mod anchors;
+mod asked;
 mod blamed;
 mod bundle;
 mod combined;
@@ -31,6 +32,7 @@ mod translate;
 mod trust_error;
 mod vouching;
 
+pub(crate) use asked::Asked;
 pub use bundle::TrustBundle;
 pub use evidence::Evidence;
 pub use explain::{PathStep, TrustPath};
@@ -40,7 +42,6 @@ pub use profile::{Profile, ProfileRule, UnknownProfile};
 pub use revocation::{RevocationIndex, RevocationMode};
 pub use server_name::check_server_name;
 pub(crate) use server_name::names_include;
-pub(crate) use store::Asked;
 pub use store::TrustStore;
 pub use trust_error::TrustError;
 pub use vouching::AnchorScope;

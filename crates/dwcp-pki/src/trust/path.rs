@@ -173,7 +173,7 @@ impl Search<'_> {
     fn check_revocation(&self, sound: &SoundPath<'_>, warrant: Warrant) -> Result<Approved, ValidationError> {
         let mut links = self.presented.links(&sound.issuers, sound.anchor);
         if self.rules.crls != CrlRule::Ignored {
-            crl_signers::find(self.store, &sound, &mut links, self.rules.at);
+            crl_signers::find(self.store, sound, &mut links, self.rules.at);
         }
         let blame = |(at, fault)| sound.refusal(at, fault);
         // What a CRL lists leads over what a response says.

@@ -2,6 +2,7 @@
 
 use super::anchor::Anchor;
 use super::anchors::Anchors;
+use super::asked::Asked;
 use super::bundle::{MAX_BUNDLES, TrustBundle};
 use super::combined::View;
 use super::crl_entry::{CrlEntry, Duty};
@@ -9,9 +10,7 @@ use super::evidence::Evidence;
 use super::issuers::IssuerCache;
 use super::lenient;
 use super::path::{self, AnchorDates, CrlRule, Rules};
-use super::policies::PolicyRequirements;
 use super::presented::Presented;
-use super::profile::{Profile, ProfileRule};
 use super::revocation::{RevocationIndex, RevocationMode};
 use super::trust_error::TrustError;
 use super::vouching::Domains;
@@ -52,7 +51,7 @@ pub struct TrustStore {
     pub(super) domains: Arc<Domains>,
     pub(super) index: Arc<RevocationIndex>,
     pub(super) mode: RevocationMode,
-    asked: Asked,
+    pub(super) asked: Asked,
     /// Verdicts on issuers under exactly these anchors, CRLs and rules: a store that differs in one of them has its own.
     pub(super) issuers: Arc<IssuerCache>,
     generation: u64,
@@ -122,28 +121,7 @@ impl TrustStore {
         Ok(self.forget_issuers())
     }
 
-    /// The same store with another profile; [`Profile::Mesh`] is the one it starts with.
-    #[must_use]
-    pub fn with_profile(mut self, profile: Profile) -> Self {
-        self.asked.profile = profile;
-        self.forget_issuers()
-    }
-
-    /// The same store that allows at most `authorities` between leaf and anchor, self-issued ones not counted.
-    #[must_use]
-    pub fn with_max_depth(mut self, authorities: usize) -> Self {
-        self.asked.max_depth = Some(authorities);
-        self.forget_issuers()
-    }
-
-    /// The same store that asks for certificate policies besides what the authorities of a path ask for (RFC 5280 §6.1.1).
-    #[must_use]
-    pub fn with_policies(mut self, asked: PolicyRequirements) -> Self {
-        self.asked.policies = Arc::new(asked);
-        self.forget_issuers()
-    }
-
-    fn forget_issuers(mut self) -> Self {
+    pub(super) fn forget_issuers(mut self) -> Self {
         self.issuers = Arc::default();
         self
     }
@@ -212,34 +190,6 @@ impl TrustStore {
     /// How strictly revocation is taken.
     pub fn mode(&self) -> RevocationMode {
         self.mode
-    }
-
-    /// How strictly the form of certificates is taken.
-    pub fn profile(&self) -> Profile {
-        self.asked.profile
-    }
-
-    /// Whether both ask the same of paths: profile, depth and policies.
-    pub fn asks_the_same_as(&self, other: &Self) -> bool {
-        self.asked == other.asked
-    }
-
-    pub(super) fn rules(&self) -> &Asked {
-        &self.asked
-    }
-
-    pub(super) fn policies(&self) -> &PolicyRequirements {
-        &self.asked.policies
-    }
-
-    pub(super) fn max_depth(&self) -> Option<usize> {
-        self.asked.max_depth
-    }
-
-    /// The anchors whose form the profile refuses, with the rule: no chain to them is accepted.
-    pub fn unsuitable_anchors(&self) -> impl Iterator<Item = (&Certificate, ProfileRule)> {
-        let unsuitable = |anchor: &Anchor| anchor.suits(self.asked.profile).err();
-        self.anchors.iter().filter_map(move |anchor| Some((&anchor.certificate, unsuitable(anchor)?)))
     }
 
     /// The trust domain that the own anchors are bound to; `None` while they are not.
@@ -389,14 +339,6 @@ impl TrustStore {
             verdict => verdict.map(|_| ()),
         }
     }
-}
-
-/// What a store asks of paths besides being sound.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Asked {
-    pub(super) profile: Profile,
-    pub(super) max_depth: Option<usize>,
-    pub(super) policies: Arc<PolicyRequirements>,
 }
 
 impl fmt::Debug for TrustStore {
