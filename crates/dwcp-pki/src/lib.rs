@@ -38,6 +38,7 @@ mod signer;
 mod slot;
 mod spiffe;
 mod store;
+mod tlv;
 mod trust;
 mod validation_error;
 

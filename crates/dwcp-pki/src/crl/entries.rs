@@ -1,8 +1,8 @@
 //! The entries of a list, found by serial number: four octets for each beside the DER, and a table of prefixes.
 
-use super::element::Values;
 use super::entry::{Entry, Standing, serial_of};
 use crate::Serial;
+use crate::tlv::Cursor;
 
 /// Where each entry begins in the DER, in the order of the serial numbers, each serial once.
 ///
@@ -30,14 +30,14 @@ impl Entries {
     pub(super) fn read(der: &[u8], offset: usize, content: &[u8]) -> Result<Self, &'static str> {
         let malformed = "its list of entries is malformed";
         let mut count = 0_usize;
-        let mut walk = Values::new(content);
+        let mut walk = Cursor::new(content, 0);
         while walk.next().map_err(|_| malformed)?.is_some() {
             count += 1;
         }
         // None is shorter than a serial number of one octet and a date; what claims to be is refused below.
         let mut starts = Vec::with_capacity(count.min(content.len() / SHORTEST + 1));
         let (mut at, mut largest) = (offset, None);
-        let mut walk = Values::new(content);
+        let mut walk = Cursor::new(content, 0);
         while let Some(value) = walk.next().map_err(|_| malformed)? {
             let entry = Entry::read(value)?;
             if let Some(serial) = entry.serial {
@@ -174,7 +174,7 @@ fn serial_at(der: &[u8], start: u32) -> Option<Serial> {
 }
 
 fn standing_at(der: &[u8], start: u32) -> Option<Standing> {
-    let value = Values::new(der.get(start as usize..)?).next().ok()??;
+    let value = Cursor::new(der.get(start as usize..)?, 0).next().ok()??;
     Entry::read(value).ok().map(|entry| entry.standing)
 }
 

@@ -1,8 +1,8 @@
 //! One entry of a list: a serial number, when it was revoked, and why (RFC 5280 §5.3).
 
-use super::element::{ENUMERATED, INTEGER, SEQUENCE, Value};
 use super::extension::{self, once};
 use crate::Serial;
+use crate::tlv::{ENUMERATED, INTEGER, SEQUENCE, Value};
 use der::Decode;
 use x509_cert::time::Time;
 
@@ -27,7 +27,7 @@ impl Entry {
     /// Reads the entry at the start of `bytes`.
     pub(super) fn read(value: Value<'_>) -> Result<Self, &'static str> {
         let mut fields = value.values(SEQUENCE).ok_or(MALFORMED)?;
-        let serial = serial(fields.expect(INTEGER).ok_or("an entry has no serial number")?.content)?;
+        let serial = serial(fields.take(INTEGER).ok_or("an entry has no serial number")?.content)?;
         let date = fields.next().map_err(|_| MALFORMED)?.ok_or(MALFORMED)?;
         Time::from_der(date.whole).map_err(|_| "an entry has no well-formed date")?;
         let mut standing = Standing::Revoked;
@@ -56,7 +56,7 @@ impl Entry {
 
 /// The serial number of an entry that was read before.
 pub(super) fn serial_of(bytes: &[u8]) -> Option<Serial> {
-    let number = Value::first(bytes)?.values(SEQUENCE)?.expect(INTEGER)?;
+    let number = Value::first(bytes)?.values(SEQUENCE)?.take(INTEGER)?;
     serial(number.content).ok().flatten()
 }
 

@@ -1,6 +1,6 @@
 //! Extensions of a list and of its entries, which share one form (RFC 5280 §4.1), walked in place.
 
-use super::element::{BOOLEAN, OCTET_STRING, OID, SEQUENCE, Value, Values};
+use crate::tlv::{BOOLEAN, Cursor, OCTET_STRING, OID, SEQUENCE, Value};
 
 /// One extension.
 pub(super) struct Extension<'a> {
@@ -13,9 +13,9 @@ pub(super) struct Extension<'a> {
 impl<'a> Extension<'a> {
     fn read(value: Value<'a>) -> Option<Self> {
         let mut fields = value.values(SEQUENCE)?;
-        let id = fields.expect(OID)?.content;
-        let critical = if fields.comes(BOOLEAN) {
-            match fields.expect(BOOLEAN)?.content {
+        let id = fields.take(OID)?.content;
+        let critical = if fields.peek() == Some(BOOLEAN) {
+            match fields.take(BOOLEAN)?.content {
                 [0xff] => true,
                 // Not DER, since it is the default, and seen all the same.
                 [0] => false,
@@ -24,14 +24,14 @@ impl<'a> Extension<'a> {
         } else {
             false
         };
-        let value = fields.expect(OCTET_STRING)?.content;
+        let value = fields.take(OCTET_STRING)?.content;
         fields.is_empty().then_some(Self { id, critical, value })
     }
 }
 
 /// Hands each extension of a `SEQUENCE OF` to `take`, at most [`MOST_EXTENSIONS`].
 pub(super) fn each<'a>(
-    list: Values<'a>,
+    list: Cursor<'a>,
     malformed: &'static str,
     mut take: impl FnMut(Extension<'a>) -> Result<(), &'static str>,
 ) -> Result<(), &'static str> {

@@ -1,13 +1,13 @@
 //! A signed list of revoked certificates, complete or delta, read in one pass (RFC 5280 §5.1).
 
 use super::LARGEST;
-use super::element::{BIT_STRING, INTEGER, SEQUENCE, Value, Values, constructed};
 use super::entries::Entries;
 use super::entry::Standing;
 use super::extension::{self, once};
 use super::number::CrlNumber;
 use super::point::IssuingPoint;
 use crate::certificate::{self, printable, unix};
+use crate::tlv::{BIT_STRING, Cursor, INTEGER, SEQUENCE, Value, wrapped};
 use crate::{Document, ParseError, Serial};
 use der::Decode;
 use dwcp_base::UnixTime;
@@ -86,9 +86,9 @@ impl List {
 fn parse(der: &[u8]) -> Result<(Header, Entries), &'static str> {
     let no_list = "it is no signed list in DER";
     let mut outer = Value::only(der).and_then(|value| value.values(SEQUENCE)).ok_or(no_list)?;
-    let fields = outer.expect(SEQUENCE).ok_or(no_list)?;
-    let algorithm = outer.expect(SEQUENCE).ok_or(no_list)?;
-    let signature = outer.expect(BIT_STRING).ok_or(no_list)?;
+    let fields = outer.take(SEQUENCE).ok_or(no_list)?;
+    let algorithm = outer.take(SEQUENCE).ok_or(no_list)?;
+    let signature = outer.take(BIT_STRING).ok_or(no_list)?;
     if !outer.is_empty() || !matches!(signature.content, [0, _, ..]) {
         return Err(no_list);
     }
@@ -96,16 +96,16 @@ fn parse(der: &[u8]) -> Result<(Header, Entries), &'static str> {
         // The signature and its algorithm stand between the end of the fields and the end of the document.
         der.len() - rest.len() - algorithm.whole.len() - signature.whole.len()
     };
-    let mut fields = Values::new(fields.content);
+    let mut fields = Cursor::new(fields.content, 0);
     // §5.1.2.1: absent it would be version 1.
-    if fields.expect(INTEGER).is_none_or(|version| version.content != [1]) {
+    if fields.take(INTEGER).is_none_or(|version| version.content != [1]) {
         return Err("it is not version 2");
     }
-    let inner = fields.expect(SEQUENCE).ok_or("it names no signature algorithm")?;
+    let inner = fields.take(SEQUENCE).ok_or("it names no signature algorithm")?;
     if inner.whole != algorithm.whole {
         return Err("it names two different signature algorithms");
     }
-    let issuer = fields.expect(SEQUENCE).ok_or("it names no issuer")?;
+    let issuer = fields.take(SEQUENCE).ok_or("it names no issuer")?;
     // No certificate that is read has a longer one, nor a longer point; decoded they take several times their room.
     if issuer.whole.len() > certificate::LARGEST {
         return Err("the name of its issuer is longer than a certificate may be");
@@ -113,7 +113,7 @@ fn parse(der: &[u8]) -> Result<(Header, Entries), &'static str> {
     let name = Name::from_der(issuer.whole).map_err(|_| "the name of its issuer is malformed")?;
     let this_update = date(&mut fields, "its thisUpdate is no well-formed time")?;
     let next_update = date(&mut fields, "it has no well-formed nextUpdate")?;
-    let revoked = if fields.comes(SEQUENCE) { fields.expect(SEQUENCE) } else { None };
+    let revoked = if fields.peek() == Some(SEQUENCE) { fields.take(SEQUENCE) } else { None };
     let entries_end = offset_in(fields.rest());
     let marks = match fields.next().map_err(|_| MALFORMED)? {
         Some(tagged) => Marks::read(tagged)?,
@@ -142,16 +142,16 @@ fn parse(der: &[u8]) -> Result<(Header, Entries), &'static str> {
     Ok((header, entries))
 }
 
-fn date(fields: &mut Values<'_>, rule: &'static str) -> Result<UnixTime, &'static str> {
+fn date(fields: &mut Cursor<'_>, rule: &'static str) -> Result<UnixTime, &'static str> {
     let value = fields.next().ok().flatten().ok_or(rule)?;
     Time::from_der(value.whole).map(unix).map_err(|_| rule)
 }
 
 impl<'a> Marks<'a> {
     fn read(tagged: Value<'a>) -> Result<Self, &'static str> {
-        let list = tagged.values(constructed(0)).and_then(|mut inner| {
-            let list = inner.expect(SEQUENCE)?;
-            inner.is_empty().then_some(Values::new(list.content))
+        let list = tagged.values(wrapped(0)).and_then(|mut inner| {
+            let list = inner.take(SEQUENCE)?;
+            inner.is_empty().then_some(Cursor::new(list.content, 0))
         });
         let mut marks = Self::default();
         extension::each(list.ok_or(MALFORMED)?, MALFORMED, |extension| match extension.id {

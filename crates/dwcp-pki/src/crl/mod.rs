@@ -1,7 +1,6 @@
 //! Certificate revocation lists (RFC 5280 §5).
 
 mod delta;
-mod element;
 mod entries;
 mod entry;
 mod extension;

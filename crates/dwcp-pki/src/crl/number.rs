@@ -1,6 +1,6 @@
 //! The numbers of lists (RFC 5280 §5.2.3).
 
-use super::element::{INTEGER, Value};
+use crate::tlv::{INTEGER, Value};
 use std::fmt;
 
 /// A CRL number: non-negative, at most 20 octets (RFC 5280 §5.2.3). Ordered as the numbers are.

@@ -1,6 +1,6 @@
 //! Distribution points: the names by which a certificate and a list of its issuer find each other (RFC 5280 §4.2.1.13, §5.2.5).
 
-use super::element::{SEQUENCE, SET, Value, constructed, primitive};
+use crate::tlv::{SEQUENCE, SET, Value, context, wrapped};
 
 /// The names of one point, each a whole DER `GeneralName`: compared octet by octet, as names are everywhere here.
 pub(crate) type PointNames = Vec<Box<[u8]>>;
@@ -9,12 +9,12 @@ pub(crate) type PointNames = Vec<Box<[u8]>>;
 /// whole.
 pub(crate) fn names(content: &[u8], issuer: &[u8]) -> Option<PointNames> {
     let choice = Value::only(content)?;
-    if choice.tag == constructed(1) {
-        let relative = wrapped(SET, choice.content)?;
+    if choice.tag == wrapped(1) {
+        let relative = encoded(SET, choice.content)?;
         return Some(vec![directory_name(&[issuer, &relative].concat())?]);
     }
     let mut found = Vec::new();
-    let mut names = choice.values(constructed(0))?;
+    let mut names = choice.values(wrapped(0))?;
     while let Some(name) = names.next().ok()? {
         if found.len() == MOST_NAMES {
             return None;
@@ -26,10 +26,10 @@ pub(crate) fn names(content: &[u8], issuer: &[u8]) -> Option<PointNames> {
 
 /// A distinguished name, given as the content of its DER, as the name of a point.
 pub(crate) fn directory_name(content: &[u8]) -> Option<Box<[u8]>> {
-    Some(wrapped(constructed(4), &wrapped(SEQUENCE, content)?)?.into())
+    Some(encoded(wrapped(4), &encoded(SEQUENCE, content)?)?.into())
 }
 
-fn wrapped(tag: u8, content: &[u8]) -> Option<Vec<u8>> {
+fn encoded(tag: u8, content: &[u8]) -> Option<Vec<u8>> {
     let length = der::Length::try_from(content.len()).and_then(|length| der::Encode::to_der(&length)).ok()?;
     Some([&[tag][..], &length, content].concat())
 }
@@ -51,9 +51,9 @@ pub(crate) fn points(der: &[u8], issuer: &[u8]) -> Option<Vec<Point>> {
         let (mut found, mut reasons, mut is_its_issuers) = (None, Reasons::ALL, true);
         while let Some(field) = fields.next().ok()? {
             match field.tag {
-                tag if tag == constructed(0) => found = Some(names(field.content, issuer)?),
-                tag if tag == primitive(1) => reasons = Reasons::read(field.content)?,
-                tag if tag == constructed(2) => is_its_issuers = false,
+                tag if tag == wrapped(0) => found = Some(names(field.content, issuer)?),
+                tag if tag == context(1) => reasons = Reasons::read(field.content)?,
+                tag if tag == wrapped(2) => is_its_issuers = false,
                 _ => return None,
             }
         }
@@ -127,20 +127,20 @@ impl IssuingPoint {
                 _ => Err(malformed),
             };
             match field.tag {
-                tag if tag == constructed(0) => {
+                tag if tag == wrapped(0) => {
                     point.names = Some(names(field.content, issuer).ok_or(malformed)?);
                 }
-                tag if tag == primitive(1) => point.users_only = flag()?,
-                tag if tag == primitive(2) => point.authorities_only = flag()?,
-                tag if tag == primitive(3) => {
+                tag if tag == context(1) => point.users_only = flag()?,
+                tag if tag == context(2) => point.authorities_only = flag()?,
+                tag if tag == context(3) => {
                     point.reasons = Reasons::read(field.content).ok_or(NO_REASON)?;
                 }
-                tag if tag == primitive(4) => {
+                tag if tag == context(4) => {
                     if flag()? {
                         return Err(super::INDIRECT);
                     }
                 }
-                tag if tag == primitive(5) => {
+                tag if tag == context(5) => {
                     if flag()? {
                         return Err("it is about attribute certificates alone");
                     }

@@ -45,9 +45,9 @@ mod request;
 mod sct;
 mod simple;
 mod text;
-mod tlv;
 mod usage;
 
+pub use crate::tlv::Fault;
 pub use algorithm::{Algorithm, Parameters};
 pub(crate) use certificate::Parts;
 pub use certificate::{InspectedCertificate, OwnSignature};
@@ -71,10 +71,9 @@ pub use request::{Attribute, AttributeValue, InspectedRequest};
 pub use sct::{Timestamp, Timestamps};
 pub use simple::{AuthorityKey, Template, UsagePeriod};
 pub use text::{escaped, hex};
-pub use tlv::Fault;
 pub use usage::Flags;
 
-use tlv::{Cursor, INTEGER, OCTET_STRING, OID, SEQUENCE, wrapped};
+use crate::tlv::{self, Cursor, INTEGER, OCTET_STRING, OID, SEQUENCE, wrapped};
 
 /// A document that was taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
