@@ -75,6 +75,33 @@ fn what_is_known_of_revocation_is_always_said() {
 }
 
 #[test]
+fn an_answer_of_the_responder_covers_a_certificate_or_refuses_it() {
+    let files = Files::mesh();
+    let leaf = "leaf.crt --roots root/ca.crt --crl root.crl --crl-all";
+    files.refused(leaf, "pki.chain.crl_missing");
+    files.ok("cert ocsp --ca west --cert leaf.crt --out good.ocsp");
+    let (text, json) = files.valid(&format!("{leaf} --ocsp good.ocsp"));
+    assert!(text.ends_with("revocation: checked\n") && json["path"][0]["revocation"] == "covered", "{text}");
+    assert_eq!(files.valid("leaf.crt --roots root/ca.crt --ocsp good.ocsp").1["revocation"], "not covered");
+
+    files.ok("cert issue --ca west --san DNS:b.example.org --out other");
+    files.ok("cert ocsp --ca west --cert other.crt --out other.ocsp");
+    files.refused(&format!("{leaf} --ocsp other.ocsp"), "pki.chain.status_response");
+    files.refused(&format!("{leaf}{}", " --ocsp good.ocsp".repeat(17)), "pki.chain.status_response");
+    files.write("huge.ocsp", vec![0x30; 65 << 10]);
+    assert_eq!(files.fails(&format!("{leaf} --ocsp huge.ocsp")).0, 1);
+    assert_eq!(files.fails(&format!("{leaf} --ocsp none.ocsp")).0, 1);
+
+    files.ok("cert revoke --ca west --cert leaf.crt");
+    files.ok("cert ocsp --ca west --cert leaf.crt --out gone.ocsp");
+    let (first, _) = files.refused(&format!("{leaf} --ocsp gone.ocsp"), "pki.chain.revoked");
+    assert!(first.contains("revoked"), "{first}");
+    // An answer of before does not outvote the list.
+    files.ok("cert crl --ca west --out west.crl");
+    files.refused(&format!("{leaf} --crl west.crl --ocsp good.ocsp"), "pki.chain.revoked");
+}
+
+#[test]
 fn certificates_come_in_pem_and_der_in_one_file_or_many() {
     let files = Files::mesh();
     let whole = Certificate::bundle_from_pem(&files.read("leaf.crt")).unwrap();

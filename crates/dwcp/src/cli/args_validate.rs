@@ -21,9 +21,12 @@ pub struct Validate {
     /// Revocation lists, in PEM or DER; each covers the certificates of its issuer; repeats
     #[arg(long, value_name = "F")]
     pub crl: Vec<PathBuf>,
-    /// Refuse a chain with a certificate that no list covers
+    /// Refuse a chain with a certificate that no list and no OCSP response covers
     #[arg(long)]
     pub crl_all: bool,
+    /// OCSP responses in DER, as `cert ocsp` writes them and servers staple them; repeats, at most 16
+    #[arg(long, value_name = "F")]
+    pub ocsp: Vec<PathBuf>,
     /// mesh or interop
     #[arg(long, default_value = "mesh")]
     pub profile: Profile,

@@ -9,12 +9,17 @@ use dwcp_pki::{
 /// The next step after a refusal.
 pub(super) fn of(error: &ValidationError, material: &Material, question: &Question<'_>) -> String {
     let text = match error.fault() {
+        F::UnknownIssuer if is_self_issued(error, material) => {
+            "it names itself as its issuer: give it with --roots if you trust it"
+        }
         F::UnknownIssuer => return unknown(issuer(error, material)),
         F::Purpose { why } => purpose(*why),
         F::Name { expected } => return name(expected, material),
         F::Profile { rule } => return profile(*rule, error.certificate().map(|member| member.place)),
         F::CrlMissing { issuer } => {
-            return format!("give a CRL of {issuer} that covers it with --crl, or leave --crl-all out");
+            return format!(
+                "give a CRL of {issuer} that covers it with --crl, or an answer about it with --ocsp; or leave --crl-all out"
+            );
         }
         F::TooDeep { authorities, .. } => {
             return format!("take a shorter path, or allow this one with --max-depth {authorities}");
@@ -36,6 +41,9 @@ pub(super) fn of(error: &ValidationError, material: &Material, question: &Questi
         F::CrlEarly { .. } => "check the clocks, here and at the issuer; or judge a later moment with --at",
         F::CrlUntrusted => {
             "fetch the list from its issuer: this one has the name and not the signature, or its issuer may not sign lists"
+        }
+        F::StatusResponse { .. } => {
+            "ask its responder again, about this certificate; or leave --ocsp out and give a list with --crl"
         }
         F::TooMany { .. } | F::TooComplex => {
             "give the leaf and those above it alone; of what --intermediates brings only what fits is taken"
@@ -124,11 +132,19 @@ fn profile(rule: R, place: Option<ChainPlace>) -> String {
 
 /// Who issued the certificate that leads no further.
 fn issuer(error: &ValidationError, material: &Material) -> Option<String> {
-    let member = error.certificate()?;
-    let certificates = material.candidates.iter().filter_map(|der| Certificate::from_der(der).ok());
-    let same = |one: &Certificate| one.serial() == member.serial && one.key_pin() == member.key_pin;
-    let issuer = certificates.into_iter().find(same)?.issuer().to_owned();
+    let issuer = at_fault(error, material)?.issuer().to_owned();
     if issuer.is_empty() { None } else { Some(issuer) }
+}
+
+fn is_self_issued(error: &ValidationError, material: &Material) -> bool {
+    at_fault(error, material).is_some_and(|one| one.issuer() == one.subject())
+}
+
+/// The certificate that a refusal names.
+fn at_fault(error: &ValidationError, material: &Material) -> Option<Certificate> {
+    let member = error.certificate()?;
+    let mut certificates = material.candidates.iter().filter_map(|der| Certificate::from_der(der).ok());
+    certificates.find(|one| one.serial() == member.serial && one.key_pin() == member.key_pin)
 }
 
 /// Some names of the leaf.

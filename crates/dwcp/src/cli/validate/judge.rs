@@ -5,8 +5,8 @@ use super::material::Material;
 use super::refusal::Refusal;
 use crate::cli::exit::{Exit, Failure};
 use dwcp_pki::{
-    Certificate, ChainMember, ChainPlace, Crl, DeltaCrl, PeerIdentity, RevocationMode, TrustError, TrustPath,
-    TrustStore, ValidationError, check_server_name,
+    Certificate, ChainMember, ChainPlace, Crl, DeltaCrl, Evidence, PeerIdentity, RevocationMode, TrustError,
+    TrustPath, TrustStore, ValidationError, check_server_name,
 };
 use rustls_pki_types::CertificateDer;
 
@@ -35,7 +35,10 @@ pub(super) fn judge(material: &Material, question: &Question<'_>) -> Result<Judg
     };
     let lists = readable(&anchors, material);
     let store = store(anchors, lists.complete, question)?.with_deltas(lists.deltas).map_err(unmade)?;
-    let judged = store.validate(&material.candidates, question.args.purpose.purpose(), question.at);
+    let answers: Vec<&[u8]> = material.answers.iter().map(Vec::as_slice).collect();
+    let evidence = Evidence::of_responses(&answers);
+    let purpose = question.args.purpose.purpose();
+    let judged = store.validate_with(&material.candidates, purpose, question.at, &evidence);
     let revoked = judged.as_ref().is_err_and(ValidationError::is_revocation);
     let verdict = match lists.refusal {
         Some(refusal) if !revoked => Err(refusal),
@@ -56,7 +59,7 @@ fn store(
     crls: Vec<Crl>,
     question: &Question<'_>,
 ) -> Result<TrustStore, Failure> {
-    let mode = match (question.args.crl_all, question.asks_for_crls()) {
+    let mode = match (question.args.crl_all, question.asks_for_revocation()) {
         (true, _) => RevocationMode::Required,
         (false, true) => RevocationMode::WhereKnown,
         (false, false) => RevocationMode::Off,

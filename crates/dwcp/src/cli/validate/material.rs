@@ -17,6 +17,8 @@ pub(super) struct Material {
     pub(super) candidates: Vec<CertificateDer<'static>>,
     pub(super) roots: Vec<CertificateDer<'static>>,
     pub(super) lists: Lists,
+    /// OCSP responses, as they came.
+    pub(super) answers: Vec<Vec<u8>>,
 }
 
 /// Revocation lists, and those that can not be read.
@@ -30,7 +32,7 @@ pub(super) struct Lists {
 impl Material {
     /// Reads every file that the command line names.
     pub(super) fn read(args: &Validate) -> Result<Self, Failure> {
-        let paths = [&args.chain, &args.roots, &args.intermediates, &args.crl];
+        let paths = [&args.chain, &args.roots, &args.intermediates, &args.crl, &args.ocsp];
         if paths.into_iter().flatten().filter(|path| input::is_standard(path)).count() > 1 {
             let why = "`-` stands for it more than once";
             let fix = "put all but one of them into files";
@@ -38,7 +40,8 @@ impl Material {
         }
         let chain = certificates(&args.chain)?;
         let candidates = pool::with_issuers(&chain, &certificates(&args.intermediates)?);
-        Ok(Self { candidates, chain, roots: certificates(&args.roots)?, lists: Lists::read(&args.crl)? })
+        let (roots, lists) = (certificates(&args.roots)?, Lists::read(&args.crl)?);
+        Ok(Self { candidates, chain, roots, lists, answers: answers(&args.ocsp)? })
     }
 }
 
@@ -58,6 +61,15 @@ impl Lists {
         }
         Ok(lists)
     }
+}
+
+/// What they say, and whether they are responses at all, is for the verdict.
+fn answers(paths: &[PathBuf]) -> Result<Vec<Vec<u8>>, Failure> {
+    let read = |path: &PathBuf| {
+        let what = format!("{} was not read", called(path));
+        input::bytes(path, LARGEST_ANSWER, &what).map(|bytes| bytes.to_vec())
+    };
+    paths.iter().map(read).collect()
 }
 
 fn certificates(paths: &[PathBuf]) -> Result<Vec<CertificateDer<'static>>, Failure> {
@@ -91,3 +103,5 @@ pub(super) fn called(path: &Path) -> String {
 const LARGEST_FILE: u64 = 1 << 20;
 /// Base64 of the largest list that is read.
 const LARGEST_LIST: u64 = 92 << 20;
+/// Far above what a response may have that counts.
+const LARGEST_ANSWER: u64 = 64 << 10;

@@ -34,7 +34,7 @@ struct Question<'a> {
 }
 
 impl Question<'_> {
-    fn asks_for_crls(&self) -> bool {
-        self.args.crl_all || !self.args.crl.is_empty()
+    fn asks_for_revocation(&self) -> bool {
+        self.args.crl_all || !self.args.crl.is_empty() || !self.args.ocsp.is_empty()
     }
 }

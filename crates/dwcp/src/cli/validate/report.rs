@@ -80,7 +80,7 @@ pub(super) fn refused(
     labelled(&mut lines, "roots", roots.chain((more > 0).then(|| format!("and {more} more"))));
     asked_rows(&mut lines, question);
     left_out_rows(&mut lines, left_out);
-    let revocation = refusal.revocation.or((!question.asks_for_crls()).then_some("not checked"));
+    let revocation = refusal.revocation.or((!question.asks_for_revocation()).then_some("not checked"));
     lines.extend(revocation.map(|revocation| format!("revocation: {revocation}")));
     let leaf = material.chain.first().and_then(|der| Certificate::from_der(der).ok());
     let names: Vec<String> =
