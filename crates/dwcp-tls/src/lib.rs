@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod active;
 mod alert;
 mod bounded_io;
 mod capabilities;
