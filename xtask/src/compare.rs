@@ -1,5 +1,9 @@
 //! `dwcp encrypt file` beside programs that others wrote, on the same file, in the same run: ratios, since machines differ.
 
+mod relays;
+pub(crate) mod tls;
+mod traffic;
+
 use crate::binary::{Binary, text};
 use crate::dice::Dice;
 use crate::peers;

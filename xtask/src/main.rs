@@ -32,6 +32,7 @@ cargo xtask TASK
   alone               each published crate by itself: no default, default and all features
   nightly [PART…]     the long tests: faults, kill, power, memory, fuzz; --seconds N a fuzz target, --cycles N, --seed N
   compare             `dwcp encrypt file` beside age and Tink, in one run; --mib N, --rounds N, --in DIR
+  compare tls         a listener beside stunnel, nginx and haproxy, in one run; --rounds N, --seconds N
   publish --dry-run   what would be published, in which order
 ";
 
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         ["events"] => events::run(),
         ["peers", verb] => peers::run(verb),
         ["alone"] => alone::run(),
+        ["compare", "tls", rest @ ..] => compare::tls::run(rest),
         ["compare", rest @ ..] => compare::run(rest),
         ["nightly", rest @ ..] => nightly::run(rest),
         ["publish", "--dry-run"] => publish::dry_run(),

@@ -16,6 +16,7 @@ mod keyring;
 mod keyset;
 mod lattice;
 mod lock;
+mod older_forms;
 mod one_shot;
 mod opening;
 mod passphrase;

@@ -74,7 +74,7 @@ fn truncated_extended_and_oversized_keys_are_refused() {
             let cut = SigningKey::from_pkcs8(Secret::from(der[..length].to_vec()));
             assert_eq!(cut.map(|_| ()), Err(CryptoError::InvalidKey), "{kind} cut to {length}");
         }
-        for extra in [1, 2000] {
+        for extra in [1, 5000] {
             let longer = [der.as_slice(), &vec![0; extra]].concat();
             assert_eq!(
                 SigningKey::from_pkcs8(Secret::from(longer)).map(|_| ()),

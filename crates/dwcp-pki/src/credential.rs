@@ -30,7 +30,7 @@ impl Credential {
         Ok(Self { chain, key })
     }
 
-    /// Reads a chain in PEM (leaf first, at most 1 MiB) and a key in PKCS#8 PEM that its owner alone can read.
+    /// Reads a chain in PEM (leaf first, at most 1 MiB) and a key in PEM (PKCS#8, SEC1 or PKCS#1) that its owner alone can read.
     ///
     /// # Errors
     /// [`CredentialError`]: a file that can not be read or is malformed, a key that others can read, or a pair that does not

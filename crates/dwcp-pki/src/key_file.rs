@@ -1,4 +1,5 @@
-//! Private keys as PEM (`PRIVATE KEY`, PKCS#8), without a copy that is not wiped.
+//! Private keys as PEM, without a copy that is not wiped: PKCS#8 (`PRIVATE KEY`), and the two older forms that tools still write
+//! (`EC PRIVATE KEY`, `RSA PRIVATE KEY`).
 
 use crate::{Document, ParseError};
 use der::pem::LineEnding;
@@ -16,8 +17,8 @@ pub enum KeyFileError {
         /// What is wrong with the file.
         source: SecretFileError,
     },
-    /// It does not hold one PKCS#8 key in PEM.
-    #[error("the file does not hold one unencrypted PKCS#8 key in PEM")]
+    /// It does not hold one unencrypted private key in PEM.
+    #[error("the file does not hold one unencrypted private key in PEM")]
     Format {
         /// What is wrong with the text.
         source: ParseError,
@@ -54,23 +55,58 @@ pub(crate) fn read(path: &Path) -> Result<SigningKey, KeyFileError> {
 
 /// The key in the text of a key file.
 pub(crate) fn parse(text: &Secret) -> Result<SigningKey, KeyFileError> {
-    let pkcs8 = decode(text).map_err(|source| KeyFileError::Format { source })?;
-    SigningKey::from_pkcs8(pkcs8).map_err(|source| KeyFileError::Key { source })
+    let (form, der) = decode(text).map_err(|source| KeyFileError::Format { source })?;
+    match form {
+        Form::Pkcs8 => SigningKey::from_pkcs8(der),
+        Form::Sec1 => SigningKey::from_sec1(&der),
+        Form::Pkcs1 => SigningKey::from_pkcs1(&der),
+    }
+    .map_err(|source| KeyFileError::Key { source })
 }
 
-/// The PKCS#8 DER of one PEM section; white space after it does no harm.
-pub(crate) fn decode(text: &Secret) -> Result<Secret, ParseError> {
+/// What a section's label says of its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// RFC 7468 §10.
+    Pkcs8,
+    /// RFC 5915 §4.
+    Sec1,
+    /// As OpenSSL wrote RSA keys before it wrote PKCS#8.
+    Pkcs1,
+}
+
+/// The DER of one PEM section and its form; white space after it does no harm, nor do the curve's parameters that `openssl ecparam`
+/// writes in front of a key.
+pub(crate) fn decode(text: &Secret) -> Result<(Form, Secret), ParseError> {
     let document = Document::PrivateKey;
     ParseError::check_size(document, text.expose(), LARGEST)?;
-    let text = text.expose().trim_ascii();
-    let label = der::pem::decode_label(text).map_err(|_| ParseError::Missing { document })?;
-    if label != LABEL {
-        return Err(ParseError::malformed(document, "its label is not PRIVATE KEY"));
-    }
+    let text = after_parameters(text.expose().trim_ascii());
+    let form = match der::pem::decode_label(text).map_err(|_| ParseError::Missing { document })? {
+        LABEL => Form::Pkcs8,
+        "EC PRIVATE KEY" => Form::Sec1,
+        "RSA PRIVATE KEY" => Form::Pkcs1,
+        "ENCRYPTED PRIVATE KEY" => {
+            return Err(ParseError::malformed(
+                document,
+                "it is encrypted; `openssl pkey` writes it in clear",
+            ));
+        }
+        _ => return Err(ParseError::malformed(document, "its label is not PRIVATE KEY")),
+    };
     let length = der::pem::Decoder::new(text).map_err(|_| ParseError::Pem { document })?.remaining_len();
-    Secret::build(length, |out| {
+    let der = Secret::build(length, |out| {
         der::pem::decode(text, out).map(|_| ()).map_err(|_| ParseError::Pem { document })
-    })
+    })?;
+    Ok((form, der))
+}
+
+/// What follows a leading section of curve parameters. They repeat what is in the key and are not read.
+fn after_parameters(text: &[u8]) -> &[u8] {
+    const BEGIN: &[u8] = b"-----BEGIN EC PARAMETERS-----";
+    const END: &[u8] = b"-----END EC PARAMETERS-----";
+    let past_end = || text.windows(END.len()).position(|window| window == END).map(|at| at + END.len());
+    let start = if text.starts_with(BEGIN) { past_end() } else { None };
+    start.and_then(|start| text.get(start..)).unwrap_or(text).trim_ascii_start()
 }
 
 /// A private key as one PEM section (`PRIVATE KEY`, PKCS#8).
@@ -101,15 +137,27 @@ mod tests {
             let key = SigningKey::generate(key_type).unwrap();
             let mut text = private_key_pem(&key).unwrap().expose().to_vec();
             text.extend_from_slice(b" \n\n");
-            assert_eq!(decode(&Secret::from(text)).unwrap().expose(), key.pkcs8().expose());
+            let (form, der) = decode(&Secret::from(text)).unwrap();
+            assert_eq!((form, der.expose()), (Form::Pkcs8, key.pkcs8().expose()));
         }
     }
 
     #[test]
     fn other_keys_are_refused_without_their_bytes_in_the_error() {
-        let sec1 = "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n";
-        let error = decode(&Secret::from(sec1.as_bytes().to_vec())).unwrap_err();
-        assert_eq!(error.to_string(), "the private key is malformed: its label is not PRIVATE KEY");
+        let labelled = |label: &str| {
+            let text = format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
+            parse(&Secret::from(text.into_bytes())).map(|_| ()).unwrap_err()
+        };
+        for (label, why) in [
+            ("OPENSSH PRIVATE KEY", "its label is not PRIVATE KEY"),
+            ("ENCRYPTED PRIVATE KEY", "it is encrypted; `openssl pkey` writes it in clear"),
+        ] {
+            let KeyFileError::Format { source } = labelled(label) else { panic!("{label}") };
+            assert_eq!(source.to_string(), format!("the private key is malformed: {why}"));
+        }
+        for label in ["EC PRIVATE KEY", "RSA PRIVATE KEY", "PRIVATE KEY"] {
+            assert!(matches!(labelled(label), KeyFileError::Key { .. }), "{label}");
+        }
         for text in ["", "AAAA", "-----BEGIN PRIVATE KEY-----\nA?A\n-----END PRIVATE KEY-----\n"] {
             assert!(decode(&Secret::from(text.as_bytes().to_vec())).is_err(), "{text}");
         }

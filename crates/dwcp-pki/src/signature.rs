@@ -58,6 +58,7 @@ pub(crate) fn is_made_by(key_info: &[u8], key_type: KeyType, message: &[u8], sig
         KeyType::EcdsaP256 => webpki::ring::ECDSA_P256_SHA256,
         KeyType::EcdsaP384 => webpki::ring::ECDSA_P384_SHA384,
         KeyType::Ed25519 => webpki::ring::ED25519,
+        KeyType::Rsa => webpki::ring::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
         _ => return false,
     };
     let key_info = SubjectPublicKeyInfoDer::from(key_info);

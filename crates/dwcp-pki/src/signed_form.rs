@@ -32,6 +32,9 @@ impl SignError {
 
 /// Signs one DER value and puts it into the form. Whoever calls verifies the result before it leaves.
 pub(crate) fn sign(signed: &[u8], key: &dyn Signer) -> Result<Vec<u8>, SignError> {
+    if key.key_type() == KeyType::Rsa {
+        return Err(SignError::Key(CryptoError::InvalidKey));
+    }
     let signature = key.sign(signed).map_err(SignError::Key)?;
     let assemble = || {
         let form = SignedForm {

@@ -5,7 +5,7 @@ use crate::KeyPin;
 use crate::key_file::{self, KeyFileError};
 use dwcp_base::{Disk, SecretFileError, UnixTime, read_secret};
 use dwcp_crypto::kek::KeyEncryptionKey;
-use dwcp_crypto::{Envelope, KeyType, Secret, Signer, SigningKey};
+use dwcp_crypto::{CryptoError, Envelope, KeyType, Secret, Signer, SigningKey};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -70,7 +70,9 @@ impl AuthorityKey {
         if is_sealed(&text) {
             return Err(AuthorityError::Sealed);
         }
-        let key = key_file::parse(&text).map_err(|source| AuthorityError::Key { source })?;
+        let key = key_file::parse(&text)
+            .and_then(of_an_authority)
+            .map_err(|source| AuthorityError::Key { source })?;
         Ok(Self { signer: Arc::new(key), file: Some(text) })
     }
 
@@ -91,7 +93,9 @@ impl AuthorityKey {
         let envelope = Envelope::from_json(text.expose()).map_err(AuthorityError::unsealed)?;
         let pkcs8 = envelope.open(Envelope::CA_KEY, kek, deadline).await.map_err(AuthorityError::unsealed)?;
         let key = SigningKey::from_pkcs8(pkcs8)
-            .map_err(|source| AuthorityError::Key { source: KeyFileError::Key { source } })?;
+            .map_err(|source| KeyFileError::Key { source })
+            .and_then(of_an_authority)
+            .map_err(|source| AuthorityError::Key { source })?;
         Ok(Self { signer: Arc::new(key), file: Some(text) })
     }
 
@@ -160,6 +164,14 @@ impl AuthorityKey {
 impl fmt::Debug for AuthorityKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthorityKey").field("key_type", &self.signer.key_type()).finish_non_exhaustive()
+    }
+}
+
+/// An authority signs with ECDSA or Ed25519.
+fn of_an_authority(key: SigningKey) -> Result<SigningKey, KeyFileError> {
+    match key.key_type() {
+        KeyType::Rsa => Err(KeyFileError::Key { source: CryptoError::InvalidKey }),
+        _ => Ok(key),
     }
 }
 

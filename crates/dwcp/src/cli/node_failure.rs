@@ -119,7 +119,10 @@ pub(super) fn credential(what: String, error: &CredentialError) -> Failure {
         CredentialError::Write { .. } => {
             (Exit::Failure, "name a directory this user can write to".to_owned())
         }
-        _ => (Exit::Configuration, "use a PEM certificate chain and its unencrypted PKCS#8 key".to_owned()),
+        _ => (
+            Exit::Configuration,
+            "use a PEM certificate chain and its private key in PEM, unencrypted".to_owned(),
+        ),
     };
     Failure::new(exit, what, error, fix).coded(error)
 }

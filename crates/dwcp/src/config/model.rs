@@ -57,7 +57,7 @@ pub struct Tls {
     pub min_version: Option<VersionText>,
     /// The node's certificate chain (PEM).
     pub cert_file: Option<PathBuf>,
-    /// Its private key (PEM, PKCS#8, mode 0600).
+    /// Its private key (PEM, mode 0600).
     pub key_file: Option<PathBuf>,
     /// Roots that peers are judged by (PEM).
     pub ca_file: Option<PathBuf>,
