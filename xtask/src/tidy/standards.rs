@@ -54,6 +54,7 @@ const KNOWN: &[(u32, &str)] = &[
     (7633, "X.509v3 Transport Layer Security (TLS) Feature Extension"),
     (7634, "ChaCha20, Poly1305, and Their Use in IKE and IPsec"),
     (7748, "Elliptic Curves for Security"),
+    (8017, "PKCS #1: RSA Cryptography Specifications 2.2"),
     (8018, "PKCS #5: Password-Based Cryptography Specification 2.1"),
     (8032, "Edwards-Curve Digital Signature Algorithm (EdDSA)"),
     (8259, "The JavaScript Object Notation (JSON) Data Interchange Format"),
