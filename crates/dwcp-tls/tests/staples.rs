@@ -1,0 +1,199 @@
+//! Status responses that servers staple, from a real authority: what they cover, what they refuse, and what a resumed session has of them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::foreign::{dialling, server};
+use common::{Authority, HOUR, Leaf, clock, expected, manager, now};
+use dwcp_base::{Coded, LocalDisk, ManualClock};
+use dwcp_crypto::{KeyType, SigningKey};
+use dwcp_pki::{
+    AuthorityParams, CertIdHash, CertificateAuthority, CertificateRequest, CertificateStore, Credential,
+    IssuancePolicy, OcspRequest, RevocationChecked, RevocationMode, RevocationReason, TrustStore,
+};
+use dwcp_tls::{ClientSettings, ExpectedServer, Resumption, RuleRefusal, TlsConnector, TlsError, TlsPolicy};
+use rcgen::CustomExtension;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// An authority with a server's certificate, and a client that trusts it and has no list of it.
+struct Bench {
+    _directory: tempfile::TempDir,
+    authority: CertificateAuthority,
+    credential: Credential,
+    store: Arc<CertificateStore>,
+    clock: Arc<ManualClock>,
+    client: TlsConnector,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let params = AuthorityParams::new("staples");
+        let disk = Arc::new(LocalDisk);
+        let made = now().minus(HOUR);
+        let authority = CertificateAuthority::create(disk, directory.path(), &params, made).unwrap();
+        let issue = |name: &str| {
+            let key = SigningKey::generate(KeyType::EcdsaP256).unwrap();
+            let request = CertificateRequest::generate(&key, &[name.parse().unwrap()]).unwrap();
+            let chain = authority.issue(&request, &IssuancePolicy::default(), now()).unwrap();
+            Credential::new(chain, key).unwrap()
+        };
+        let (credential, own) = (issue("URI:spiffe://mesh/server"), issue("URI:spiffe://mesh/client"));
+        let anchors = vec![authority.root().certificate_der().clone()];
+        let trust = TrustStore::new(anchors, Vec::new(), RevocationMode::Required).unwrap();
+        let store = Arc::new(CertificateStore::new(own, trust).unwrap());
+        let clock = clock();
+        let client =
+            manager(Arc::clone(&store), TlsPolicy::new(), &clock).client(ClientSettings::new()).unwrap();
+        Self { _directory: directory, authority, credential, store, clock, client }
+    }
+
+    fn response(&self) -> Vec<u8> {
+        self.response_about(&self.credential)
+    }
+
+    fn response_about(&self, credential: &Credential) -> Vec<u8> {
+        let (leaf, issuer) = (credential.chain().leaf(), self.authority.certificate());
+        let asked = OcspRequest::for_certificate(leaf, issuer, CertIdHash::Sha256).unwrap();
+        self.authority.ocsp(&asked, now()).unwrap().der().to_vec()
+    }
+
+    fn server(&self, staple: Option<Vec<u8>>) -> Arc<rustls::ServerConfig> {
+        server(self.credential.chain().ders(), self.credential.key().pkcs8().expose(), staple)
+    }
+}
+
+fn the_server() -> ExpectedServer {
+    expected("URI:spiffe://mesh/server")
+}
+
+#[tokio::test]
+async fn a_good_staple_covers_what_no_list_does_and_a_resumed_session_remembers_it() {
+    let bench = Bench::new();
+    let (refused, told) = dialling(&bench.client, &bench.server(None), &the_server()).await;
+    assert_eq!(
+        (refused.unwrap_err().code(), told),
+        ("tls.certificate.status_unknown", Some("tls.peer.unknown_ca"))
+    );
+    let stapling = bench.server(Some(bench.response()));
+    for resumed in [Resumption::Full, Resumption::Resumed, Resumption::Resumed] {
+        let (session, _) = dialling(&bench.client, &stapling, &the_server()).await;
+        let session = session.unwrap();
+        assert_eq!(session.facts().resumed, resumed);
+        let dwcp_pki::Peer::Identified(identity) = session.peer() else { panic!("nobody") };
+        assert_eq!(identity.revocation(), RevocationChecked::Covered);
+        assert_eq!(identity.vouched_until(), Some(now().plus(HOUR)));
+    }
+    // The verdict is of that response: without it nothing covers the certificate, and nothing is borrowed from before.
+    bench.client.forget(&the_server());
+    let (refused, _) = dialling(&bench.client, &bench.server(None), &the_server()).await;
+    assert_eq!(refused.unwrap_err().code(), "tls.certificate.status_unknown");
+}
+
+#[tokio::test]
+async fn a_resumed_session_ends_with_the_staple_it_was_made_with() {
+    let bench = Bench::new();
+    let stapling = bench.server(Some(bench.response()));
+    dialling(&bench.client, &stapling, &the_server()).await.0.unwrap();
+    bench.clock.advance(HOUR - Duration::from_secs(1));
+    let (session, _) = dialling(&bench.client, &stapling, &the_server()).await;
+    assert_eq!(session.unwrap().facts().resumed, Resumption::Resumed);
+    bench.clock.advance(Duration::from_secs(1));
+    let (refused, _) = dialling(&bench.client, &stapling, &the_server()).await;
+    let error = refused.unwrap_err();
+    assert_eq!(error.code(), "tls.resumption.refused");
+    assert_eq!(error.validation().map(Coded::code), Some("pki.chain.crl_missing"));
+    // In full the response is looked at itself, and is past its time.
+    bench.client.forget(&the_server());
+    let (refused, told) = dialling(&bench.client, &stapling, &the_server()).await;
+    let error = refused.unwrap_err();
+    assert_eq!(error.validation().map(Coded::code), Some("pki.chain.status_response"));
+    assert_eq!(told, Some("tls.peer.bad_certificate_status_response"));
+}
+
+#[tokio::test]
+async fn a_staple_that_says_revoked_refuses_although_a_list_covers_the_certificate() {
+    let bench = Bench::new();
+    let good = bench.response();
+    // A list from before the revocation.
+    let list = bench.authority.crl(now()).unwrap();
+    let anchors = vec![bench.authority.root().certificate_der().clone()];
+    bench
+        .store
+        .install_trust(TrustStore::new(anchors, vec![list], RevocationMode::Required).unwrap())
+        .unwrap();
+    let (session, _) = dialling(&bench.client, &bench.server(Some(good.clone())), &the_server()).await;
+    assert_eq!(session.unwrap().facts().resumed, Resumption::Full);
+    bench.client.forget(&the_server());
+    assert!(dialling(&bench.client, &bench.server(None), &the_server()).await.0.is_ok());
+    bench.client.forget(&the_server());
+    let serial = bench.credential.chain().leaf().serial();
+    let _ = bench.authority.revoke(&serial, RevocationReason::KeyCompromise, now()).unwrap();
+    let revoked = bench.server(Some(bench.response()));
+    let (refused, told) = dialling(&bench.client, &revoked, &the_server()).await;
+    let error = refused.unwrap_err();
+    assert_eq!((error.code(), told), ("tls.certificate.revoked", Some("tls.peer.certificate_revoked")));
+}
+
+#[tokio::test]
+async fn a_staple_that_can_not_be_read_or_is_about_another_refuses() {
+    let bench = Bench::new();
+    let other = {
+        let key = SigningKey::generate(KeyType::EcdsaP256).unwrap();
+        let request =
+            CertificateRequest::generate(&key, &["URI:spiffe://mesh/other".parse().unwrap()]).unwrap();
+        let chain = bench.authority.issue(&request, &IssuancePolicy::default(), now()).unwrap();
+        Credential::new(chain, key).unwrap()
+    };
+    let good = bench.response();
+    let mut forged = good.clone();
+    let last = forged.len() - 1;
+    forged[last] ^= 1;
+    let cut = good[..good.len() - 1].to_vec();
+    let large = vec![0x30; (16 << 10) + 1];
+    let about_another = bench.response_about(&other);
+    for (staple, what) in [
+        (b"no response".to_vec(), "text"),
+        (vec![0], "one byte"),
+        (cut, "cut"),
+        (forged, "forged"),
+        (large, "large"),
+        (about_another, "another"),
+    ] {
+        let (refused, told) = dialling(&bench.client, &bench.server(Some(staple)), &the_server()).await;
+        let error = refused.unwrap_err();
+        assert_eq!(error.code(), "tls.certificate.status_unknown", "{what}: {error:?}");
+        assert_eq!(error.validation().map(Coded::code), Some("pki.chain.status_response"), "{what}");
+        assert_eq!(told, Some("tls.peer.bad_certificate_status_response"), "{what}");
+    }
+    assert!(dialling(&bench.client, &bench.server(Some(good)), &the_server()).await.0.is_ok());
+}
+
+#[tokio::test]
+async fn a_certificate_that_comes_with_a_staple_is_refused_without_one() {
+    // Where every certificate is covered by a list, so that the extension alone decides (RFC 7633).
+    let authority = Authority::new("must staple");
+    let client = authority.node("client").client(ClientSettings::new()).unwrap();
+    let feature = |value: &[u8]| {
+        let content = [&[0x30, u8::try_from(value.len()).unwrap()], value].concat();
+        CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 24], content)
+    };
+    for (features, asks) in [(&[2, 1, 5][..], true), (&[2, 1, 17, 2, 1, 5], true), (&[2, 1, 17], false)] {
+        let leaf = Leaf::named("server");
+        let credential = authority.issue_with(&leaf, |params| {
+            params.custom_extensions = vec![feature(features)];
+        });
+        let config = server(credential.chain().ders(), credential.key().pkcs8().expose(), None);
+        let (outcome, told) = dialling(&client, &config, &expected("DNS:server.mesh")).await;
+        if !asks {
+            outcome.unwrap();
+            client.forget(&expected("DNS:server.mesh"));
+            continue;
+        }
+        let error = outcome.unwrap_err();
+        assert_eq!((error.code(), error.reason()), ("tls.certificate.unstapled", "certificate_unstapled"));
+        assert!(matches!(error, TlsError::Refused { rule: RuleRefusal::Unstapled, .. }));
+        assert_eq!(told, Some("tls.peer.bad_certificate_status_response"));
+    }
+}
