@@ -170,21 +170,26 @@ async fn a_staple_that_can_not_be_read_or_is_about_another_refuses() {
     assert!(dialling(&bench.client, &bench.server(Some(good)), &the_server()).await.0.is_ok());
 }
 
+/// A server whose certificate says these features of TLS (RFC 7633), under an authority whose list covers it: the extension alone
+/// decides.
+fn featured(authority: &Authority, features: &[u8]) -> Credential {
+    authority.issue_with(&Leaf::named("server"), |params| {
+        let content = [&[0x30, u8::try_from(features.len()).unwrap()], features].concat();
+        let extension = CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 24], content);
+        params.custom_extensions = vec![extension];
+    })
+}
+
+fn serving(credential: &Credential, staple: Option<Vec<u8>>) -> Arc<rustls::ServerConfig> {
+    server(credential.chain().ders(), credential.key().pkcs8().expose(), staple)
+}
+
 #[tokio::test]
 async fn a_certificate_that_comes_with_a_staple_is_refused_without_one() {
-    // Where every certificate is covered by a list, so that the extension alone decides (RFC 7633).
     let authority = Authority::new("must staple");
     let client = authority.node("client").client(ClientSettings::new()).unwrap();
-    let feature = |value: &[u8]| {
-        let content = [&[0x30, u8::try_from(value.len()).unwrap()], value].concat();
-        CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 24], content)
-    };
     for (features, asks) in [(&[2, 1, 5][..], true), (&[2, 1, 17, 2, 1, 5], true), (&[2, 1, 17], false)] {
-        let leaf = Leaf::named("server");
-        let credential = authority.issue_with(&leaf, |params| {
-            params.custom_extensions = vec![feature(features)];
-        });
-        let config = server(credential.chain().ders(), credential.key().pkcs8().expose(), None);
+        let config = serving(&featured(&authority, features), None);
         let (outcome, told) = dialling(&client, &config, &expected("DNS:server.mesh")).await;
         if !asks {
             outcome.unwrap();
@@ -196,4 +201,28 @@ async fn a_certificate_that_comes_with_a_staple_is_refused_without_one() {
         assert!(matches!(error, TlsError::Refused { rule: RuleRefusal::Unstapled, .. }));
         assert_eq!(told, Some("tls.peer.bad_certificate_status_response"));
     }
+}
+
+#[tokio::test]
+async fn the_staple_that_a_certificate_asks_for_counts_until_it_lapses() {
+    let (authority, clock) = (Authority::new("stapled"), clock());
+    let store = authority.store(&Leaf::named("client"));
+    let client = manager(store, TlsPolicy::new(), &clock).client(ClientSettings::new()).unwrap();
+    let credential = featured(&authority, &[2, 1, 5]);
+    let good = authority.good(credential.chain().leaf(), now().plus(HOUR));
+    let stapling = serving(&credential, Some(good));
+    let meant = expected("DNS:server.mesh");
+    for resumed in [Resumption::Full, Resumption::Resumed] {
+        let (session, _) = dialling(&client, &stapling, &meant).await;
+        assert_eq!(session.unwrap().facts().resumed, resumed);
+    }
+    // A list still covers the certificate, so that the rule about the staple alone refuses.
+    clock.advance(HOUR);
+    let error = dialling(&client, &stapling, &meant).await.0.unwrap_err();
+    assert_eq!(error.code(), "tls.certificate.unstapled");
+    assert!(matches!(error, TlsError::Refused { resumed: Resumption::Resumed, .. }), "{error:?}");
+    // In full a newer one is shown.
+    client.forget(&meant);
+    let newer = serving(&credential, Some(authority.good(credential.chain().leaf(), now().plus(2 * HOUR))));
+    assert!(dialling(&client, &newer, &meant).await.0.is_ok());
 }

@@ -4,6 +4,7 @@
 
 pub mod foreign;
 pub mod raw;
+pub mod response;
 
 use dwcp_base::{Clock, ManualClock, UnixTime};
 use dwcp_crypto::{Secret, SigningKey};
@@ -38,6 +39,7 @@ pub fn clock() -> Arc<ManualClock> {
 }
 
 pub struct Authority {
+    name: String,
     issuer: Issuer<'static, KeyPair>,
     pub certificate: Certificate,
     serials: AtomicU64,
@@ -91,6 +93,7 @@ impl Authority {
         params.serial_number = Some(SerialNumber::from(1_u64));
         let certificate = params.self_signed(&key).unwrap();
         Self {
+            name: name.to_owned(),
             certificate: Certificate::from_der(certificate.der()).unwrap(),
             issuer: Issuer::new(params, key),
             serials: AtomicU64::new(0x1000),
