@@ -137,6 +137,41 @@ async fn a_staple_that_says_revoked_refuses_although_a_list_covers_the_certifica
 }
 
 #[tokio::test]
+async fn who_turned_out_to_be_revoked_does_not_come_back_on_an_older_staple() {
+    let bench = Bench::new();
+    let stapling = bench.server(Some(bench.response()));
+    dialling(&bench.client, &stapling, &the_server()).await.0.unwrap();
+    let serial = bench.credential.chain().leaf().serial();
+    let _ = bench.authority.revoke(&serial, RevocationReason::KeyCompromise, now()).unwrap();
+    let honest = bench.server(Some(bench.response()));
+    let (refused, _) = dialling(&bench.client, &honest, &the_server()).await;
+    assert_eq!(refused.unwrap_err().code(), "tls.certificate.revoked");
+    // A ticket is left over, and the response of before would count for most of an hour.
+    let (refused, _) = dialling(&bench.client, &stapling, &the_server()).await;
+    assert_eq!(refused.unwrap_err().code(), "tls.resumption.refused");
+}
+
+#[tokio::test]
+async fn an_older_response_does_not_shorten_what_a_newer_one_vouched_for() {
+    let (authority, clock) = (Authority::new("replayed"), clock());
+    let store = authority.store(&Leaf::named("client"));
+    let client = manager(store, TlsPolicy::new(), &clock).client(ClientSettings::new()).unwrap();
+    let credential = featured(&authority, &[2, 1, 5]);
+    let until = |until| serving(&credential, Some(authority.good(credential.chain().leaf(), until)));
+    let (newer, mut older) = (until(now().plus(2 * HOUR)), until(now().plus(HOUR)));
+    // Two servers of one name that open each other's tickets.
+    Arc::get_mut(&mut older).unwrap().ticketer = Arc::clone(&newer.ticketer);
+    let meant = expected("DNS:server.mesh");
+    for server in [&newer, &older] {
+        client.forget(&meant);
+        assert!(dialling(&client, server, &meant).await.0.is_ok());
+    }
+    clock.advance(HOUR);
+    let (session, _) = dialling(&client, &older, &meant).await;
+    assert_eq!(session.unwrap().facts().resumed, Resumption::Resumed);
+}
+
+#[tokio::test]
 async fn a_staple_that_can_not_be_read_or_is_about_another_refuses() {
     let bench = Bench::new();
     let other = {
