@@ -65,8 +65,8 @@ impl TlsConnector {
     /// again, as of now.
     ///
     /// # Errors
-    /// [`TlsError`]. After [`TlsError::ResumptionRefused`], or when a resumed session ends before the first answer, call
-    /// [`forget`](Self::forget) and connect once more: that handshake will be a full one.
+    /// [`TlsError`]. After one that [is of a resumption](TlsError::is_of_a_resumption), or when a resumed session ends before
+    /// the first answer, call [`forget`](Self::forget) and connect once more: that handshake will be a full one.
     ///
     /// # Security
     /// A client of TLS 1.3 is done before the server has seen its certificate. Success here proves who the server is, not

@@ -193,6 +193,12 @@ impl TlsError {
         }
     }
 
+    /// A peer was refused that came back with a ticket: after [`TlsConnector::forget`](crate::TlsConnector::forget) a full handshake may
+    /// end better.
+    pub fn is_of_a_resumption(&self) -> bool {
+        matches!(self, Self::ResumptionRefused { .. } | Self::Refused { resumed: Resumption::Resumed, .. })
+    }
+
     /// The peer showed a certificate, or proved to be somebody, that is not acceptable: a failed verification rather than
     /// a failed conversation.
     pub fn is_verification_failure(&self) -> bool {

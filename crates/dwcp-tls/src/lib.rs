@@ -47,7 +47,7 @@ pub use hello::{ClientOffer, Inspected, MOST_PROTOCOLS};
 pub use inspect::{ClientHello, TlsRecord};
 pub use manager::TlsManager;
 pub use policy::{PolicyError, TlsPolicy};
-pub use presented::presented_by;
+pub use presented::{ShownCertificates, presented_by, shown_by};
 pub use rules::{
     BadRuleCode, CheckRefusal, MOST_PINS, MOST_RULES, PeerCheck, PeerRule, PeerRules, RuleCode, RuleOutcome,
     RuleRefusal, RuleVerdict, Shown,

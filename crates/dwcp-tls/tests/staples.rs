@@ -4,14 +4,17 @@
 mod common;
 
 use common::foreign::{dialling, server};
-use common::{Authority, HOUR, Leaf, clock, expected, manager, now};
+use common::{Authority, DEADLINE, HOUR, Leaf, clock, expected, manager, now};
 use dwcp_base::{Coded, LocalDisk, ManualClock};
 use dwcp_crypto::{KeyType, SigningKey};
 use dwcp_pki::{
     AuthorityParams, CertIdHash, CertificateAuthority, CertificateRequest, CertificateStore, Credential,
-    IssuancePolicy, OcspRequest, RevocationChecked, RevocationMode, RevocationReason, TrustStore,
+    IssuancePolicy, OcspRequest, Purpose, RevocationChecked, RevocationMode, RevocationReason, TrustStore,
 };
-use dwcp_tls::{ClientSettings, ExpectedServer, Resumption, RuleRefusal, TlsConnector, TlsError, TlsPolicy};
+use dwcp_tls::{
+    ClientSettings, ExpectedServer, PeerRule, PeerRules, Resumption, RuleOutcome, RuleRefusal, Shown,
+    TlsConnector, TlsError, TlsPolicy, shown_by,
+};
 use rcgen::CustomExtension;
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,6 +92,29 @@ async fn a_good_staple_covers_what_no_list_does_and_a_resumed_session_remembers_
     bench.client.forget(&the_server());
     let (refused, _) = dialling(&bench.client, &bench.server(None), &the_server()).await;
     assert_eq!(refused.unwrap_err().code(), "tls.certificate.status_unknown");
+}
+
+#[tokio::test]
+async fn a_staple_is_shown_to_who_only_looks_and_the_rules_say_what_it_is_worth() {
+    let bench = Bench::new();
+    for (staple, code) in [(Some(bench.response()), None), (None, Some("pki.chain.crl_missing"))] {
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        let acceptor = tokio_rustls::TlsAcceptor::from(bench.server(staple.clone()));
+        let (meant, policy) = (the_server(), TlsPolicy::new());
+        let looking = shown_by(far, &meant, &policy, DEADLINE);
+        let (session, shown) = tokio::join!(acceptor.accept(near), looking);
+        assert!(session.is_err(), "no session came of it");
+        let shown = shown.unwrap();
+        assert_eq!(shown.staple, staple.unwrap_or_default());
+        let asked =
+            Shown { chain: &shown.chain, staple: &shown.staple, purpose: Purpose::Server, group: None };
+        let verdicts = PeerRules::new().examine(bench.store.current().trust(), &asked, Some(&meant), now());
+        let chain = match &verdicts[0].outcome {
+            RuleOutcome::Refused { code, .. } => Some(*code),
+            _ => None,
+        };
+        assert_eq!((verdicts[0].rule, chain), (PeerRule::Chain, code));
+    }
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use rustls::pki_types::CertificateDer;
 /// What a peer showed of itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Shown<'a> {
-    /// Its certificates, leaf first, such as [`presented_by`](crate::presented_by) returns.
+    /// Its certificates, leaf first, such as [`shown_by`](crate::shown_by) returns.
     pub chain: &'a [CertificateDer<'a>],
     /// The OCSP response it stapled, in DER; empty where it showed none.
     pub staple: &'a [u8],

@@ -25,6 +25,20 @@ use std::sync::Arc;
 /// Rules are asked in the order in which they were added, when the certificate is shown, so that the peer gets its alert, and again when
 /// the session is made: by then the store may have changed, and a resumed peer has shown nothing. At most [`MOST_RULES`].
 ///
+/// ```
+/// use dwcp_pki::{AllowList, KeyPin};
+/// use dwcp_tls::{ClientAuth, PeerRules, ServerSettings};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let names = AllowList::new(vec!["spiffe://example.org/billing/*".parse()?]);
+/// let pin: KeyPin = "sha256/ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=".parse()?;
+/// let rules = PeerRules::new().with_names(names.clone()).with_pins([pin]).with_post_quantum_for(names);
+/// let settings = ServerSettings::new(ClientAuth::Required).with_rules(rules);
+/// # let _ = settings;
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Security
 /// Default deny: a list without patterns and a set without pins let nobody in. A client without a certificate is let in only where
 /// [`ClientAuth::Optional`](crate::ClientAuth) is set and every rule is a list of names that has the pattern `anonymous`, or one about
