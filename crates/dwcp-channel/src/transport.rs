@@ -100,7 +100,7 @@ impl SecureTransport {
         let shaking = Box::pin(self.connector.connect(stream, expected, left));
         let mut tls = shaking.await.map_err(|error| {
             // Only a resumed session is judged after the fact; anything else was a full handshake as far as a retry goes.
-            let resumed = matches!(error, TlsError::ResumptionRefused { .. });
+            let resumed = error.is_of_a_resumption();
             let resumption = if resumed { Resumption::Resumed } else { Resumption::Full };
             Failure { error: failed(error), resumption }
         })?;

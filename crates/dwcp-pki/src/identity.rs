@@ -1,7 +1,8 @@
 //! Who the other side is: an identity that only a successful validation makes, or a stated reason why there is none.
 
+use crate::leaf_marks::LeafMarks;
 use crate::trust::{Asked, Link, names_include};
-use crate::{ChainFault, KeyPin, Serial, SpiffeId, SubjectName, ValidationError};
+use crate::{ChainFault, KeyPin, PublicMark, Serial, SpiffeId, SubjectName, ValidationError};
 use dwcp_base::UnixTime;
 use std::fmt;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub(crate) struct Facts {
     pub(crate) fingerprint: [u8; 32],
     pub(crate) trust_generation: u64,
     pub(crate) revocation: RevocationChecked,
+    pub(crate) marks: LeafMarks,
     /// The certificates of the path, leaf first, without the anchor.
     pub(crate) links: Vec<Link>,
     /// The fingerprint of the anchor's certificate.
@@ -101,6 +103,21 @@ impl PeerIdentity {
     /// How far revocation was checked.
     pub fn revocation(&self) -> RevocationChecked {
         self.0.revocation
+    }
+
+    /// Until when a status response that came along vouches for the leaf (see [`Evidence`](crate::Evidence)); `None` when none did.
+    pub fn vouched_until(&self) -> Option<UnixTime> {
+        self.0.links.first()?.voucher.map(|voucher| voucher.until())
+    }
+
+    /// As [`Certificate::public_mark`](crate::Certificate::public_mark), of the leaf.
+    pub fn public_mark(&self) -> Option<PublicMark> {
+        self.0.marks.public
+    }
+
+    /// As [`Certificate::requires_status`](crate::Certificate::requires_status), of the leaf.
+    pub fn requires_status(&self) -> bool {
+        self.0.marks.requires_status
     }
 
     /// One name for logs and tables: the SPIFFE ID, else the first name, else the serial number.

@@ -69,6 +69,7 @@ fn a_good_response_carries_an_identity_until_it_lapses() {
     let good = bench.response(&chain, NOW);
     let identity = bench.judge(&chain, &[&good], NOW).unwrap();
     assert_eq!(identity.revocation(), RevocationChecked::Covered);
+    assert_eq!(identity.vouched_until(), Some(NOW.plus(HOUR)));
     let second = std::time::Duration::from_secs(1);
     assert!(bench.store.recheck(&identity, NOW.plus(HOUR).minus(second)).is_ok());
     let lapsed = bench.store.recheck(&identity, NOW.plus(HOUR)).unwrap_err();

@@ -41,6 +41,7 @@ impl Active {
         let verifier = ClientVerifier {
             judge: judge.clone(),
             client_auth: settings.client_auth,
+            rules: settings.rules.clone(),
             signatures: Signatures(Arc::clone(&shared.provider)),
         };
         let mut config = ServerConfig::builder_with_provider(Arc::clone(&shared.provider))

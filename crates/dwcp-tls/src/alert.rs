@@ -34,9 +34,9 @@ impl Alert {
         if self.judges_our_identity() { Blame::Local } else { Blame::Peer }
     }
 
-    /// The alert is a verdict about who we are: our certificate, or its absence.
+    /// The alert is a verdict about who we are: our certificate, what came with it, or its absence.
     pub fn judges_our_identity(self) -> bool {
-        matches!(self.0, 42..=46 | 48 | 49 | 116)
+        matches!(self.0, 42..=46 | 48 | 49 | 113 | 116)
     }
 
     fn row(self) -> Option<&'static (u8, &'static str, &'static str)> {
@@ -59,7 +59,7 @@ impl From<AlertDescription> for Alert {
     }
 }
 
-const NAMES: [(u8, &str, &str); 25] = [
+const NAMES: [(u8, &str, &str); 26] = [
     (10, "unexpected_message", "tls.peer.unexpected_message"),
     (20, "bad_record_mac", "tls.peer.bad_record_mac"),
     (22, "record_overflow", "tls.peer.record_overflow"),
@@ -82,6 +82,7 @@ const NAMES: [(u8, &str, &str); 25] = [
     (109, "missing_extension", "tls.peer.missing_extension"),
     (110, "unsupported_extension", "tls.peer.unsupported_extension"),
     (112, "unrecognized_name", "tls.peer.unrecognized_name"),
+    (113, "bad_certificate_status_response", "tls.peer.bad_certificate_status_response"),
     (115, "unknown_psk_identity", "tls.peer.unknown_psk_identity"),
     (116, "certificate_required", "tls.peer.certificate_required"),
     (120, "no_application_protocol", "tls.peer.no_application_protocol"),

@@ -4,7 +4,7 @@ use crate::bounded_io::BoundedIo;
 use crate::clock::EngineClock;
 use crate::error::TlsError;
 use crate::expected::ExpectedServer;
-use crate::facts::{HandshakeState, Resumption};
+use crate::facts::HandshakeState;
 use crate::farewell;
 use crate::judge::Judge;
 use crate::manager::Shared;
@@ -16,7 +16,7 @@ use crate::settings::{
 use crate::settle::Settling;
 use crate::signatures::Signatures;
 use crate::signing::resolver;
-use crate::verify_server::{ServerVerifier, judge_server};
+use crate::verify_server::{ServerVerifier, Staple, judge_server};
 use dwcp_pki::Peer;
 use rustls::client::{Resumption as Sessions, TicketRequest};
 use rustls::{ClientConfig, version::TLS13};
@@ -54,6 +54,7 @@ struct Destinations {
 impl TlsConnector {
     pub(crate) fn new(shared: Arc<Shared>, settings: ClientSettings) -> Result<Self, TlsError> {
         check_protocols(&settings.alpn)?;
+        settings.rules.check()?;
         Ok(Self { inner: Arc::new(Inner { shared, settings, destinations: Mutex::default() }) })
     }
 
@@ -64,8 +65,8 @@ impl TlsConnector {
     /// again, as of now.
     ///
     /// # Errors
-    /// [`TlsError`]. After [`TlsError::ResumptionRefused`], or when a resumed session ends before the first answer, call
-    /// [`forget`](Self::forget) and connect once more: that handshake will be a full one.
+    /// [`TlsError`]. After one that [is of a resumption](TlsError::is_of_a_resumption), or when a resumed session ends before
+    /// the first answer, call [`forget`](Self::forget) and connect once more: that handshake will be a full one.
     ///
     /// # Security
     /// A client of TLS 1.3 is done before the server has seen its certificate. Success here proves who the server is, not
@@ -107,18 +108,15 @@ impl TlsConnector {
             without_alpn: self.inner.settings.without_alpn,
             generation: judge.generation.number(),
         };
-        let settled = settling.settle(TlsStream::from(stream), |chain, resumed| {
-            judge_server(&judge, expected, chain).map(Peer::Identified).map_err(|refusal| {
-                match (refusal, resumed) {
-                    (Refusal::Unexpected { denial, peer }, _) => TlsError::Unexpected { denial, peer },
-                    (Refusal::Chain { error, claimed }, Resumption::Full) => {
-                        TlsError::Certificate { error, claimed }
-                    }
-                    (Refusal::Chain { error, claimed }, Resumption::Resumed) => {
-                        TlsError::ResumptionRefused { error, peer: claimed }
-                    }
-                }
-            })
+        let rules = &self.inner.settings.rules;
+        let settled = settling.settle(TlsStream::from(stream), |chain, facts| {
+            let refused = |refusal: Refusal| refusal.into_error(facts.resumed);
+            let peer = judge_server(&judge, expected, rules, chain, Staple::Remembered)
+                .map(Peer::Identified)
+                .map_err(refused)?;
+            let group = rules.judge_group(&peer, facts.group);
+            group.map_err(|rule| refused(Refusal::Rule { rule, peer: peer.label() }))?;
+            Ok(peer)
         });
         settled.await
     }
@@ -163,6 +161,7 @@ impl Inner {
         let verifier = ServerVerifier {
             judge,
             expected: expected.clone(),
+            rules: self.settings.rules.clone(),
             signatures: Signatures(Arc::clone(&provider)),
         };
         let builder = ClientConfig::builder_with_provider(provider)

@@ -3,20 +3,21 @@
 use crate::active::{Active, no_keys};
 use crate::bounded_io::BoundedIo;
 use crate::error::TlsError;
-use crate::facts::{HandshakeState, Resumption};
+use crate::facts::{HandshakeFacts, HandshakeState};
 use crate::farewell;
 use crate::hello::ClientOffer;
 use crate::judge::Judge;
 use crate::manager::Shared;
 use crate::offer::{Serve, judge_offer};
-use crate::refusal::{RefusalSlot, claimed};
+use crate::refusal::{Refusal, RefusalSlot};
 use crate::session::TlsSession;
 use crate::settings::{
     ClientAuth, LARGEST_CLIENT_HELLO, LARGEST_HANDSHAKE, LONGEST_DEADLINE, ServerSettings, check_protocols,
 };
 use crate::settle::Settling;
+use crate::verify_client::judge_client;
 use arc_swap::ArcSwap;
-use dwcp_pki::{Peer, Purpose, WhyAnonymous};
+use dwcp_pki::{Peer, WhyAnonymous};
 use rustls::pki_types::CertificateDer;
 use rustls::server::Acceptor;
 use std::fmt;
@@ -46,6 +47,7 @@ struct Inner {
 impl TlsContext {
     pub(crate) fn new(shared: Arc<Shared>, settings: ServerSettings) -> Result<Self, TlsError> {
         check_protocols(&settings.alpn)?;
+        settings.rules.check()?;
         let active = Active::build(&shared, &settings, None)?;
         let active = ArcSwap::from_pointee(active);
         Ok(Self { inner: Arc::new(Inner { shared, settings, active, building: Mutex::new(()) }) })
@@ -116,11 +118,9 @@ impl TlsContext {
             without_alpn: self.inner.settings.without_alpn,
             generation: judge.generation.number(),
         };
-        let client_auth = self.inner.settings.client_auth;
+        let settings = &self.inner.settings;
         settling
-            .settle(TlsStream::from(stream), |chain, resumed| {
-                judge_client(&judge, client_auth, chain, resumed)
-            })
+            .settle(TlsStream::from(stream), |chain, facts| judge_settled(&judge, settings, chain, facts))
             .await
     }
 
@@ -143,23 +143,23 @@ impl TlsContext {
     }
 }
 
-fn judge_client(
+fn judge_settled(
     judge: &Judge,
-    client_auth: ClientAuth,
+    settings: &ServerSettings,
     chain: &[CertificateDer<'_>],
-    resumed: Resumption,
+    facts: &HandshakeFacts,
 ) -> Result<Peer, TlsError> {
-    let Some(leaf) = chain.first() else {
-        return match client_auth {
-            ClientAuth::Optional => Ok(Peer::Anonymous(WhyAnonymous::NoneSent)),
-            ClientAuth::Required => Err(TlsError::CertificateMissing),
-        };
+    let rules = &settings.rules;
+    let refused = |refusal: Refusal| refusal.into_error(facts.resumed);
+    let peer = match settings.client_auth {
+        _ if !chain.is_empty() => judge_client(judge, rules, chain).map(Peer::Identified).map_err(refused)?,
+        ClientAuth::Optional if rules.admit_anonymous() => Peer::Anonymous(WhyAnonymous::NoneSent),
+        ClientAuth::Optional | ClientAuth::Required => return Err(TlsError::CertificateMissing),
     };
-    match (judge.chain(chain, Purpose::Client), resumed) {
-        (Ok(identity), _) => Ok(Peer::Identified(identity)),
-        (Err(error), Resumption::Resumed) => Err(TlsError::ResumptionRefused { error, peer: claimed(leaf) }),
-        (Err(error), Resumption::Full) => Err(TlsError::Certificate { error, claimed: claimed(leaf) }),
-    }
+    rules
+        .judge_group(&peer, facts.group)
+        .map_err(|rule| refused(Refusal::Rule { rule, peer: peer.label() }))?;
+    Ok(peer)
 }
 
 impl Inner {

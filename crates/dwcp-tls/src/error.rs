@@ -1,8 +1,9 @@
 //! Why a handshake or a session failed, sorted by who is to blame.
 
 use crate::alert::Alert;
-use crate::facts::HandshakeState;
+use crate::facts::{HandshakeState, Resumption};
 use crate::policy::PolicyError;
+use crate::rules::RuleRefusal;
 use dwcp_base::{Blame, Coded};
 use dwcp_pki::{ChainFault, Denial, ValidationError};
 use std::io;
@@ -47,6 +48,18 @@ pub enum TlsError {
         denial: Denial,
         /// The label of the identity that was proven.
         peer: String,
+    },
+    /// The peer's chain is good, and one of the [`PeerRules`](crate::PeerRules) refuses it all the same.
+    #[error("{peer} was refused by rule ({resumed} handshake)")]
+    Refused {
+        /// The rule that refused it.
+        #[source]
+        rule: RuleRefusal,
+        /// The label of the identity, or serial number and name as the certificate claims them; at most 2 KiB.
+        peer: String,
+        /// Whether the peer came back with a ticket: a full handshake may end better then, as after
+        /// [`ResumptionRefused`](Self::ResumptionRefused).
+        resumed: Resumption,
     },
     /// The peer showed a certificate whose key it does not hold.
     #[error("the peer did not prove that it holds the key of its certificate")]
@@ -99,6 +112,13 @@ pub enum TlsError {
     /// An application protocol to offer has no name, or one of more than 255 bytes, or there are more than 16 (RFC 7301 §3.1).
     #[error("application protocols are 1 to 16 names of 1 to 255 bytes")]
     Protocols,
+    /// There are more rules on peers than one side has, or more pins in one of them.
+    #[error(
+        "a side has at most {} rules on peers, with at most {} pins each",
+        crate::MOST_RULES,
+        crate::MOST_PINS
+    )]
+    Rules,
     /// The engine refused what it was configured with, or had no randomness.
     #[error("the TLS engine failed")]
     Engine(#[source] rustls::Error),
@@ -118,6 +138,12 @@ impl TlsError {
         "certificate_wrong_name",
         "certificate_malformed",
         "certificate_status_unknown",
+        "certificate_public",
+        "certificate_unstapled",
+        "certificate_unlisted",
+        "certificate_unpinned",
+        "classical_group",
+        "peer_check",
         "server_unexpected",
         "key_unproven",
         "resumption_refused",
@@ -142,6 +168,7 @@ impl TlsError {
             Self::CertificateMissing => "certificate_missing",
             Self::Certificate { error, .. } => rule(error).0,
             Self::Unexpected { .. } => "server_unexpected",
+            Self::Refused { rule, .. } => rule.reason(),
             Self::KeyUnproven => "key_unproven",
             Self::ResumptionRefused { .. } => "resumption_refused",
             Self::WeakProtocol => "weak_protocol",
@@ -153,7 +180,7 @@ impl TlsError {
             Self::PeerClosed(_) => "peer_closed",
             Self::Truncated => "truncated",
             Self::Transport(_) => "transport",
-            Self::Policy(_) | Self::ServerName(_) | Self::Protocols => "configuration",
+            Self::Policy(_) | Self::ServerName(_) | Self::Protocols | Self::Rules => "configuration",
             Self::Engine(_) => "engine",
         }
     }
@@ -166,6 +193,12 @@ impl TlsError {
         }
     }
 
+    /// A peer was refused that came back with a ticket: after [`TlsConnector::forget`](crate::TlsConnector::forget) a full handshake may
+    /// end better.
+    pub fn is_of_a_resumption(&self) -> bool {
+        matches!(self, Self::ResumptionRefused { .. } | Self::Refused { resumed: Resumption::Resumed, .. })
+    }
+
     /// The peer showed a certificate, or proved to be somebody, that is not acceptable: a failed verification rather than
     /// a failed conversation.
     pub fn is_verification_failure(&self) -> bool {
@@ -174,6 +207,7 @@ impl TlsError {
             Self::CertificateMissing
                 | Self::Certificate { .. }
                 | Self::Unexpected { .. }
+                | Self::Refused { .. }
                 | Self::KeyUnproven
                 | Self::ResumptionRefused { .. }
         )
@@ -188,6 +222,7 @@ impl Coded for TlsError {
             Self::CertificateMissing => "tls.certificate.missing",
             Self::Certificate { error, .. } => rule(error).1,
             Self::Unexpected { .. } => "tls.certificate.unexpected",
+            Self::Refused { rule, .. } => rule.code(),
             Self::KeyUnproven => "tls.certificate.unproven",
             Self::ResumptionRefused { .. } => "tls.resumption.refused",
             Self::WeakProtocol => "tls.protocol.weak",
@@ -202,6 +237,7 @@ impl Coded for TlsError {
             Self::Policy(error) => error.code(),
             Self::ServerName(_) => "tls.config.name",
             Self::Protocols => "tls.config.alpn",
+            Self::Rules => "tls.config.rules",
             Self::Engine(_) => "tls.engine.failed",
         }
     }
@@ -214,8 +250,11 @@ impl Coded for TlsError {
                 Blame::Network
             }
             Self::Certificate { error, .. } | Self::ResumptionRefused { error, .. } => error.blame(),
+            Self::Refused { rule, .. } => rule.blame(),
             Self::PeerAlert(alert) => alert.blame(),
-            Self::Policy(_) | Self::ServerName(_) | Self::Protocols | Self::Engine(_) => Blame::Local,
+            Self::Policy(_) | Self::ServerName(_) | Self::Protocols | Self::Rules | Self::Engine(_) => {
+                Blame::Local
+            }
             Self::Oversized { .. }
             | Self::CertificateMissing
             | Self::Unexpected { .. }

@@ -3,7 +3,7 @@
 use crate::alert::Alert;
 use crate::bounded_io::TooMuch;
 use crate::error::TlsError;
-use crate::facts::HandshakeState;
+use crate::facts::{HandshakeState, Resumption};
 use crate::refusal::Refusal;
 use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 use std::io;
@@ -22,8 +22,7 @@ impl TlsError {
     /// Reads what ended a handshake; `refusal` is what our verifier left, if it was the one that ended it.
     pub(crate) fn from_handshake(error: io::Error, state: HandshakeState, refusal: Option<Refusal>) -> Self {
         match (refusal, error.kind()) {
-            (Some(Refusal::Chain { error, claimed }), _) => Self::Certificate { error, claimed },
-            (Some(Refusal::Unexpected { denial, peer }), _) => Self::Unexpected { denial, peer },
+            (Some(refusal), _) => refusal.into_error(Resumption::Full),
             (None, io::ErrorKind::UnexpectedEof) => Self::PeerClosed(state),
             (None, _) => Self::from_io(error, state),
         }

@@ -23,6 +23,7 @@ mod policy;
 mod presented;
 mod provider;
 mod refusal;
+mod rules;
 mod session;
 mod settings;
 mod settle;
@@ -46,7 +47,11 @@ pub use hello::{ClientOffer, Inspected, MOST_PROTOCOLS};
 pub use inspect::{ClientHello, TlsRecord};
 pub use manager::TlsManager;
 pub use policy::{PolicyError, TlsPolicy};
-pub use presented::presented_by;
+pub use presented::{ShownCertificates, presented_by, shown_by};
+pub use rules::{
+    BadRuleCode, CheckRefusal, MOST_PINS, MOST_RULES, PeerCheck, PeerRule, PeerRules, RuleCode, RuleOutcome,
+    RuleRefusal, RuleVerdict, Shown,
+};
 pub use session::TlsSession;
 pub use settings::{
     ClientAuth, ClientIdentity, ClientSettings, HANDSHAKE_DEADLINE, LARGEST_CLIENT_HELLO, LARGEST_HANDSHAKE,

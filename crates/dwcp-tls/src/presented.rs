@@ -19,6 +19,16 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
+/// What a server showed of itself; see [`shown_by`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShownCertificates {
+    /// Its certificates, in its order.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The OCSP response it stapled; empty where it showed none.
+    pub staple: Vec<u8>,
+}
+
 /// The certificates that the server at the other end of `io` shows a client that asks for `server`, in its order: at most
 /// [`LARGEST_HANDSHAKE`] bytes of them, within `deadline`. It is offered `policy`, `h2` and `http/1.1`.
 ///
@@ -34,6 +44,25 @@ pub async fn presented_by<IO>(
     policy: &TlsPolicy,
     deadline: Duration,
 ) -> Result<Vec<CertificateDer<'static>>, TlsError>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    shown_by(io, server, policy, deadline).await.map(|shown| shown.chain)
+}
+
+/// As [`presented_by`], with the status response that came along: what [`PeerRules::examine`](crate::PeerRules::examine) asks about.
+///
+/// # Errors
+/// As [`presented_by`].
+///
+/// # Security
+/// As [`presented_by`].
+pub async fn shown_by<IO>(
+    io: IO,
+    server: &ExpectedServer,
+    policy: &TlsPolicy,
+    deadline: Duration,
+) -> Result<ShownCertificates, TlsError>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
@@ -71,7 +100,7 @@ where
 #[derive(Debug)]
 struct Notes {
     signatures: Signatures,
-    shown: OnceLock<Vec<CertificateDer<'static>>>,
+    shown: OnceLock<ShownCertificates>,
 }
 
 impl ServerCertVerifier for Notes {
@@ -80,11 +109,12 @@ impl ServerCertVerifier for Notes {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
+        ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let all = std::iter::once(end_entity).chain(intermediates);
-        let _ = self.shown.set(all.map(|certificate| certificate.clone().into_owned()).collect());
+        let chain = all.map(|certificate| certificate.clone().into_owned()).collect();
+        let _ = self.shown.set(ShownCertificates { chain, staple: ocsp_response.to_vec() });
         Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
     }
 

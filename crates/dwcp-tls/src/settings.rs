@@ -2,6 +2,7 @@
 
 use crate::error::TlsError;
 use crate::hello::MOST_PROTOCOLS;
+use crate::rules::PeerRules;
 use std::time::Duration;
 
 /// Whether a client must show a certificate. There is no third choice: a certificate that is shown is always judged.
@@ -60,6 +61,7 @@ pub struct ServerSettings {
     pub(crate) alpn: Vec<Vec<u8>>,
     pub(crate) without_alpn: WithoutAlpn,
     pub(crate) unknown_name: UnknownName,
+    pub(crate) rules: PeerRules,
     pub(crate) tickets: Tickets,
 }
 
@@ -71,6 +73,7 @@ impl ServerSettings {
             alpn: Vec::new(),
             without_alpn: WithoutAlpn::default(),
             unknown_name: UnknownName::default(),
+            rules: PeerRules::default(),
             tickets: Tickets::default(),
         }
     }
@@ -100,6 +103,13 @@ impl ServerSettings {
         self
     }
 
+    /// Adds rules on clients to those that always hold; without this call there are none.
+    #[must_use]
+    pub fn with_rules(mut self, rules: PeerRules) -> Self {
+        self.rules = rules;
+        self
+    }
+
     /// Says whether sessions can be resumed.
     #[must_use]
     pub fn with_tickets(mut self, tickets: Tickets) -> Self {
@@ -113,6 +123,7 @@ impl ServerSettings {
 pub struct ClientSettings {
     pub(crate) alpn: Vec<Vec<u8>>,
     pub(crate) without_alpn: WithoutAlpn,
+    pub(crate) rules: PeerRules,
     pub(crate) tickets: Tickets,
     pub(crate) identity: ClientIdentity,
 }
@@ -133,6 +144,7 @@ impl ClientSettings {
         Self {
             alpn: Vec::new(),
             without_alpn: WithoutAlpn::default(),
+            rules: PeerRules::default(),
             tickets: Tickets::default(),
             identity: ClientIdentity::default(),
         }
@@ -149,6 +161,14 @@ impl ClientSettings {
     #[must_use]
     pub fn without_alpn(mut self, without_alpn: WithoutAlpn) -> Self {
         self.without_alpn = without_alpn;
+        self
+    }
+
+    /// Adds rules on servers to those that always hold, on top of the [`ExpectedServer`](crate::ExpectedServer) of each connection;
+    /// without this call there are none.
+    #[must_use]
+    pub fn with_rules(mut self, rules: PeerRules) -> Self {
+        self.rules = rules;
         self
     }
 

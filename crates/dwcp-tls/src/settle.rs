@@ -30,7 +30,7 @@ pub(crate) struct Settling<'a> {
 
 impl Settling<'_> {
     /// Makes the session, or cuts the connection off and says why. `judge` sees the peer's certificates, which a resumed
-    /// session took over from the one before, and whether it was resumed.
+    /// session took over from the one before, and what was agreed on.
     ///
     /// By now the peer may think it has a session. It gets no close_notify: that would make the refusal a conversation that
     /// was empty and complete.
@@ -41,11 +41,11 @@ impl Settling<'_> {
     ) -> Result<TlsSession<IO>, TlsError>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
-        J: FnOnce(&[CertificateDer<'static>], Resumption) -> Result<Peer, TlsError>,
+        J: FnOnce(&[CertificateDer<'static>], &HandshakeFacts) -> Result<Peer, TlsError>,
     {
         let judged = self.facts(stream.get_ref().1).and_then(|facts| {
             let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
-            judge(chain, facts.resumed).map(|peer| (peer, facts))
+            judge(chain, &facts).map(|peer| (peer, facts))
         });
         match judged {
             Ok((peer, facts)) => Ok(TlsSession::new(stream, peer, facts, self.hello, self.generation)),

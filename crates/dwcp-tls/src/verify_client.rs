@@ -1,10 +1,11 @@
-//! The verifier of client certificates on the server side.
+//! The verifier of client certificates on the server side: the chain first, then the rules.
 
 use crate::judge::{Judge, presented};
 use crate::refusal::{Refusal, RefusalSlot, claimed, told};
+use crate::rules::{Candidate, PeerRules, public};
 use crate::settings::ClientAuth;
 use crate::signatures::Signatures;
-use dwcp_pki::Purpose;
+use dwcp_pki::{ChainFault, PeerIdentity, Purpose};
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -15,7 +16,30 @@ use rustls::{DigitallySignedStruct, DistinguishedName, Error, PeerIncompatible, 
 pub(crate) struct ClientVerifier {
     pub(crate) judge: Judge,
     pub(crate) client_auth: ClientAuth,
+    pub(crate) rules: PeerRules,
     pub(crate) signatures: Signatures,
+}
+
+/// The chain is good and every rule holds, or the reason why not.
+///
+/// Called by the verifier in a full handshake and again once any handshake is done, since a resumed one calls no verifier.
+pub(crate) fn judge_client(
+    judge: &Judge,
+    rules: &PeerRules,
+    chain: &[CertificateDer<'_>],
+) -> Result<PeerIdentity, Refusal> {
+    let of_leaf = || chain.first().map_or_else(String::new, claimed);
+    let identity = judge.chain(chain, Purpose::Client).map_err(|error| {
+        // A public certificate lacks the usage because nobody issues it any more, which says more than that it is missing.
+        match public(chain).filter(|_| matches!(error.fault(), ChainFault::Purpose { .. })) {
+            Some(rule) => Refusal::Rule { rule, peer: of_leaf() },
+            None => Refusal::Chain { error, claimed: of_leaf() },
+        }
+    })?;
+    let candidate =
+        Candidate { identity: &identity, chain, purpose: Purpose::Client, now: judge.clock.unix() };
+    rules.judge(&candidate).map_err(|rule| Refusal::Rule { rule, peer: identity.label() })?;
+    Ok(identity)
 }
 
 impl ClientCertVerifier for ClientVerifier {
@@ -26,7 +50,7 @@ impl ClientCertVerifier for ClientVerifier {
     fn client_auth_mandatory(&self) -> bool {
         match self.client_auth {
             ClientAuth::Required => true,
-            ClientAuth::Optional => false,
+            ClientAuth::Optional => !self.rules.admit_anonymous(),
         }
     }
 
@@ -42,11 +66,11 @@ impl ClientCertVerifier for ClientVerifier {
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let chain = presented(end_entity, intermediates);
-        match self.judge.chain(&chain, Purpose::Client) {
+        match judge_client(&self.judge, &self.rules, &chain) {
             Ok(_) => Ok(ClientCertVerified::assertion()),
-            Err(error) => {
-                let told = told(&error);
-                RefusalSlot::leave(Refusal::Chain { error, claimed: claimed(end_entity) });
+            Err(refusal) => {
+                let told = told(&refusal);
+                RefusalSlot::leave(refusal);
                 Err(Error::InvalidCertificate(told))
             }
         }

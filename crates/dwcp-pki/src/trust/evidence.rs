@@ -69,6 +69,10 @@ pub(crate) struct Voucher {
 }
 
 impl Voucher {
+    pub(crate) fn until(&self) -> UnixTime {
+        self.until
+    }
+
     /// Whether it still vouches for the certificate of `link`, whose issuer's CRLs were confirmed: a responder that was taken back
     /// since vouches for nothing.
     pub(super) fn counts(&self, link: &Link, index: &RevocationIndex, now: UnixTime) -> bool {

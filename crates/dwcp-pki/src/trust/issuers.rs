@@ -203,7 +203,7 @@ pub(super) fn shortcut(
     let links: Vec<Link> =
         std::iter::once(judged.link_to(&leaf)).chain(judged.links.iter().cloned()).collect();
     let checked = revoked::check_revocation(store, &links, rules).ok()?;
-    Some(path::identity(store, &leaf, warrant, judged.anchor, links, checked))
+    Some(path::identity(store, &leaf, &form, warrant, judged.anchor, links, checked))
 }
 
 impl fmt::Debug for IssuerCache {

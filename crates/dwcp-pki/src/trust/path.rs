@@ -9,6 +9,7 @@ use super::leaf::{self, Usages};
 use super::lenient;
 use super::link::Link;
 use super::presented::Presented;
+use super::profile::Form;
 use super::revoked;
 use super::sound::SoundPath;
 use super::store::TrustStore;
@@ -106,7 +107,7 @@ impl Search<'_> {
         if let Some(judged) = found.judged {
             self.store.issuers.keep(judged);
         }
-        Ok(identity(self.store, leaf, found.warrant, found.anchor, found.links, found.checked))
+        Ok(identity(self.store, leaf, form, found.warrant, found.anchor, found.links, found.checked))
     }
 
     /// Has webpki look for a path, without any CRL: it would verify the signature of each for each path it tries, before
@@ -234,6 +235,7 @@ impl Search<'_> {
 pub(super) fn identity(
     store: &TrustStore,
     leaf: &crate::Certificate,
+    form: &Form,
     warrant: Warrant,
     anchor: [u8; 32],
     links: Vec<Link>,
@@ -253,6 +255,7 @@ pub(super) fn identity(
         fingerprint: leaf.fingerprint(),
         trust_generation: store.generation(),
         revocation,
+        marks: form.leaf_marks(),
         links,
         anchor,
         rules: store.rules().clone(),

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+pub mod foreign;
 pub mod raw;
+pub mod response;
 
 use dwcp_base::{Clock, ManualClock, UnixTime};
 use dwcp_crypto::{Secret, SigningKey};
@@ -37,6 +39,7 @@ pub fn clock() -> Arc<ManualClock> {
 }
 
 pub struct Authority {
+    name: String,
     issuer: Issuer<'static, KeyPair>,
     pub certificate: Certificate,
     serials: AtomicU64,
@@ -90,6 +93,7 @@ impl Authority {
         params.serial_number = Some(SerialNumber::from(1_u64));
         let certificate = params.self_signed(&key).unwrap();
         Self {
+            name: name.to_owned(),
             certificate: Certificate::from_der(certificate.der()).unwrap(),
             issuer: Issuer::new(params, key),
             serials: AtomicU64::new(0x1000),
@@ -97,6 +101,22 @@ impl Authority {
     }
 
     pub fn issue(&self, leaf: &Leaf) -> Credential {
+        self.issue_with(leaf, |_| {})
+    }
+
+    pub fn issue_with(&self, leaf: &Leaf, edit: impl FnOnce(&mut CertificateParams)) -> Credential {
+        let (der, key) = self.sign(leaf, edit);
+        let chain = CertificateChain::new(vec![Certificate::from_der(&der).unwrap()]).unwrap();
+        let key = SigningKey::from_pkcs8(Secret::from(key.serialize_der())).unwrap();
+        Credential::new(chain, key).unwrap()
+    }
+
+    /// Signs whatever `edit` makes of a leaf, readable or not.
+    pub fn sign(
+        &self,
+        leaf: &Leaf,
+        edit: impl FnOnce(&mut CertificateParams),
+    ) -> (rustls::pki_types::CertificateDer<'static>, KeyPair) {
         let key = KeyPair::generate_for(leaf.algorithm).unwrap();
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
@@ -107,10 +127,8 @@ impl Authority {
         params.not_after = date(leaf.until);
         params.serial_number = Some(SerialNumber::from(self.serials.fetch_add(1, Ordering::SeqCst)));
         params.use_authority_key_identifier_extension = true;
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let chain = CertificateChain::new(vec![Certificate::from_der(certificate.der()).unwrap()]).unwrap();
-        let key = SigningKey::from_pkcs8(Secret::from(key.serialize_der())).unwrap();
-        Credential::new(chain, key).unwrap()
+        edit(&mut params);
+        (params.signed_by(&key, &self.issuer).unwrap().der().clone(), key)
     }
 
     pub fn crl(&self, number: u64, revoked: &[Serial]) -> Crl {

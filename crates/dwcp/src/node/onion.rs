@@ -146,7 +146,8 @@ pub(super) fn kind_of_tls(error: &TlsError) -> EventKind {
             TlsError::CertificateMissing
             | TlsError::Certificate { .. }
             | TlsError::KeyUnproven
-            | TlsError::Unexpected { .. } => EventKind::AuthFailure,
+            | TlsError::Unexpected { .. }
+            | TlsError::Refused { .. } => EventKind::AuthFailure,
             TlsError::ResumptionRefused { error, .. } if error.is_revocation() => {
                 EventKind::CertificateRevoked
             }

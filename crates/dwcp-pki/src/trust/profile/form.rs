@@ -2,6 +2,7 @@
 
 use super::super::leaf_key as key;
 use crate::inspect::{Extension, ExtensionValue, Oid, Parts};
+use crate::leaf_marks::LeafMarks;
 use crate::{Certificate, Document, ParseError};
 
 /// What the rules about form look at.
@@ -41,6 +42,11 @@ impl Form {
             wanted(value).map(|value| (extension.critical, value))
         };
         self.extensions.iter().find_map(found)
+    }
+
+    /// What it says of itself as a leaf.
+    pub(in crate::trust) fn leaf_marks(&self) -> LeafMarks {
+        LeafMarks::of(&self.extensions)
     }
 
     /// RFC 5280 §3.2.
