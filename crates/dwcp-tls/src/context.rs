@@ -15,6 +15,8 @@ use crate::settings::{
     ClientAuth, LARGEST_CLIENT_HELLO, LARGEST_HANDSHAKE, LONGEST_DEADLINE, ServerSettings, check_protocols,
 };
 use crate::settle::Settling;
+use crate::ticket_trace::TicketTrace;
+use crate::ticketing::Ticketing;
 use arc_swap::ArcSwap;
 use dwcp_pki::{Peer, Purpose, WhyAnonymous};
 use rustls::pki_types::CertificateDer;
@@ -46,6 +48,7 @@ struct Inner {
 impl TlsContext {
     pub(crate) fn new(shared: Arc<Shared>, settings: ServerSettings) -> Result<Self, TlsError> {
         check_protocols(&settings.alpn)?;
+        Ticketing::check(&settings)?;
         let active = Active::build(&shared, &settings, None)?;
         let active = ArcSwap::from_pointee(active);
         Ok(Self { inner: Arc::new(Inner { shared, settings, active, building: Mutex::new(()) }) })
@@ -95,16 +98,17 @@ impl TlsContext {
                 return Err(unserved.into());
             }
         };
-        start.io.raise_to(LARGEST_HANDSHAKE);
-        let refusal = RefusalSlot::default();
-        let accept = start.into_stream(Arc::clone(config)).into_fallible();
-        let stream = match timeout_at(end, refusal.watch(accept)).await.map_err(|_| late(state))? {
-            Ok(stream) => stream,
-            Err((error, io)) => {
-                farewell::linger(io).await;
-                return Err(TlsError::from_handshake(error, state, refusal.take()));
-            }
-        };
+        start.io.raise_to(LARGEST_HANDSHAKE + self.inner.settings.early_bytes());
+        let (refusal, tickets) = (RefusalSlot::default(), TicketTrace::default());
+        let accept = tickets.within(|| start.into_stream(Arc::clone(config)).into_fallible());
+        let stream =
+            match timeout_at(end, tickets.watch(refusal.watch(accept))).await.map_err(|_| late(state))? {
+                Ok(stream) => stream,
+                Err((error, io)) => {
+                    farewell::linger(io).await;
+                    return Err(TlsError::from_handshake(error, state, refusal.take()));
+                }
+            };
         // The world may have changed while the two shook hands: judge by what the store holds now.
         let judge = self.inner.shared.judge();
         let settling = Settling {
@@ -122,6 +126,7 @@ impl TlsContext {
                 judge_client(&judge, client_auth, chain, resumed)
             })
             .await
+            .map(|session| session.resumed_by(tickets.opened()))
     }
 
     /// Builds the configuration of the store's newest generation now rather than with the next client; returns its number.
@@ -133,7 +138,7 @@ impl TlsContext {
     /// As [`TlsManager::server`](crate::TlsManager::server); the next client would be refused for the same reason.
     pub fn prepare(&self) -> Result<u64, TlsError> {
         let active = self.inner.current()?;
-        active.ticketer.roll().map_err(no_keys)?;
+        active.ticketing.roll().map_err(no_keys)?;
         Ok(active.judge.generation.number())
     }
 
