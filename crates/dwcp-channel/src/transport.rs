@@ -78,7 +78,7 @@ impl SecureTransport {
         end: Instant,
     ) -> Result<Session, DialError> {
         match self.attempt(remote, expected, end).await {
-            Err(Failure { error, resumption: Resumption::Resumed }) if is_refused_resumption(&error) => {
+            Err(Failure { error, resumption }) if is_refused_resumption(&error, resumption) => {
                 tracing::debug!(remote, "the resumed session was refused, once more in full");
                 self.connector.forget(expected);
                 self.attempt(remote, expected, end).await.map_err(|failure| failure.error)
@@ -150,8 +150,12 @@ impl Failure {
 }
 
 /// A peer that refuses a resumption closes, with or without an alert; one that has decided says so in a verdict.
-fn is_refused_resumption(error: &DialError) -> bool {
-    matches!(error, DialError::Tls { .. } | DialError::Closed { .. })
+fn is_refused_resumption(error: &DialError, resumption: Resumption) -> bool {
+    match error {
+        DialError::Tls { source, .. } => source.asks_for_a_full_handshake(resumption),
+        DialError::Closed { .. } => resumption == Resumption::Resumed,
+        _ => false,
+    }
 }
 
 /// Waits for a node's verdict.
