@@ -58,7 +58,7 @@ impl TlsContext {
     /// is the default of the stack, an hour the longest that is waited).
     ///
     /// At most [`LARGEST_CLIENT_HELLO`] bytes are read before the ClientHello is whole and [`LARGEST_HANDSHAKE`] before the
-    /// client is known. A resumed session's certificates are judged again, as of now.
+    /// client is known, 20 KiB more where early data is taken. A resumed session's certificates are judged again, as of now.
     ///
     /// # Errors
     /// [`TlsError`]; the client has been told by the fitting alert, and given up to 250 ms to read it. TLS 1.3 has no alert for
