@@ -78,7 +78,7 @@ impl SecureTransport {
         end: Instant,
     ) -> Result<Session, DialError> {
         match self.attempt(remote, expected, end).await {
-            Err(Failure { error, resumption: Resumption::Resumed }) if is_refused_resumption(&error) => {
+            Err(Failure { error, resumption }) if is_refused_resumption(&error, resumption) => {
                 tracing::debug!(remote, "the resumed session was refused, once more in full");
                 self.connector.forget(expected);
                 self.attempt(remote, expected, end).await.map_err(|failure| failure.error)
@@ -100,7 +100,7 @@ impl SecureTransport {
         let shaking = Box::pin(self.connector.connect(stream, expected, left));
         let mut tls = shaking.await.map_err(|error| {
             // Only a resumed session is judged after the fact; anything else was a full handshake as far as a retry goes.
-            let resumed = error.is_of_a_resumption();
+            let resumed = error.asks_for_a_full_handshake(Resumption::Full);
             let resumption = if resumed { Resumption::Resumed } else { Resumption::Full };
             Failure { error: failed(error), resumption }
         })?;
@@ -150,8 +150,12 @@ impl Failure {
 }
 
 /// A peer that refuses a resumption closes, with or without an alert; one that has decided says so in a verdict.
-fn is_refused_resumption(error: &DialError) -> bool {
-    matches!(error, DialError::Tls { .. } | DialError::Closed { .. })
+fn is_refused_resumption(error: &DialError, resumption: Resumption) -> bool {
+    match error {
+        DialError::Tls { source, .. } => source.asks_for_a_full_handshake(resumption),
+        DialError::Closed { .. } => resumption == Resumption::Resumed,
+        _ => false,
+    }
 }
 
 /// Waits for a node's verdict.

@@ -4,14 +4,13 @@ use crate::clock::EngineClock;
 use crate::error::TlsError;
 use crate::judge::Judge;
 use crate::manager::Shared;
-use crate::settings::{ServerSettings, Tickets};
+use crate::settings::ServerSettings;
 use crate::signatures::Signatures;
 use crate::signing::resolver;
-use crate::tickets::RollingTickets;
+use crate::ticketing::Ticketing;
 use crate::verify_client::ClientVerifier;
 use dwcp_crypto::CryptoError;
 use dwcp_pki::Generation;
-use rustls::server::NoServerSessionStorage;
 use rustls::{Error, ServerConfig, version::TLS13};
 use std::sync::Arc;
 
@@ -21,7 +20,7 @@ pub(crate) struct Active {
     pub(crate) config: Arc<ServerConfig>,
     /// The same with no application protocol on offer.
     pub(crate) config_for_strangers: Arc<ServerConfig>,
-    pub(crate) ticketer: Arc<RollingTickets>,
+    pub(crate) ticketing: Ticketing,
 }
 
 impl Active {
@@ -31,12 +30,12 @@ impl Active {
         before: Option<&Self>,
     ) -> Result<Self, TlsError> {
         let judge = shared.judge();
-        let ticketer = match before {
+        let ticketing = match before {
             // A CRL alone ends no session that it does not name: those are found when their peer is judged again.
             Some(before) if same_but_for_crls(&before.judge.generation, &judge.generation) => {
-                Arc::clone(&before.ticketer)
+                before.ticketing.clone()
             }
-            _ => Arc::new(RollingTickets::fresh(Arc::clone(&shared.clock)).map_err(no_keys)?),
+            _ => Ticketing::fresh(shared, settings, &judge)?,
         };
         let verifier = ClientVerifier {
             judge: judge.clone(),
@@ -53,15 +52,7 @@ impl Active {
         config.ignore_client_order = true;
         config.alpn_protocols.clone_from(&settings.alpn);
         config.time_provider = Arc::new(EngineClock(Arc::clone(&shared.clock)));
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        match settings.tickets {
-            Tickets::Stateless => {
-                config.ticketer = Arc::<RollingTickets>::clone(&ticketer);
-                config.send_tls13_tickets = TICKETS;
-                config.max_tls13_tickets = MOST_TICKETS;
-            }
-            Tickets::Off => config.send_tls13_tickets = 0,
-        }
+        ticketing.apply(settings, &mut config);
         tracing::debug!(generation = judge.generation.number(), "server configuration built");
         let mut config_for_strangers = config.clone();
         config_for_strangers.alpn_protocols.clear();
@@ -69,7 +60,7 @@ impl Active {
             judge,
             config: Arc::new(config),
             config_for_strangers: Arc::new(config_for_strangers),
-            ticketer,
+            ticketing,
         })
     }
 }
@@ -85,9 +76,3 @@ fn same_but_for_crls(before: &Generation, after: &Generation) -> bool {
         && trusts.has_anchors_of(trusted)
         && trusts.asks_the_same_as(trusted)
 }
-
-/// Tickets sent after a handshake: one to come back with, one for when that got lost.
-const TICKETS: usize = 2;
-
-/// The most tickets a client is given when it asks for more (RFC 9149).
-const MOST_TICKETS: usize = 8;

@@ -3,6 +3,8 @@
 use crate::inspect::HelloAssembler;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -18,6 +20,8 @@ pub(crate) struct BoundedIo<IO> {
     left: usize,
     /// Sees what is read until the limit is raised: a server's first bytes.
     watching: Option<Box<HelloAssembler>>,
+    /// Told how much was read, for as long as the connection lasts.
+    wire: Option<Arc<AtomicUsize>>,
 }
 
 /// The peer sent more than a handshake can need.
@@ -29,12 +33,18 @@ pub(crate) struct TooMuch {
 
 impl<IO> BoundedIo<IO> {
     pub(crate) fn new(io: IO, limit: usize) -> Self {
-        Self { io, limit, left: limit, watching: None }
+        Self { io, limit, left: limit, watching: None, wire: None }
     }
 
     /// Has a look at what is read until the limit is raised, beside the engine that reads it.
     pub(crate) fn watching(io: IO, limit: usize) -> Self {
         Self { watching: Some(Box::default()), ..Self::new(io, limit) }
+    }
+
+    /// Adds what is read to `wire`, the limit lifted or not.
+    pub(crate) fn counted_by(mut self, wire: Arc<AtomicUsize>) -> Self {
+        self.wire = Some(wire);
+        self
     }
 
     /// What was seen so far.
@@ -55,6 +65,12 @@ impl<IO> BoundedIo<IO> {
         self.left = usize::MAX;
     }
 
+    fn count(&self, read: usize) {
+        if let Some(wire) = &self.wire {
+            wire.fetch_add(read, Ordering::Relaxed);
+        }
+    }
+
     pub(crate) fn get_ref(&self) -> &IO {
         &self.io
     }
@@ -71,7 +87,10 @@ impl<IO: AsyncRead + Unpin> AsyncRead for BoundedIo<IO> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.left == usize::MAX {
-            return Pin::new(&mut self.io).poll_read(cx, buf);
+            let before = buf.filled().len();
+            let polled = Pin::new(&mut self.io).poll_read(cx, buf);
+            self.count(buf.filled().len().saturating_sub(before));
+            return polled;
         }
         if self.left == 0 {
             return Poll::Ready(Err(io::Error::new(
@@ -89,6 +108,7 @@ impl<IO: AsyncRead + Unpin> AsyncRead for BoundedIo<IO> {
         }
         buf.advance(read);
         self.left -= read;
+        self.count(read);
         polled
     }
 }

@@ -2,6 +2,8 @@
 
 use crate::bounded_io::BoundedIo;
 use crate::clock::EngineClock;
+use crate::connection_sessions::{ConnectionSessions, tickets_of};
+use crate::early_data::EarlyConnected;
 use crate::error::TlsError;
 use crate::expected::ExpectedServer;
 use crate::facts::HandshakeState;
@@ -10,18 +12,21 @@ use crate::judge::Judge;
 use crate::manager::Shared;
 use crate::refusal::{Refusal, RefusalSlot};
 use crate::session::TlsSession;
+use crate::session_ticket::SessionTicket;
 use crate::settings::{
     ClientIdentity, ClientSettings, LARGEST_HANDSHAKE, LONGEST_DEADLINE, Tickets, check_protocols,
 };
 use crate::settle::Settling;
 use crate::signatures::Signatures;
 use crate::signing::resolver;
+use crate::vault::{ShelfId, Vault};
 use crate::verify_server::{ServerVerifier, Staple, judge_server};
 use dwcp_pki::Peer;
-use rustls::client::{Resumption as Sessions, TicketRequest};
+use rustls::client::Resumption as Sessions;
 use rustls::{ClientConfig, version::TLS13};
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -30,8 +35,9 @@ use tokio_rustls::TlsStream;
 
 /// A client side that follows its certificate store. Clones share everything, sessions included.
 ///
-/// Tickets are kept per expected server, at most 8 each, for the 256 servers dialled first since; all of them go when
-/// the store's generation changes.
+/// Tickets are kept per expected server, as many as [`with_streams`](ClientSettings::with_streams) says but at least 8, for the 256
+/// servers dialled first since: at most 16 384 tickets and 32 MiB in all, the oldest out first. Each is used once
+/// (RFC 9846 §C.4), none after 7 days or the lifetime that its server gave it, and all go when the store's generation changes.
 #[derive(Clone)]
 pub struct TlsConnector {
     inner: Arc<Inner>,
@@ -41,21 +47,36 @@ struct Inner {
     shared: Arc<Shared>,
     settings: ClientSettings,
     destinations: Mutex<Destinations>,
+    vault: Arc<Vault>,
 }
 
 /// The configurations of one generation, by expected server.
 #[derive(Default)]
 struct Destinations {
     generation: u64,
-    configs: HashMap<ExpectedServer, Arc<ClientConfig>>,
+    configs: HashMap<ExpectedServer, Destination>,
     order: VecDeque<ExpectedServer>,
+}
+
+/// The configuration for one expected server, and where its tickets are.
+#[derive(Clone)]
+struct Destination {
+    config: Arc<ClientConfig>,
+    shelf: ShelfId,
 }
 
 impl TlsConnector {
     pub(crate) fn new(shared: Arc<Shared>, settings: ClientSettings) -> Result<Self, TlsError> {
         check_protocols(&settings.alpn)?;
         settings.rules.check()?;
-        Ok(Self { inner: Arc::new(Inner { shared, settings, destinations: Mutex::default() }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                shared,
+                settings,
+                destinations: Mutex::default(),
+                vault: Arc::default(),
+            }),
+        })
     }
 
     /// Shakes hands with the server at the other end of `io`, all of it within `deadline`
@@ -65,7 +86,7 @@ impl TlsConnector {
     /// again, as of now.
     ///
     /// # Errors
-    /// [`TlsError`]. After one that [is of a resumption](TlsError::is_of_a_resumption), or when a resumed session ends before
+    /// [`TlsError`]. After one that [asks for a full handshake](TlsError::asks_for_a_full_handshake), or when a resumed session ends before
     /// the first answer, call [`forget`](Self::forget) and connect once more: that handshake will be a full one.
     ///
     /// # Security
@@ -80,14 +101,56 @@ impl TlsConnector {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
+        self.shake(io, expected, &[], deadline).await.map(|connected| connected.session)
+    }
+
+    /// As [`connect`](Self::connect), with `bytes` in the first flight (0-RTT, RFC 9846 §2.3) as far as a kept ticket allows. Says how
+    /// many the server took, and hands back the rest, to be written to the session.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect); the server may have acted by the bytes all the same.
+    ///
+    /// # Security
+    /// Early data has no forward secrecy, and nothing but the server's memory keeps it from being replayed there: send what may
+    /// arrive twice.
+    pub async fn connect_with_early_data<'a, IO>(
+        &self,
+        io: IO,
+        expected: &ExpectedServer,
+        bytes: &'a [u8],
+        deadline: Duration,
+    ) -> Result<EarlyConnected<'a, IO>, TlsError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.shake(io, expected, bytes, deadline).await
+    }
+
+    async fn shake<'a, IO>(
+        &self,
+        io: IO,
+        expected: &ExpectedServer,
+        early: &'a [u8],
+        deadline: Duration,
+    ) -> Result<EarlyConnected<'a, IO>, TlsError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
         let deadline = deadline.min(LONGEST_DEADLINE);
         let started = self.inner.shared.clock.tick();
         let state = HandshakeState::Negotiating;
-        let config = self.inner.config_for(expected)?;
+        let destination = self.inner.destination(expected)?;
+        let (config, sessions) = self.inner.for_one_connection(destination, early);
         let refusal = RefusalSlot::default();
-        let bounded = BoundedIo::new(io, LARGEST_HANDSHAKE);
+        let bounded = BoundedIo::new(io, LARGEST_HANDSHAKE).counted_by(sessions.wire());
+        let mut sent = 0;
         let connect = tokio_rustls::TlsConnector::from(config)
-            .connect(expected.engine_name()?, bounded)
+            .connect_with(expected.engine_name()?, bounded, |engine| {
+                // Without a ticket that allows it there is nothing to write to.
+                if let Some(mut first_flight) = engine.early_data().filter(|_| !early.is_empty()) {
+                    sent = first_flight.write(early).unwrap_or(0);
+                }
+            })
             .into_fallible();
         let stream = match timeout(deadline, refusal.watch(connect)).await {
             Err(_) => return Err(TlsError::Timeout { deadline, state }),
@@ -97,6 +160,7 @@ impl TlsConnector {
                 return Err(TlsError::from_handshake(error, state, refusal.take()));
             }
         };
+        let accepted = if stream.get_ref().1.is_early_data_accepted() { sent } else { 0 };
         // The world may have changed while the two shook hands: judge by what the store holds now.
         let judge = self.inner.shared.judge();
         let settling = Settling {
@@ -110,6 +174,7 @@ impl TlsConnector {
         };
         let rules = &self.inner.settings.rules;
         let settled = settling.settle(TlsStream::from(stream), |chain, facts| {
+            sessions.chain_is(chain);
             let refused = |refusal: Refusal| refusal.into_error(facts.resumed);
             let peer = judge_server(&judge, expected, rules, chain, Staple::Remembered)
                 .map(Peer::Identified)
@@ -118,13 +183,30 @@ impl TlsConnector {
             group.map_err(|rule| refused(Refusal::Rule { rule, peer: peer.label() }))?;
             Ok(peer)
         });
-        settled.await
+        let session = settled.await?;
+        Ok(EarlyConnected { session, accepted, rest: early.get(accepted..).unwrap_or_default() })
     }
 
-    /// Drops the tickets for one server, so that the next handshake with it is a full one.
+    /// What may be known of the tickets that are kept for one server, newest first. Those that expired are not among them.
+    pub fn tickets(&self, expected: &ExpectedServer) -> Vec<SessionTicket> {
+        let shelf = {
+            let destinations = self.inner.destinations.lock().unwrap_or_else(PoisonError::into_inner);
+            // Tickets of an older generation are not used: they are dropped with the next connection.
+            if destinations.generation != self.inner.shared.store.number() {
+                return Vec::new();
+            }
+            destinations.configs.get(expected).map(|destination| destination.shelf)
+        };
+        let now = self.inner.shared.clock.unix();
+        shelf.map(|shelf| tickets_of(&self.inner.vault, shelf, now)).unwrap_or_default()
+    }
+
+    /// Drops the tickets for one server, those that connections of now still bring included, so that the next handshake with it is a full one.
     pub fn forget(&self, expected: &ExpectedServer) {
         let mut destinations = self.inner.destinations.lock().unwrap_or_else(PoisonError::into_inner);
-        destinations.configs.remove(expected);
+        if let Some(known) = destinations.configs.remove(expected) {
+            self.inner.vault.close(known.shelf);
+        }
         destinations.order.retain(|known| known != expected);
     }
 
@@ -135,24 +217,45 @@ impl TlsConnector {
 }
 
 impl Inner {
-    fn config_for(&self, expected: &ExpectedServer) -> Result<Arc<ClientConfig>, TlsError> {
+    fn destination(&self, expected: &ExpectedServer) -> Result<Destination, TlsError> {
         let judge = self.shared.judge();
         let mut destinations = self.destinations.lock().unwrap_or_else(PoisonError::into_inner);
         if destinations.generation != judge.generation.number() {
             *destinations = Destinations { generation: judge.generation.number(), ..Destinations::default() };
+            self.vault.clear();
         }
-        if let Some(config) = destinations.configs.get(expected) {
-            return Ok(Arc::clone(config));
+        if let Some(known) = destinations.configs.get(expected) {
+            return Ok(known.clone());
         }
         let config = Arc::new(self.build(judge, expected)?);
         if destinations.order.len() == MOST_DESTINATIONS
             && let Some(oldest) = destinations.order.pop_front()
+            && let Some(oldest) = destinations.configs.remove(&oldest)
         {
-            destinations.configs.remove(&oldest);
+            self.vault.close(oldest.shelf);
         }
-        destinations.configs.insert(expected.clone(), Arc::clone(&config));
+        let shelf = self.vault.open(usize::from(self.settings.streams));
+        let destination = Destination { config, shelf };
+        destinations.configs.insert(expected.clone(), destination.clone());
         destinations.order.push_back(expected.clone());
-        Ok(config)
+        Ok(destination)
+    }
+
+    /// The configuration with what is of this connection alone: how many tickets it asks for, what they take, early data.
+    fn for_one_connection(
+        &self,
+        Destination { config, shelf }: Destination,
+        early: &[u8],
+    ) -> (Arc<ClientConfig>, Arc<ConnectionSessions>) {
+        let sessions = Arc::new(ConnectionSessions::new(&self.vault, shelf, &self.shared.clock));
+        if self.settings.tickets == Tickets::Off {
+            return (config, sessions);
+        }
+        let mut config = ClientConfig::clone(&config);
+        config.send_ticket_request = Some(self.vault.request(shelf, self.shared.clock.unix()));
+        config.resumption = Sessions::store(Arc::<ConnectionSessions>::clone(&sessions));
+        config.enable_early_data = !early.is_empty();
+        (Arc::new(config), sessions)
     }
 
     fn build(&self, judge: Judge, expected: &ExpectedServer) -> Result<ClientConfig, TlsError> {
@@ -177,14 +280,7 @@ impl Inner {
         config.alpn_protocols.clone_from(&self.settings.alpn);
         config.enable_sni = expected.sends_name();
         config.time_provider = Arc::new(EngineClock(Arc::clone(&self.shared.clock)));
-        config.resumption = match self.settings.tickets {
-            // One server name per configuration: rustls keeps 8 tickets for each.
-            Tickets::Stateless => {
-                config.send_ticket_request = Some(TICKETS);
-                Sessions::in_memory_sessions(1)
-            }
-            Tickets::Off => Sessions::disabled(),
-        };
+        config.resumption = Sessions::disabled();
         Ok(config)
     }
 }
@@ -194,10 +290,6 @@ impl fmt::Debug for TlsConnector {
         f.debug_struct("TlsConnector").field("settings", &self.inner.settings).finish_non_exhaustive()
     }
 }
-
-/// What a server is asked for (RFC 9149): after a full handshake one to come back with and one for when that got lost; after a
-/// resumed one as many as it cost.
-const TICKETS: TicketRequest = TicketRequest { new_session_count: 2, resumption_count: 1 };
 
 /// Expected servers whose sessions are kept; the one dialled first goes first.
 const MOST_DESTINATIONS: usize = 256;

@@ -15,6 +15,8 @@ use crate::settings::{
     ClientAuth, LARGEST_CLIENT_HELLO, LARGEST_HANDSHAKE, LONGEST_DEADLINE, ServerSettings, check_protocols,
 };
 use crate::settle::Settling;
+use crate::ticket_trace::TicketTrace;
+use crate::ticketing::Ticketing;
 use crate::verify_client::judge_client;
 use arc_swap::ArcSwap;
 use dwcp_pki::{Peer, WhyAnonymous};
@@ -48,6 +50,7 @@ impl TlsContext {
     pub(crate) fn new(shared: Arc<Shared>, settings: ServerSettings) -> Result<Self, TlsError> {
         check_protocols(&settings.alpn)?;
         settings.rules.check()?;
+        Ticketing::check(&settings)?;
         let active = Active::build(&shared, &settings, None)?;
         let active = ArcSwap::from_pointee(active);
         Ok(Self { inner: Arc::new(Inner { shared, settings, active, building: Mutex::new(()) }) })
@@ -57,7 +60,7 @@ impl TlsContext {
     /// is the default of the stack, an hour the longest that is waited).
     ///
     /// At most [`LARGEST_CLIENT_HELLO`] bytes are read before the ClientHello is whole and [`LARGEST_HANDSHAKE`] before the
-    /// client is known. A resumed session's certificates are judged again, as of now.
+    /// client is known, 20 KiB more where early data is taken. A resumed session's certificates are judged again, as of now.
     ///
     /// # Errors
     /// [`TlsError`]; the client has been told by the fitting alert, and given up to 250 ms to read it. TLS 1.3 has no alert for
@@ -97,16 +100,17 @@ impl TlsContext {
                 return Err(unserved.into());
             }
         };
-        start.io.raise_to(LARGEST_HANDSHAKE);
-        let refusal = RefusalSlot::default();
-        let accept = start.into_stream(Arc::clone(config)).into_fallible();
-        let stream = match timeout_at(end, refusal.watch(accept)).await.map_err(|_| late(state))? {
-            Ok(stream) => stream,
-            Err((error, io)) => {
-                farewell::linger(io).await;
-                return Err(TlsError::from_handshake(error, state, refusal.take()));
-            }
-        };
+        start.io.raise_to(LARGEST_HANDSHAKE + self.inner.settings.early_bytes());
+        let (refusal, tickets) = (RefusalSlot::default(), TicketTrace::default());
+        let accept = tickets.within(|| start.into_stream(Arc::clone(config)).into_fallible());
+        let stream =
+            match timeout_at(end, tickets.watch(refusal.watch(accept))).await.map_err(|_| late(state))? {
+                Ok(stream) => stream,
+                Err((error, io)) => {
+                    farewell::linger(io).await;
+                    return Err(TlsError::from_handshake(error, state, refusal.take()));
+                }
+            };
         // The world may have changed while the two shook hands: judge by what the store holds now.
         let judge = self.inner.shared.judge();
         let settling = Settling {
@@ -122,6 +126,7 @@ impl TlsContext {
         settling
             .settle(TlsStream::from(stream), |chain, facts| judge_settled(&judge, settings, chain, facts))
             .await
+            .map(|session| session.resumed_by(tickets.opened()))
     }
 
     /// Builds the configuration of the store's newest generation now rather than with the next client; returns its number.
@@ -133,7 +138,7 @@ impl TlsContext {
     /// As [`TlsManager::server`](crate::TlsManager::server); the next client would be refused for the same reason.
     pub fn prepare(&self) -> Result<u64, TlsError> {
         let active = self.inner.current()?;
-        active.ticketer.roll().map_err(no_keys)?;
+        active.ticketing.roll().map_err(no_keys)?;
         Ok(active.judge.generation.number())
     }
 

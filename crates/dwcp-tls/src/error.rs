@@ -1,6 +1,7 @@
 //! Why a handshake or a session failed, sorted by who is to blame.
 
 use crate::alert::Alert;
+use crate::early_data::EarlyDataError;
 use crate::facts::{HandshakeState, Resumption};
 use crate::policy::PolicyError;
 use crate::rules::RuleRefusal;
@@ -106,6 +107,9 @@ pub enum TlsError {
     /// What this side was told to offer can not be used.
     #[error("the policy can not be used")]
     Policy(#[from] PolicyError),
+    /// Early data was asked for where it can not be taken.
+    #[error("early data can not be taken as configured")]
+    EarlyData(#[from] EarlyDataError),
     /// The name of the expected server can not be one.
     #[error("{0} can not be the name of a server")]
     ServerName(String),
@@ -180,7 +184,9 @@ impl TlsError {
             Self::PeerClosed(_) => "peer_closed",
             Self::Truncated => "truncated",
             Self::Transport(_) => "transport",
-            Self::Policy(_) | Self::ServerName(_) | Self::Protocols | Self::Rules => "configuration",
+            Self::Policy(_) | Self::EarlyData(_) | Self::ServerName(_) | Self::Protocols | Self::Rules => {
+                "configuration"
+            }
             Self::Engine(_) => "engine",
         }
     }
@@ -193,10 +199,20 @@ impl TlsError {
         }
     }
 
-    /// A peer was refused that came back with a ticket: after [`TlsConnector::forget`](crate::TlsConnector::forget) a full handshake may
-    /// end better.
-    pub fn is_of_a_resumption(&self) -> bool {
-        matches!(self, Self::ResumptionRefused { .. } | Self::Refused { resumed: Resumption::Resumed, .. })
+    /// Whether this is how a refused resumption looks to the client whose session was `resumed`: it then calls
+    /// [`forget`](crate::TlsConnector::forget) and dials once more, in full. Once, since the second answer is about the peer.
+    ///
+    /// A server of TLS 1.3 that judges after its "finished" has nothing to say it by: the connection ends without close_notify,
+    /// before a first answer. So it is up to the caller to ask before anything was answered. When it is this side that
+    /// refuses, `connect` fails by itself, with [`ResumptionRefused`](Self::ResumptionRefused) or [`Refused`](Self::Refused), whatever `resumed` says.
+    pub fn asks_for_a_full_handshake(&self, resumed: Resumption) -> bool {
+        match self {
+            Self::ResumptionRefused { .. } | Self::Refused { resumed: Resumption::Resumed, .. } => true,
+            Self::Truncated | Self::Transport(_) | Self::PeerClosed(_) | Self::PeerAlert(_) => {
+                resumed == Resumption::Resumed
+            }
+            _ => false,
+        }
     }
 
     /// The peer showed a certificate, or proved to be somebody, that is not acceptable: a failed verification rather than
@@ -235,6 +251,7 @@ impl Coded for TlsError {
             Self::Truncated => "tls.peer.truncated",
             Self::Transport(_) => "tls.transport.failed",
             Self::Policy(error) => error.code(),
+            Self::EarlyData(_) => "tls.config.early_data",
             Self::ServerName(_) => "tls.config.name",
             Self::Protocols => "tls.config.alpn",
             Self::Rules => "tls.config.rules",
@@ -252,9 +269,12 @@ impl Coded for TlsError {
             Self::Certificate { error, .. } | Self::ResumptionRefused { error, .. } => error.blame(),
             Self::Refused { rule, .. } => rule.blame(),
             Self::PeerAlert(alert) => alert.blame(),
-            Self::Policy(_) | Self::ServerName(_) | Self::Protocols | Self::Rules | Self::Engine(_) => {
-                Blame::Local
-            }
+            Self::Policy(_)
+            | Self::EarlyData(_)
+            | Self::ServerName(_)
+            | Self::Protocols
+            | Self::Rules
+            | Self::Engine(_) => Blame::Local,
             Self::Oversized { .. }
             | Self::CertificateMissing
             | Self::Unexpected { .. }

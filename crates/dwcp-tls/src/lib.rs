@@ -5,8 +5,10 @@ mod alert;
 mod bounded_io;
 mod capabilities;
 mod clock;
+mod connection_sessions;
 mod connector;
 mod context;
+mod early_data;
 mod error;
 mod expected;
 mod facts;
@@ -17,6 +19,7 @@ mod hello;
 mod hybrid;
 pub mod inspect;
 mod judge;
+mod key_set;
 mod manager;
 mod offer;
 mod policy;
@@ -25,13 +28,20 @@ mod provider;
 mod refusal;
 mod rules;
 mod session;
+mod session_ticket;
 mod settings;
 mod settle;
+mod shared_ticketer;
 mod signatures;
 mod signing;
+mod stateful;
 mod suite;
+mod ticket_binding;
 mod ticket_key;
+mod ticket_trace;
+mod ticketing;
 mod tickets;
+mod vault;
 mod verify_client;
 mod verify_server;
 
@@ -39,12 +49,14 @@ pub use alert::Alert;
 pub use capabilities::{Capabilities, ciphers};
 pub use connector::TlsConnector;
 pub use context::TlsContext;
+pub use early_data::{EarlyConnected, EarlyData, EarlyDataError};
 pub use error::TlsError;
 pub use expected::ExpectedServer;
 pub use facts::{HandshakeFacts, HandshakeState, Resumption};
 pub use group::{Group, PostQuantum};
 pub use hello::{ClientOffer, Inspected, MOST_PROTOCOLS};
 pub use inspect::{ClientHello, TlsRecord};
+pub use key_set::{SharedTickets, TicketKeySet, TicketKeysError};
 pub use manager::TlsManager;
 pub use policy::{PolicyError, TlsPolicy};
 pub use presented::{ShownCertificates, presented_by, shown_by};
@@ -53,6 +65,7 @@ pub use rules::{
     RuleRefusal, RuleVerdict, Shown,
 };
 pub use session::TlsSession;
+pub use session_ticket::{SessionTicket, TicketKeyName, TicketSource};
 pub use settings::{
     ClientAuth, ClientIdentity, ClientSettings, HANDSHAKE_DEADLINE, LARGEST_CLIENT_HELLO, LARGEST_HANDSHAKE,
     ServerSettings, Tickets, UnknownName, WithoutAlpn,

@@ -53,7 +53,7 @@ impl TlsManager {
     ///
     /// # Errors
     /// [`TlsError::Protocols`] for an application protocol that can not be one, [`TlsError::Engine`] when rustls refuses the
-    /// configuration or there is no randomness for ticket keys.
+    /// configuration or there is no randomness for ticket keys, [`TlsError::EarlyData`] for early data where it can not be taken.
     pub fn server(&self, settings: ServerSettings) -> Result<TlsContext, TlsError> {
         TlsContext::new(Arc::clone(&self.shared), settings)
     }

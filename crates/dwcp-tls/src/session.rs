@@ -2,12 +2,13 @@
 
 use crate::bounded_io::BoundedIo;
 use crate::error::TlsError;
-use crate::facts::{HandshakeFacts, HandshakeState};
+use crate::facts::{HandshakeFacts, HandshakeState, Resumption};
 use crate::hello::ClientOffer;
+use crate::session_ticket::SessionTicket;
 use dwcp_crypto::Secret;
 use dwcp_pki::Peer;
 use std::fmt;
-use std::io;
+use std::io::{self, Read};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -26,6 +27,7 @@ pub struct TlsSession<IO> {
     facts: HandshakeFacts,
     hello: Option<ClientOffer>,
     generation: u64,
+    ticket: Option<SessionTicket>,
 }
 
 impl<IO> TlsSession<IO> {
@@ -40,7 +42,13 @@ impl<IO> TlsSession<IO> {
             TlsStream::Client(client) => client.get_mut().0.lift(),
             TlsStream::Server(server) => server.get_mut().0.lift(),
         }
-        Self { stream, peer, facts, hello, generation }
+        Self { stream, peer, facts, hello, generation, ticket: None }
+    }
+
+    /// Says which ticket was opened on the way; it counts only where the session was resumed.
+    pub(crate) fn resumed_by(mut self, ticket: Option<SessionTicket>) -> Self {
+        self.ticket = ticket.filter(|_| self.facts.resumed == Resumption::Resumed);
+        self
     }
 
     /// Who the peer is, or why it is unknown.
@@ -56,6 +64,30 @@ impl<IO> TlsSession<IO> {
     /// What the client offered; `None` at the client's own end.
     pub fn client_hello(&self) -> Option<&ClientOffer> {
         self.hello.as_ref()
+    }
+
+    /// The ticket that this session was resumed by; `None` after a full handshake, and at the client's own end.
+    pub fn ticket(&self) -> Option<&SessionTicket> {
+        self.ticket.as_ref()
+    }
+
+    /// The early data of this session's client (0-RTT), once: at most the 16 KiB that the listener allows, whole. `None` where there
+    /// was none, it was not accepted, or it was taken before; `None` at the client's own end.
+    ///
+    /// It comes after the client's "finished" was verified and the client judged as of now, so that a first flight which somebody
+    /// recorded brings nothing, and a client that was revoked since is not heard.
+    ///
+    /// # Security
+    /// It is sealed under the session before this one: exporters and channel binding of this session say nothing about it, and who
+    /// reads that older session's secret reads it (no forward secrecy, RFC 9846 §2.3). Its ticket was used up by it, in this process;
+    /// a client that lost the answer sends its request again in another connection, so serve by it what may be done twice.
+    pub fn early_data(&mut self) -> Option<Vec<u8>> {
+        let TlsStream::Server(server) = &mut self.stream else { return None };
+        let mut early = server.get_mut().1.early_data()?;
+        let mut bytes = Vec::new();
+        // What the engine accepted lies in its memory: at most 16 KiB, and reading it does not fail.
+        early.read_to_end(&mut bytes).ok()?;
+        (!bytes.is_empty()).then_some(bytes)
     }
 
     /// The number of the store's generation under which the peer was judged.

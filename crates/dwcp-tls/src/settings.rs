@@ -1,7 +1,9 @@
 //! What a server or a client side is told besides the policy.
 
+use crate::early_data::{EARLY_RECORDS, EarlyData};
 use crate::error::TlsError;
 use crate::hello::MOST_PROTOCOLS;
+use crate::key_set::SharedTickets;
 use crate::rules::PeerRules;
 use std::time::Duration;
 
@@ -45,11 +47,19 @@ pub enum UnknownName {
 }
 
 /// Session tickets (RFC 9846 §4.6.1). The default is [`Stateless`](Self::Stateless).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Tickets {
     /// Sealed tickets, nothing kept: the key rolls every 6 h by the monotonic clock, the previous one is accepted 6 h more.
     #[default]
     Stateless,
+    /// Sealed tickets that other processes with the same set open as well, where own leaf, trust and settings are the same: the key
+    /// rolls every 6 h by the wall clock, the previous one is accepted 6 h more. For a client side the same as
+    /// [`Stateless`](Self::Stateless).
+    ///
+    /// # Security
+    /// The secret outlives the keys that are derived from it: who gets it opens tickets of any time. Recorded traffic stays closed,
+    /// since resumption agrees on fresh keys. Clocks that are set back make old tickets open again.
+    Shared(SharedTickets),
     /// None: every handshake is a full one.
     Off,
 }
@@ -63,6 +73,7 @@ pub struct ServerSettings {
     pub(crate) unknown_name: UnknownName,
     pub(crate) rules: PeerRules,
     pub(crate) tickets: Tickets,
+    pub(crate) early_data: Option<EarlyData>,
 }
 
 impl ServerSettings {
@@ -75,6 +86,7 @@ impl ServerSettings {
             unknown_name: UnknownName::default(),
             rules: PeerRules::default(),
             tickets: Tickets::default(),
+            early_data: None,
         }
     }
 
@@ -116,6 +128,22 @@ impl ServerSettings {
         self.tickets = tickets;
         self
     }
+
+    /// Takes early data (0-RTT), which is off by default. Sessions are kept in this process's memory then; with shared tickets, or
+    /// with none, no side is made.
+    ///
+    /// # Security
+    /// What arrives early is not bound to this handshake; see [`TlsSession::early_data`](crate::TlsSession::early_data).
+    #[must_use]
+    pub fn with_early_data(mut self, early_data: EarlyData) -> Self {
+        self.early_data = Some(early_data);
+        self
+    }
+
+    /// What early data adds to the bytes that are read before a client is known.
+    pub(crate) fn early_bytes(&self) -> usize {
+        self.early_data.map_or(0, |early| usize::try_from(early.most).unwrap_or(0) + EARLY_RECORDS)
+    }
 }
 
 /// The client side: what is spoken and whether sessions are resumed.
@@ -125,6 +153,7 @@ pub struct ClientSettings {
     pub(crate) without_alpn: WithoutAlpn,
     pub(crate) rules: PeerRules,
     pub(crate) tickets: Tickets,
+    pub(crate) streams: u16,
     pub(crate) identity: ClientIdentity,
 }
 
@@ -146,6 +175,7 @@ impl ClientSettings {
             without_alpn: WithoutAlpn::default(),
             rules: PeerRules::default(),
             tickets: Tickets::default(),
+            streams: 2,
             identity: ClientIdentity::default(),
         }
     }
@@ -169,6 +199,18 @@ impl ClientSettings {
     #[must_use]
     pub fn with_rules(mut self, rules: PeerRules) -> Self {
         self.rules = rules;
+        self
+    }
+
+    /// Says how many connections to one server are to resume at once: as many of its tickets are kept, and servers are asked for
+    /// what is missing (RFC 9149; 255 in one handshake). 2 by default, 1 to 1 024; what is outside counts as the bound.
+    ///
+    /// A server sends tickets before anything else, about 1 KiB each and from ours at most 256 KiB in one handshake: a client that asks
+    /// for more than fit the buffers of its connection reads before it writes much. Ours fill whole records; from a server that
+    /// cuts tickets between records no more than 64 KiB can be read at once, so that more than 50 streams are for servers of this stack.
+    #[must_use]
+    pub fn with_streams(mut self, streams: u16) -> Self {
+        self.streams = streams.clamp(1, MOST_STREAMS);
         self
     }
 
@@ -202,6 +244,9 @@ pub(crate) fn check_protocols(protocols: &[Vec<u8>]) -> Result<(), TlsError> {
         Err(TlsError::Protocols)
     }
 }
+
+/// The most streams to one server that tickets are kept for.
+const MOST_STREAMS: u16 = 1024;
 
 /// A longer deadline is none.
 pub(crate) const LONGEST_DEADLINE: Duration = Duration::from_secs(3600);

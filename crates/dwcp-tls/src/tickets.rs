@@ -1,6 +1,8 @@
 //! Session tickets: sealed under keys that live in memory alone and roll by the monotonic clock.
 
-use crate::ticket_key::{SEALING, TicketKey};
+use crate::session_ticket::{SessionTicket, TicketSource};
+use crate::ticket_key::{SEALING, TicketKey, weight};
+use crate::ticket_trace::TicketTrace;
 use dwcp_base::{Clock, Tick};
 use dwcp_crypto::CryptoError;
 use rustls::server::ProducesTickets;
@@ -91,10 +93,10 @@ impl ProducesTickets for RollingTickets {
     /// A ticket holds the client's chain. One that would make the next ClientHello larger than we read is not issued:
     /// the client would be refused for using it.
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
-        if plain.len() > LARGEST_TICKET {
+        if plain.len() > LARGEST_TICKET || !TicketTrace::may_issue(weight(plain.len())) {
             return None;
         }
-        self.keys().ok()?.current.seal(plain).ok()
+        self.keys().ok()?.current.seal(plain, self.clock.unix()).ok()
     }
 
     fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
@@ -102,10 +104,15 @@ impl ProducesTickets for RollingTickets {
             return None;
         }
         let keys = self.keys().ok()?;
-        match &keys.previous {
-            Previous::Opens(previous) if previous.sealed(ticket) => previous.open(ticket).ok(),
-            _ => keys.current.open(ticket).ok(),
-        }
+        let (key, epoch) = match &keys.previous {
+            Previous::Opens(previous) if previous.sealed(ticket) => (previous, keys.epoch.saturating_sub(1)),
+            _ => (&keys.current, keys.epoch),
+        };
+        let (plain, issued) = key.open(ticket).ok()?;
+        let ends = KEY_LIFE.saturating_mul(u32::try_from(epoch).unwrap_or(u32::MAX).saturating_add(2));
+        let (source, left) = (TicketSource::Sealed(key.name()), ends.saturating_sub(self.age()));
+        TicketTrace::open(SessionTicket { source, issued, left, early_data: 0 });
+        Some(plain)
     }
 }
 
@@ -116,10 +123,10 @@ impl fmt::Debug for RollingTickets {
 }
 
 /// How long a key seals, and how long it opens after that.
-const KEY_LIFE: Duration = Duration::from_secs(6 * 3600);
+pub(crate) const KEY_LIFE: Duration = Duration::from_secs(6 * 3600);
 
 /// Half of the largest ClientHello: the other half is for what else is in it.
-const LARGEST_TICKET: usize = 8 * 1024;
+pub(crate) const LARGEST_TICKET: usize = 8 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -9,6 +9,7 @@ mod combined;
 mod contraction;
 mod crl_entry;
 mod crl_signers;
+mod digest;
 mod evidence;
 mod explain;
 mod freshness;

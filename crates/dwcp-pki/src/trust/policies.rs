@@ -17,6 +17,11 @@ pub struct PolicyRequirements {
 }
 
 impl PolicyRequirements {
+    /// The acceptable policies in order; then explicit, no mapping, no anyPolicy.
+    pub(super) fn parts(&self) -> (&BTreeSet<Vec<u8>>, [bool; 3]) {
+        (&self.acceptable, [self.explicit, self.inhibit_mapping, self.inhibit_any])
+    }
+
     /// Accepts this policy, given in dotted decimal; without any, every policy is acceptable (user-initial-policy-set).
     ///
     /// # Errors
