@@ -33,6 +33,7 @@ mod ticket_key;
 mod tickets;
 mod verify_client;
 mod verify_server;
+mod weak_offer;
 
 pub use alert::Alert;
 pub use capabilities::{Capabilities, ciphers};
