@@ -127,7 +127,11 @@ fn onion(
     Ok(BoxedAccept::new(Audited {
         ledger: Arc::clone(&shared.ledger),
         listener: Arc::clone(name),
-        inner: Metered { telemetry: Arc::clone(&shared.telemetry), inner: Guarded::new(acceptor, gate) },
+        inner: Metered {
+            telemetry: Arc::clone(&shared.telemetry),
+            offers: Arc::clone(&shared.offers),
+            inner: Guarded::new(acceptor, gate),
+        },
     }))
 }
 

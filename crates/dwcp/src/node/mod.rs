@@ -20,6 +20,7 @@ mod listener;
 mod news;
 mod ocsp_desk;
 mod off_loop;
+mod offers;
 mod onion;
 mod outside;
 mod pki_pages;
@@ -28,6 +29,7 @@ mod publication_port;
 mod reload;
 mod revocation;
 mod shared;
+mod tls_status;
 mod trust;
 
 pub use error::NodeError;

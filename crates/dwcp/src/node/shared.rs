@@ -3,6 +3,7 @@
 use super::health::{Finding, HealthBoard, HealthReport};
 use super::ledger::Ledger;
 use super::news::News;
+use super::offers::Offers;
 use super::publication::Publication;
 use super::{checks, identity::Identity};
 use crate::config::NodePlan;
@@ -30,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) guard: ArcSwap<Option<Guard>>,
     pub(crate) telemetry: Arc<TelemetryCollector>,
     pub(crate) ledger: Arc<Ledger>,
+    /// What clients offer that none of today should.
+    pub(super) offers: Arc<Offers>,
     /// What guards counted that a reload has replaced.
     pub(super) retired_guards: Mutex<GuardTotals>,
     pub(crate) board: HealthBoard,
