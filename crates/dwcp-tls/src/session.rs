@@ -6,6 +6,7 @@ use crate::facts::{HandshakeFacts, HandshakeState};
 use crate::hello::ClientOffer;
 use dwcp_crypto::Secret;
 use dwcp_pki::Peer;
+use rustls::pki_types::CertificateDer;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
@@ -51,6 +52,11 @@ impl<IO> TlsSession<IO> {
     /// What the handshake agreed on.
     pub fn facts(&self) -> &HandshakeFacts {
         &self.facts
+    }
+
+    /// The peer's certificates as it presented them, leaf first; a resumed session has those of the one before it.
+    pub fn presented(&self) -> &[CertificateDer<'static>] {
+        self.stream.get_ref().1.peer_certificates().unwrap_or_default()
     }
 
     /// What the client offered; `None` at the client's own end.

@@ -34,7 +34,9 @@ mod trust;
 
 pub use error::NodeError;
 pub use identity::Material;
+pub(crate) use identity::{crls, roots};
 pub use outside::Outside;
+pub(crate) use outside::{client, credential};
 pub use reload::Reloaded;
 
 use crate::config::NodePlan;
