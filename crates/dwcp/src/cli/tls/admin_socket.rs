@@ -50,7 +50,10 @@ fn failed(socket: &Path, error: &io::Error) -> Failure {
             (Exit::Failure, "name the admin socket of a node, and use its own version of dwcp")
         }
         io::ErrorKind::Unsupported => (Exit::Failure, "ask the admin listener over HTTPS"),
-        _ => (Exit::Unavailable, "start the node with `dwcp up`: its socket is there and nobody listens"),
+        io::ErrorKind::ConnectionRefused => {
+            (Exit::Unavailable, "start the node with `dwcp up`: its socket is there and nobody listens")
+        }
+        _ => (Exit::Unavailable, "look at the node's log: it took the question and did not answer"),
     };
     Failure::new(exit, what, error, fix)
 }
