@@ -1,4 +1,5 @@
 //! Servers for `dwcp tls handshake` to meet: OpenSSL's, and some that speak no TLS worth the name.
+#![allow(dead_code, reason = "each test binary uses its part")]
 
 use super::support::{PATIENCE, free_port};
 use std::io::{Read, Write};
