@@ -113,6 +113,18 @@ fn who_is_still_classical_is_listed_and_who_offers_old_things_is_remembered() {
     ] {
         assert!(counted.contains(series), "{series}: {counted}");
     }
+    // One that could do better offers suites without authentication all the same: served, and not forgotten.
+    let mut sloppy = client(&["-cipher", "ALL:aNULL:@SECLEVEL=0", "-groups", "X25519"]);
+    eventually(PATIENCE, "the sloppy client is in", || {
+        let said = status(&place);
+        let peers = said["peers"].as_array().unwrap();
+        peers.iter().any(|peer| peer["weak_offers"].to_string().contains("anonymous_suites"))
+    });
+    let said = status(&place);
+    let offers = said["weak_offers"].as_array().unwrap();
+    assert!(offers.iter().any(|offer| offer["outcome"] == "served"), "{said}");
+    let _ = sloppy.kill();
+    let _ = sloppy.wait();
     // The record is evidence of what was offered.
     let file = place.node("audit/log-000000000001.jsonl");
     let recorded = |kind: &str| {
