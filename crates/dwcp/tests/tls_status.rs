@@ -28,7 +28,7 @@ fn a_node_tells_who_is_connected_by_what_and_nothing_secret() {
     let place = place();
     echo(place.target);
     let who = place.issue("b");
-    let _node = place.up();
+    let node = place.up();
     let before = status(&place);
     assert_eq!((&before["peers"], &before["weak_offers"]), (&Value::Array(vec![]), &Value::Array(vec![])));
     assert_eq!(before["handshakes"]["by_suite"]["TLS_AES_128_GCM_SHA256"], 0, "{before}");
@@ -40,6 +40,8 @@ fn a_node_tells_who_is_connected_by_what_and_nothing_secret() {
     assert_eq!((&listener["name"], &listener["tickets"]), (&"example".into(), &true.into()), "{after}");
     assert_eq!(listener["policy"]["groups"][0], "X25519MLKEM768");
     assert_eq!((&listener["live"]["connections"], &listener["live"]["classical"]), (&1.into(), &0.into()));
+    let counts = serde_json::json!({ "completed": 1, "resumed": 0, "failed": 0 });
+    assert_eq!(listener["handshakes"], counts);
     let peer = &after["peers"][0];
     assert_eq!(peer["peer"], "spiffe://test.example/node/b");
     assert_eq!((&peer["direction"], &peer["listener"]), (&"accepted".into(), &"example".into()));
@@ -57,6 +59,12 @@ fn a_node_tells_who_is_connected_by_what_and_nothing_secret() {
     assert!(text.contains("1 live: 1 post-quantum") && text.contains("nobody"), "{text}");
     drop(line);
     eventually(PATIENCE, "the peer leaves the table", || status(&place)["peers"] == Value::Array(vec![]));
+    // A reload builds the listener anew, and its counts go on.
+    place.edit("    pq: prefer ", "    tickets: false\n    pq: require ");
+    node.signal("HUP");
+    eventually(PATIENCE, "the reload shows", || status(&place)["listeners"][0]["tickets"] == false);
+    let listener = &status(&place)["listeners"][0];
+    assert_eq!((&listener["policy"]["pq"], &listener["handshakes"]), (&"require".into(), &counts));
     // The admin listener says the same over HTTPS.
     let answer = place.ask("GET /status/tls HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     assert!(answer.contains("\"certificate\":") && answer.contains("no-store"), "{answer}");
@@ -92,6 +100,7 @@ fn who_is_still_classical_is_listed_and_who_offers_old_things_is_remembered() {
     let said = status(&place);
     assert_eq!(said["peers"][0]["post_quantum"], false, "{said}");
     assert_eq!(said["listeners"][0]["live"]["classical"], 1);
+    assert_eq!(said["listeners"][0]["handshakes"]["failed"], 1);
     let offer = &said["weak_offers"][0];
     assert_eq!((&offer["outcome"], &offer["count"]), (&"refused".into(), &1.into()), "{said}");
     assert_eq!(

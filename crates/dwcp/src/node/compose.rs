@@ -13,6 +13,7 @@ use super::off_loop::off_loop;
 use super::offers::Offers;
 use super::publication::Publication;
 use super::shared::{Shared, Troubles};
+use super::tallies::Tallies;
 use super::{Node, NodeError, keeper, trust};
 use crate::config::{NodePlan, ProviderPlan};
 use arc_swap::ArcSwap;
@@ -101,6 +102,7 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
         telemetry,
         ledger,
         offers,
+        tallies: Tallies::default(),
         retired_guards: std::sync::Mutex::default(),
         board: HealthBoard::default(),
         troubles: Troubles::default(),

@@ -2,6 +2,7 @@
 
 use super::onion::{Audited, Metered, reason_text};
 use super::shared::Shared;
+use super::tallies::Side;
 use crate::config::{ListenerPlan, NodePlan};
 use arc_swap::ArcSwap;
 use dwcp_audit::EventKind;
@@ -130,6 +131,7 @@ fn onion(
         inner: Metered {
             telemetry: Arc::clone(&shared.telemetry),
             offers: Arc::clone(&shared.offers),
+            tally: shared.tallies.of(Side::Listener, name),
             inner: Guarded::new(acceptor, gate),
         },
     }))

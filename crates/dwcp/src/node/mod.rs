@@ -29,6 +29,7 @@ mod publication_port;
 mod reload;
 mod revocation;
 mod shared;
+mod tallies;
 mod tls_status;
 mod trust;
 

@@ -2,6 +2,7 @@
 
 use super::ledger::Ledger;
 use super::offers::{Offers, Outcome, told};
+use super::tallies::Tally;
 use dwcp_audit::{EventKind, SecurityEvent};
 use dwcp_base::Coded;
 use dwcp_channel::{Accept, Incoming, Refused, RefusedCause, RefusedPeer, Session};
@@ -107,6 +108,7 @@ pub(super) struct Metered<A> {
     pub(super) inner: A,
     pub(super) telemetry: Arc<TelemetryCollector>,
     pub(super) offers: Arc<Offers>,
+    pub(super) tally: Arc<Tally>,
 }
 
 impl<A: Accept> Accept for Metered<A> {
@@ -115,6 +117,7 @@ impl<A: Accept> Accept for Metered<A> {
         match &outcome {
             Ok(session) => {
                 count_session(&self.telemetry, session);
+                self.tally.completed(session.facts());
                 if let Some(offer) = offered(session) {
                     self.offers.note(&offer, Outcome::Served);
                 }
@@ -123,6 +126,7 @@ impl<A: Accept> Accept for Metered<A> {
             Err(refused) if matches!(refused.cause(), RefusedCause::NotAdmitted(_)) => {}
             Err(refused) => {
                 self.telemetry.handshake_failed(refused.reason());
+                self.tally.failed();
                 if let RefusedCause::Tls(error) = refused.cause()
                     && let Some(offer) = error.weak_offer()
                 {

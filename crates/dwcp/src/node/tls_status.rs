@@ -3,6 +3,7 @@
 
 use super::offers::labels;
 use super::shared::Shared;
+use super::tallies::Side;
 use crate::config::NodePlan;
 use dwcp_channel::{Agreed, ConnectionInfo, ConnectionState, Direction};
 use dwcp_tls::{PostQuantum, Resumption};
@@ -19,6 +20,7 @@ pub(super) fn report(shared: &Shared) -> Value {
             "listen": listener.listen.to_string(),
             "policy": policy,
             "tickets": plan.tickets,
+            "handshakes": shared.tallies.of(Side::Listener, &listener.name).to_json(),
             "live": live(&connections, Direction::Accepted, &listener.name),
         })
     });
@@ -28,6 +30,7 @@ pub(super) fn report(shared: &Shared) -> Value {
             "listen": dialer.listen.to_string(),
             "remote": dialer.remote,
             "policy": policy,
+            "handshakes": shared.tallies.of(Side::Dialer, &dialer.name).to_json(),
             "live": live(&connections, Direction::Dialed, &dialer.name),
         })
     });

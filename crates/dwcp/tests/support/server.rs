@@ -1,5 +1,10 @@
 //! Servers for `dwcp tls handshake` to meet: OpenSSL's, and some that speak no TLS worth the name.
 #![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and its deadline is wall time"
+)]
 
 use super::support::{PATIENCE, free_port};
 use std::io::{Read, Write};

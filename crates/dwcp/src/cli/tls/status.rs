@@ -107,6 +107,16 @@ impl Page {
         let list = |value: &Value| rows(value).iter().map(word).collect::<Vec<_>>().join(" ");
         self.row("", format!("TLS {}  {}", word(&policy["version"]), list(&policy["suites"])));
         self.row("", format!("{}  pq {}", list(&policy["groups"]), word(&policy["pq"])));
+        let shaken = &side["handshakes"];
+        self.row(
+            "",
+            format!(
+                "{} handshakes, {} of them resumed; {} failed",
+                word(&shaken["completed"]),
+                word(&shaken["resumed"]),
+                word(&shaken["failed"])
+            ),
+        );
         let live = &side["live"];
         self.row(
             "",
