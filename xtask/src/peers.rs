@@ -1,6 +1,7 @@
 //! The real programs that tests talk to: installed in CI, named loudly where they are missing elsewhere.
 
 mod python;
+mod sslyze;
 mod zlint;
 
 use crate::report::{Failed, failed};
@@ -24,6 +25,7 @@ type Pinned = (&'static str, fn() -> bool, fn() -> Result<(), Failed>);
 /// Known by their sums.
 const PINNED: &[Pinned] = &[
     (python::PROGRAM, python::is_ready, python::install),
+    (sslyze::PROGRAM, sslyze::is_ready, sslyze::install),
     (zlint::PROGRAM, zlint::is_ready, zlint::install),
 ];
 

@@ -3,8 +3,8 @@
 use crate::owed::{Owed, tell};
 use crate::signal::Order;
 use crate::{
-    Accept, Arrival, Direction, Incoming, LivePolicy, Newcomer, Premises, Refused, RefusedCause, Session,
-    Standing,
+    Accept, Agreed, Arrival, Direction, Incoming, LivePolicy, Newcomer, Premises, Refused, RefusedCause,
+    Session, Standing,
 };
 use dwcp_tls::{TlsContext, TlsSession};
 use std::sync::Arc;
@@ -48,6 +48,7 @@ impl TlsAcceptor {
             source: arrival.source,
             listener: Arc::clone(&self.listener),
             direction: Direction::Accepted,
+            agreed: Some(Agreed::of(tls)),
         })?;
         // Read after the registration, for the same reason as the trust: see `Premises::enlist`.
         let grant = self.policy.current().judge(tls.peer()).map_err(RefusedCause::Policy)?;

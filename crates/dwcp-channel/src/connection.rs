@@ -1,5 +1,6 @@
 //! What is known about one live connection, and its name.
 
+use crate::Agreed;
 use crate::signal::{Order, Signal};
 use dwcp_base::UnixTime;
 use dwcp_pki::{Peer, Serial};
@@ -64,6 +65,8 @@ pub struct ConnectionInfo {
     pub listener: Arc<str>,
     /// Who began it.
     pub direction: Direction,
+    /// What its handshake agreed on; `None` where the newcomer came without it.
+    pub agreed: Option<Agreed>,
     /// When it was registered.
     pub since: UnixTime,
     /// Bytes of data from the peer so far, without TLS overhead.
@@ -95,6 +98,8 @@ pub struct Newcomer {
     pub listener: Arc<str>,
     /// Who began it.
     pub direction: Direction,
+    /// What its handshake agreed on, for status pages; `None` for a connection that is not of TLS.
+    pub agreed: Option<Agreed>,
 }
 
 /// The registry's record of one connection, shared with the task that carries it.
@@ -123,6 +128,7 @@ impl Entry {
             source: self.newcomer.source,
             listener: Arc::clone(&self.newcomer.listener),
             direction: self.newcomer.direction,
+            agreed: self.newcomer.agreed,
             since: self.since,
             bytes_in: self.bytes_in.load(Ordering::Relaxed),
             bytes_out: self.bytes_out.load(Ordering::Relaxed),

@@ -3,6 +3,7 @@
 mod accept;
 mod acceptor;
 mod admit;
+mod agreed;
 mod arrival;
 mod backoff;
 mod buffers;
@@ -35,6 +36,7 @@ mod verdict;
 pub use accept::{Accept, BoxedAccept, Incoming};
 pub use acceptor::TlsAcceptor;
 pub use admit::{Admit, AdmitAll, BoxedAdmit, BoxedPermit};
+pub use agreed::Agreed;
 pub use arrival::{Arrival, Transport};
 pub use connection::{ConnectionId, ConnectionInfo, ConnectionState, Direction, Newcomer};
 pub use dial_error::DialError;

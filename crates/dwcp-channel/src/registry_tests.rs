@@ -16,6 +16,7 @@ fn connection(registry: &Arc<Registry>, label: String, bytes_in: u64, bytes_out:
         source: "192.0.2.1:1".parse().unwrap(),
         listener: "test".into(),
         direction: Direction::Accepted,
+        agreed: None,
     };
     let tracked = registry.enter(newcomer, label).unwrap();
     tracked.entry.bytes_in.store(bytes_in, Ordering::Relaxed);

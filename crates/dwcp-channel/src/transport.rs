@@ -3,7 +3,7 @@
 use crate::leading::Leading;
 use crate::owed::Owed;
 use crate::{
-    DialError, Direction, LivePolicy, Lookups, NODE_ALPN, Newcomer, Premises, RefusedCause, Session,
+    Agreed, DialError, Direction, LivePolicy, Lookups, NODE_ALPN, Newcomer, Premises, RefusedCause, Session,
     Standing, TlsAcceptor, Verdict,
 };
 use dwcp_tls::{ExpectedServer, Resumption, TlsConnector, TlsContext, TlsError, TlsSession};
@@ -117,6 +117,7 @@ impl SecureTransport {
             source: address,
             listener: Arc::clone(&self.name),
             direction: Direction::Dialed,
+            agreed: Some(Agreed::of(&tls)),
         };
         let remote = || remote.to_owned();
         let tracked = self.premises.enlist(newcomer).map_err(|cause| {

@@ -242,6 +242,7 @@ fn newcomer() -> Newcomer {
         source: "192.0.2.1:1".parse().unwrap(),
         listener: "test".into(),
         direction: Direction::Accepted,
+        agreed: None,
     }
 }
 

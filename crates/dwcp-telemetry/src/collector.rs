@@ -24,7 +24,9 @@ pub struct TelemetryCollector {
     pub(crate) tls_connections: AtomicU64,
     pub(crate) tls_versions: CounterFamily,
     pub(crate) tls_groups: CounterFamily,
+    pub(crate) tls_suites: CounterFamily,
     pub(crate) tls_resumptions: AtomicU64,
+    pub(crate) tls_weak_offers: CounterFamily,
     pub(crate) handshake_failures: CounterFamily,
     pub(crate) handshake_durations: Histogram,
     pub(crate) connections_active: AtomicU64,
@@ -48,7 +50,9 @@ impl TelemetryCollector {
             tls_connections: AtomicU64::new(0),
             tls_versions: CounterFamily::closed(&["1.3"]),
             tls_groups: CounterFamily::open(&labels.tls_groups),
+            tls_suites: CounterFamily::open(&labels.tls_suites),
             tls_resumptions: AtomicU64::new(0),
+            tls_weak_offers: CounterFamily::open(&labels.tls_weaknesses),
             handshake_failures: CounterFamily::open(&labels.handshake_failure_reasons),
             handshake_durations: Histogram::for_latencies(),
             connections_active: AtomicU64::new(0),
@@ -76,6 +80,16 @@ impl TelemetryCollector {
     /// The connection counted by [`tls_connection`](Self::tls_connection) resumed an earlier session.
     pub fn tls_resumption(&self) {
         self.tls_resumptions.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The connection counted by [`tls_connection`](Self::tls_connection) is protected by `suite`.
+    pub fn tls_suite(&self, suite: &str) {
+        self.tls_suites.add(suite, 1);
+    }
+
+    /// A client offered something that no client of today should; once for each weakness of an offer.
+    pub fn weak_offer(&self, weakness: &str) {
+        self.tls_weak_offers.add(weakness, 1);
     }
 
     /// A handshake failed.

@@ -20,6 +20,10 @@ pub struct LabelSets {
     pub connection_cut_reasons: Vec<&'static str>,
     /// Key agreement groups, in `dwcp_tls_group_total{group}`.
     pub tls_groups: Vec<&'static str>,
+    /// Cipher suites, in `dwcp_tls_suite_total{suite}`.
+    pub tls_suites: Vec<&'static str>,
+    /// What is weak about the offers of clients, in `dwcp_tls_weak_offers_total{weakness}`.
+    pub tls_weaknesses: Vec<&'static str>,
     /// Names of certificate slots, in `dwcp_certificate_rotations_total{name}`. More may follow at run time, up to 256.
     pub certificates: Vec<String>,
 }

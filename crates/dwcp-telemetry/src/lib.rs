@@ -13,6 +13,7 @@ mod metric;
 mod openmetrics;
 mod stats;
 mod text;
+mod tls_totals;
 
 pub use active::ActiveConnection;
 pub use collector::TelemetryCollector;
@@ -21,3 +22,4 @@ pub use histogram::Histogram;
 pub use labels::{AlertSeverity, Direction, LabelSets, Operation, ReloadResult};
 pub use metric::{Metric, MetricType};
 pub use stats::{NetworkRates, NetworkStats};
+pub use tls_totals::TlsTotals;

@@ -47,7 +47,9 @@ pub(crate) const CATALOGUE: &[Metric] = &[
     TLS_CONNECTIONS,
     TLS_VERSION,
     TLS_GROUP,
+    TLS_SUITE,
     TLS_RESUMPTIONS,
+    TLS_WEAK_OFFERS,
     TLS_HANDSHAKE_FAILURES,
     TLS_HANDSHAKE_DURATION,
     TLS_HANDSHAKE_QUANTILE,
@@ -80,6 +82,15 @@ pub(crate) const TLS_GROUP: Metric = Metric::new(
     Counter,
     Some("group"),
     "TLS connections counted by key agreement group",
+);
+pub(crate) const TLS_SUITE: Metric =
+    Metric::new("dwcp_tls_suite_total", Counter, Some("suite"), "TLS connections counted by cipher suite");
+/// An offer with three weaknesses is counted under each of them, and here alone: nothing of it was agreed on.
+pub(crate) const TLS_WEAK_OFFERS: Metric = Metric::new(
+    "dwcp_tls_weak_offers_total",
+    Counter,
+    Some("weakness"),
+    "Weaknesses in what clients offered, agreed on or not, by weakness",
 );
 pub(crate) const TLS_RESUMPTIONS: Metric = Metric::new(
     "dwcp_tls_resumptions_total",

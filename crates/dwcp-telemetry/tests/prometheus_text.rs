@@ -19,6 +19,8 @@ fn labels() -> LabelSets {
         guard_refusal_reasons: vec!["source_rate"],
         connection_cut_reasons: vec!["revoked"],
         tls_groups: vec!["X25519"],
+        tls_suites: vec!["TLS_AES_256_GCM_SHA384"],
+        tls_weaknesses: vec!["old_protocol"],
         certificates: vec!["mesh".into()],
     }
 }
@@ -45,6 +47,10 @@ fn every_promised_series_exists_at_zero_from_the_start() {
         "dwcp_tls_version{version=\"1.3\"}",
         "dwcp_tls_group_total{group=\"X25519\"}",
         "dwcp_tls_group_total{group=\"other\"}",
+        "dwcp_tls_suite_total{suite=\"TLS_AES_256_GCM_SHA384\"}",
+        "dwcp_tls_suite_total{suite=\"other\"}",
+        "dwcp_tls_weak_offers_total{weakness=\"old_protocol\"}",
+        "dwcp_tls_weak_offers_total{weakness=\"other\"}",
         "dwcp_tls_resumptions_total",
         "dwcp_tls_handshake_duration_seconds_count",
         "dwcp_tls_handshake_duration_seconds_sum",
@@ -81,7 +87,7 @@ fn every_promised_series_exists_at_zero_from_the_start() {
 #[test]
 fn each_method_moves_its_own_series_and_no_other() {
     type Step = (fn(&Arc<TelemetryCollector>), &'static [(&'static str, &'static str)]);
-    let steps: [Step; 13] = [
+    let steps: [Step; 15] = [
         (
             |t| t.tls_connection("X25519"),
             &[
@@ -90,6 +96,11 @@ fn each_method_moves_its_own_series_and_no_other() {
                 ("dwcp_tls_group_total{group=\"X25519\"}", "1"),
             ],
         ),
+        (
+            |t| t.tls_suite("TLS_AES_256_GCM_SHA384"),
+            &[("dwcp_tls_suite_total{suite=\"TLS_AES_256_GCM_SHA384\"}", "1")],
+        ),
+        (|t| t.weak_offer("old_protocol"), &[("dwcp_tls_weak_offers_total{weakness=\"old_protocol\"}", "1")]),
         (|t| t.tls_resumption(), &[("dwcp_tls_resumptions_total", "1")]),
         (
             |t| t.handshake_failed("revoked"),
@@ -201,6 +212,8 @@ fn at_a7_hostile_label_values_make_neither_lines_nor_series() {
         telemetry.security_event(&value);
         telemetry.connection_cut(&value);
         telemetry.tls_connection(&value);
+        telemetry.tls_suite(&value);
+        telemetry.weak_offer(&value);
         telemetry.guard_totals(0, [(value.as_str(), n)]);
     }
     assert_eq!(text(&telemetry).lines().count(), lines);

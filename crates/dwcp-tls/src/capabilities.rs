@@ -1,6 +1,7 @@
 //! What can be negotiated, for listings.
 
 use crate::group::Group;
+use crate::inspect::SchemeCode;
 use crate::suite::CipherSuite;
 
 /// Everything that can be negotiated here, in the default order of preference on this machine.
@@ -27,10 +28,11 @@ pub fn ciphers() -> Capabilities {
         signature_schemes: verification
             .supported_schemes()
             .into_iter()
-            .filter_map(|scheme| scheme.as_str())
-            .map(str::to_ascii_lowercase)
+            // The engine has names of its own.
+            .filter_map(|scheme| SchemeCode::from(u16::from(scheme)).name())
             // RFC 9846 §4.2.3: PKCS#1 v1.5 signs certificates at most, never a handshake.
             .filter(|name| !name.starts_with("rsa_pkcs1"))
+            .map(str::to_owned)
             .collect(),
     }
 }

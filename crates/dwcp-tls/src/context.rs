@@ -108,7 +108,7 @@ impl TlsContext {
                 Ok(stream) => stream,
                 Err((error, io)) => {
                     farewell::linger(io).await;
-                    return Err(TlsError::from_handshake(error, state, refusal.take()));
+                    return Err(TlsError::from_handshake(error, state, refusal.take()).offered_in(&hello));
                 }
             };
         // The world may have changed while the two shook hands: judge by what the store holds now.

@@ -3,6 +3,7 @@
 use crate::alert::Alert;
 use crate::early_data::EarlyDataError;
 use crate::facts::{HandshakeState, Resumption};
+use crate::hello::Inspected;
 use crate::policy::PolicyError;
 use crate::rules::RuleRefusal;
 use dwcp_base::{Blame, Coded};
@@ -76,7 +77,10 @@ pub enum TlsError {
     },
     /// The peer speaks no TLS 1.3.
     #[error("the peer offers nothing newer than TLS 1.2")]
-    WeakProtocol,
+    WeakProtocol {
+        /// What it offered, where a ClientHello of it could be read; a server offers nothing.
+        offered: Option<Box<Inspected>>,
+    },
     /// No suite, group or signature scheme is acceptable to both sides.
     #[error("the peer offers no suite, group or signature scheme that is acceptable here")]
     NothingInCommon(#[source] rustls::Error),
@@ -175,7 +179,7 @@ impl TlsError {
             Self::Refused { rule, .. } => rule.reason(),
             Self::KeyUnproven => "key_unproven",
             Self::ResumptionRefused { .. } => "resumption_refused",
-            Self::WeakProtocol => "weak_protocol",
+            Self::WeakProtocol { .. } => "weak_protocol",
             Self::NothingInCommon(_) => "nothing_in_common",
             Self::NoApplicationProtocol => "no_application_protocol",
             Self::UnknownName { .. } => "unknown_name",
@@ -241,7 +245,7 @@ impl Coded for TlsError {
             Self::Refused { rule, .. } => rule.code(),
             Self::KeyUnproven => "tls.certificate.unproven",
             Self::ResumptionRefused { .. } => "tls.resumption.refused",
-            Self::WeakProtocol => "tls.protocol.weak",
+            Self::WeakProtocol { .. } => "tls.protocol.weak",
             Self::NothingInCommon(_) => "tls.protocol.incompatible",
             Self::NoApplicationProtocol => "tls.protocol.unspoken",
             Self::UnknownName { .. } => "tls.name.unknown",
@@ -279,7 +283,7 @@ impl Coded for TlsError {
             | Self::CertificateMissing
             | Self::Unexpected { .. }
             | Self::KeyUnproven
-            | Self::WeakProtocol
+            | Self::WeakProtocol { .. }
             | Self::NothingInCommon(_)
             | Self::NoApplicationProtocol
             | Self::UnknownName { .. }

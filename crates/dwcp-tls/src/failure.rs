@@ -47,12 +47,12 @@ impl TlsError {
             Error::AlertReceived(AlertDescription::ProtocolVersion)
                 if state != HandshakeState::Established =>
             {
-                Self::WeakProtocol
+                Self::WeakProtocol { offered: None }
             }
             // Closing is no refusal and no violation, in whatever state it comes.
             Error::AlertReceived(AlertDescription::CloseNotify) => Self::PeerClosed(state),
             Error::AlertReceived(alert) => Self::PeerAlert(Alert::from(alert)),
-            Error::PeerIncompatible(ref why) if is_old_version(why) => Self::WeakProtocol,
+            Error::PeerIncompatible(ref why) if is_old_version(why) => Self::WeakProtocol { offered: None },
             Error::PeerIncompatible(_) => Self::NothingInCommon(error),
             // The verifiers leave their own reason; what reaches this line is the signature over the transcript.
             Error::InvalidCertificate(CertificateError::BadSignature) => Self::KeyUnproven,

@@ -44,6 +44,7 @@ mod tickets;
 mod vault;
 mod verify_client;
 mod verify_server;
+mod weak_offer;
 
 pub use alert::Alert;
 pub use capabilities::{Capabilities, ciphers};

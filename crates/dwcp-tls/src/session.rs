@@ -7,6 +7,7 @@ use crate::hello::ClientOffer;
 use crate::session_ticket::SessionTicket;
 use dwcp_crypto::Secret;
 use dwcp_pki::Peer;
+use rustls::pki_types::CertificateDer;
 use std::fmt;
 use std::io::{self, Read};
 use std::pin::Pin;
@@ -59,6 +60,11 @@ impl<IO> TlsSession<IO> {
     /// What the handshake agreed on.
     pub fn facts(&self) -> &HandshakeFacts {
         &self.facts
+    }
+
+    /// The peer's certificates as it presented them, leaf first; a resumed session has those of the one before it.
+    pub fn presented(&self) -> &[CertificateDer<'static>] {
+        self.stream.get_ref().1.peer_certificates().unwrap_or_default()
     }
 
     /// What the client offered; `None` at the client's own end.

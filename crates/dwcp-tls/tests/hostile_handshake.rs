@@ -6,6 +6,7 @@ mod common;
 use common::raw::{everything, facing, hello, record};
 use common::{DEADLINE, pair, server_dns, shake};
 use dwcp_base::Coded;
+use dwcp_tls::inspect::WeakOffer;
 use dwcp_tls::{HandshakeState, LARGEST_CLIENT_HELLO, LARGEST_HANDSHAKE, TlsError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -43,6 +44,9 @@ async fn at_t10_a_hello_without_tls13_is_refused_as_weak() {
         raw.shutdown().await.unwrap();
         let error = accepting.await.unwrap().unwrap_err();
         assert_eq!((error.code(), error.reason()), ("tls.protocol.weak", "weak_protocol"));
+        let offer = error.weak_offer().unwrap();
+        assert!(offer.weaknesses.contains(WeakOffer::OldProtocol), "{offer:?}");
+        assert!(offer.ja4.as_str().starts_with('t') && offer.weaknesses.highest_version().is_some());
         assert_eq!(everything(raw).await, [21, 3, 3, 0, 2, 2, 70], "protocol_version");
     }
 }
@@ -57,6 +61,7 @@ async fn at_t10_a_server_that_answers_with_tls12_is_refused_as_weak() {
         raw.write_all(&answer).await.unwrap();
         let error = client.connect(near, &server_dns(), DEADLINE).await.unwrap_err();
         assert_eq!(error.code(), "tls.protocol.weak");
+        assert!(error.weak_offer().is_none(), "a server offers nothing");
     }
 }
 

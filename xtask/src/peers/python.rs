@@ -13,7 +13,7 @@ const REQUIREMENTS: &str = include_str!("python.txt");
 /// What Debian leaves out of its python3.
 const PACKAGES: &[&str] = &["python3", "python3-venv"];
 /// The first on the path may be one without what makes environments; the system's gets it with [`PACKAGES`].
-const BASES: &[&str] = &["python3", "/usr/bin/python3"];
+pub(super) const BASES: &[&str] = &["python3", "/usr/bin/python3"];
 
 /// Whether the environment is there, with just these packages.
 pub(super) fn is_ready() -> bool {
@@ -84,12 +84,12 @@ fn launcher() -> String {
 }
 
 #[cfg(unix)]
-fn executable(path: &std::path::Path) -> std::io::Result<()> {
+pub(super) fn executable(path: &std::path::Path) -> std::io::Result<()> {
     fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755))
 }
 
 #[cfg(not(unix))]
-fn executable(_path: &std::path::Path) -> std::io::Result<()> {
+pub(super) fn executable(_path: &std::path::Path) -> std::io::Result<()> {
     Ok(())
 }
 

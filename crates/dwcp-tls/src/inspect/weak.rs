@@ -134,6 +134,11 @@ impl Weaknesses {
         self.found & bit(weak) != 0
     }
 
+    /// The newest version that the offer names; `None` where it names none that is known.
+    pub fn highest_version(self) -> Option<VersionCode> {
+        self.highest
+    }
+
     /// Those that were found, in the order of [`WeakOffer::ALL`].
     pub fn iter(self) -> impl Iterator<Item = WeakOffer> {
         WeakOffer::ALL.into_iter().filter(move |weak| self.contains(*weak))

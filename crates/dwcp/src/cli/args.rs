@@ -2,6 +2,7 @@
 
 use super::args_at_rest::{Decrypt, Encrypt, Keyring};
 use super::args_cert::Cert;
+use super::args_tls::Tls;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -12,6 +13,9 @@ pub struct Cli {
     /// Configuration file [default: /etc/dwcp/dwcp.yaml, then $XDG_CONFIG_HOME/dwcp/dwcp.yaml]
     #[arg(long, global = true, value_name = "FILE", env = "DWCP_CONFIG")]
     pub config: Option<PathBuf>,
+    /// Admin socket of a running node [default: node.admin.socket of the configuration]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
     /// Print one JSON object instead of text
     #[arg(long, global = true)]
     pub json: bool,
@@ -94,41 +98,6 @@ pub struct Up {
     /// Overrides node.state_dir
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
-}
-
-/// `dwcp tls …`
-#[derive(Debug, Subcommand)]
-pub enum Tls {
-    /// Do one handshake and say what came of it
-    Handshake(Handshake),
-    /// List the cipher suites and groups that are offered
-    Ciphers,
-}
-
-/// `dwcp tls handshake`
-#[derive(Debug, Args)]
-pub struct Handshake {
-    /// host:port
-    #[arg(value_name = "HOST:PORT")]
-    pub remote: String,
-    /// Roots to judge the server by (PEM)
-    #[arg(long, value_name = "FILE")]
-    pub ca: PathBuf,
-    /// Our certificate (PEM)
-    #[arg(long, value_name = "FILE", requires = "key")]
-    pub cert: Option<PathBuf>,
-    /// Its key (PEM, mode 0600)
-    #[arg(long, value_name = "FILE", requires = "cert")]
-    pub key: Option<PathBuf>,
-    /// The name the server's certificate must carry (DNS, address or spiffe://…) [default: HOST]
-    #[arg(long, value_name = "NAME")]
-    pub server_name: Option<String>,
-    /// Revocation list of those roots (PEM or DER)
-    #[arg(long, value_name = "FILE")]
-    pub crl: Option<PathBuf>,
-    /// Time-out of the whole handshake
-    #[arg(long, default_value = "10s")]
-    pub timeout: crate::config::GoDuration,
 }
 
 /// `dwcp audit …`

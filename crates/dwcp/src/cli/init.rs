@@ -106,6 +106,7 @@ node:
   trust_domain: "{domain}"
   admin:
     listen: 127.0.0.1:9443      # HTTPS: /health/tls /health/certs /health/security /health/live /metrics
+    # socket: admin.sock          # the same for this user alone: `dwcp tls status` asks it
   drain: 8s                     # how long SIGTERM lets connections end by themselves
 
   # A listener takes mutual TLS 1.3 and hands plain bytes to a service of this machine.

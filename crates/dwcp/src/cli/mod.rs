@@ -3,6 +3,7 @@
 mod args;
 mod args_at_rest;
 mod args_cert;
+mod args_tls;
 mod args_validate;
 mod at_rest;
 mod audit;
@@ -58,7 +59,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Init(args) => init::run(args),
         Command::Up(args) => up::run(args, named, cli.verbose),
         Command::Cert(verb) => cert::run(verb, output, named),
-        Command::Tls(verb) => tls::run(verb),
+        Command::Tls(verb) => tls::run(verb, named, cli.socket.as_deref()),
         Command::Encrypt(verb) => at_rest::encrypt(verb, output),
         Command::Decrypt(verb) => at_rest::decrypt(verb, output),
         Command::Keyring(verb) => at_rest::keyring(verb, output, named),

@@ -6,9 +6,11 @@
 use super::NodeError;
 use super::health::HealthReport;
 use super::http::{Reply, one_request, reply, text};
+use super::offers::{Outcome, told};
 use super::onion::{kind_of_tls, reason_text};
 use super::pki_pages;
 use super::shared::Shared;
+use super::tls_status;
 use arc_swap::ArcSwap;
 use dwcp_audit::SecurityEvent;
 use dwcp_base::Coded;
@@ -62,7 +64,10 @@ pub(crate) async fn serve_https(
                 Ok(session) => serve_connection(session, shared, scope, source.ip()).await,
                 Err(error) => {
                     shared.telemetry.handshake_failed(error.reason());
-                    let event = SecurityEvent::stranger(kind_of_tls(&error))
+                    if let Some(offer) = error.weak_offer() {
+                        shared.offers.note(offer, Outcome::Refused);
+                    }
+                    let event = told(SecurityEvent::stranger(kind_of_tls(&error)), error.weak_offer())
                         .source(source)
                         .code(error.code())
                         .message(&reason_text(&error))
@@ -171,9 +176,12 @@ async fn respond(shared: &Shared, scope: Scope, request: Request<Incoming>, sour
         "/health/certs" => health(&shared.health_certs()),
         "/health/security" => health(&shared.health_security()),
         "/health/live" => health(&shared.health_live()),
+        "/status/tls" => {
+            reply(StatusCode::OK, "application/json", format!("{}\n", tls_status::report(shared)))
+        }
         _ => text(
             StatusCode::NOT_FOUND,
-            "not here: try /health/tls, /health/certs, /health/security, /health/live or /metrics\n",
+            "not here: try /health/tls, /health/certs, /health/security, /health/live, /status/tls or /metrics\n",
         ),
     }
 }

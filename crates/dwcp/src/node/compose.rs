@@ -10,8 +10,10 @@ use super::ledger::Ledger;
 use super::listener::{Listener, Means, TARGET_UNREACHABLE};
 use super::news::News;
 use super::off_loop::off_loop;
+use super::offers::Offers;
 use super::publication::Publication;
 use super::shared::{Shared, Troubles};
+use super::tallies::Tallies;
 use super::{Node, NodeError, keeper, trust};
 use crate::config::{NodePlan, ProviderPlan};
 use arc_swap::ArcSwap;
@@ -21,7 +23,10 @@ use dwcp_channel::{CloseReason, Ended, Lookups, Refused, Registry};
 use dwcp_guard::{Guard, RefusalReason, SettingsError};
 use dwcp_pki::{CertificateManager, CertificateStore, Credential, EmbeddedProvider, SlotSpec};
 use dwcp_telemetry::{LabelSets, TelemetryCollector};
-use dwcp_tls::{ClientAuth, Group, ServerSettings, TlsContext, TlsError, TlsManager, UnknownName};
+use dwcp_tls::inspect::WeakOffer;
+use dwcp_tls::{
+    CipherSuite, ClientAuth, Group, ServerSettings, TlsContext, TlsError, TlsManager, UnknownName,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -84,6 +89,7 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     let tls =
         TlsManager::new(Arc::clone(&store), plan.tls.clone(), Arc::clone(&clock)).map_err(NodeError::Tls)?;
 
+    let offers = Arc::new(Offers::new(Arc::clone(&telemetry), Arc::clone(&clock)));
     let shared = Arc::new(Shared {
         clock,
         store,
@@ -95,6 +101,8 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
         guard: ArcSwap::from_pointee(guard),
         telemetry,
         ledger,
+        offers,
+        tallies: Tallies::default(),
         retired_guards: std::sync::Mutex::default(),
         board: HealthBoard::default(),
         troubles: Troubles::default(),
@@ -208,6 +216,8 @@ fn labels(plan: &NodePlan) -> LabelSets {
         guard_refusal_reasons: RefusalReason::LABELS.to_vec(),
         connection_cut_reasons: cuts,
         tls_groups: Group::ALL.iter().map(|group| group.name()).collect(),
+        tls_suites: CipherSuite::ALL.iter().map(|suite| suite.name()).collect(),
+        tls_weaknesses: WeakOffer::ALL.iter().map(|weakness| weakness.label()).collect(),
         certificates: plan.name.iter().cloned().collect(),
     }
 }

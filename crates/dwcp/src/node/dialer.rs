@@ -3,6 +3,7 @@
 use super::listener::{Means, record_end, relay_settings};
 use super::onion::{count_session, kind_of_tls, reason_text};
 use super::shared::Shared;
+use super::tallies::{Side, Tally};
 use crate::config::DialerPlan;
 use arc_swap::ArcSwap;
 use dwcp_audit::{EventKind, SecurityEvent};
@@ -18,6 +19,7 @@ use std::time::Duration;
 /// One dialer. What a reload changes is swapped; the socket stays.
 pub(super) struct Dialer {
     pub(super) name: Arc<str>,
+    tally: Arc<Tally>,
     route: ArcSwap<Route>,
 }
 
@@ -31,7 +33,8 @@ impl Dialer {
     /// A dialer after `plan`.
     pub(super) fn new(plan: &DialerPlan, means: Means<'_>) -> Result<Self, TlsError> {
         let route = Route::new(plan, means)?;
-        Ok(Self { name: plan.name.as_str().into(), route: ArcSwap::from_pointee(route) })
+        let tally = means.shared.tallies.of(Side::Dialer, &plan.name);
+        Ok(Self { name: plan.name.as_str().into(), tally, route: ArcSwap::from_pointee(route) })
     }
 
     /// Puts a reloaded route in force for the next connection.
@@ -49,6 +52,7 @@ impl Dialer {
                     tracing::info!(dialer = %self.name, remote = %route.plan.remote, "the remote accepts again");
                 }
                 count_session(&shared.telemetry, &session);
+                self.tally.completed(session.facts());
                 if !self.still_expects(&route, &session) {
                     let _ = shared.registry.close(session.id(), CloseReason::Denied);
                     shared.telemetry.connection_cut(CloseReason::Denied.as_str());
@@ -65,7 +69,12 @@ impl Dialer {
                     session.peer(),
                     session.source(),
                     EventKind::TlsConnection,
-                    |event| event.field("dialer", &self.name).field("group", session.facts().group),
+                    |event| {
+                        event
+                            .field("dialer", &self.name)
+                            .field("suite", session.facts().suite)
+                            .field("group", session.facts().group)
+                    },
                 );
                 let active = shared.telemetry.connection_opened();
                 let (peer, source) = (session.peer().clone(), session.source());
@@ -96,6 +105,7 @@ impl Dialer {
     fn failed(&self, error: &DialError, remote: &str, client: IpAddr, shared: &Arc<Shared>) {
         let subject = format!("remote.{}", self.name);
         let text = reason_text(error);
+        self.tally.failed();
         shared.telemetry.handshake_failed(match error {
             DialError::Tls { source, .. } => source.reason(),
             DialError::Timeout { .. } => "timeout",

@@ -233,7 +233,7 @@ fn first_names(plan: &NodePlan) -> Result<Vec<SubjectName>, NodeError> {
     ])
 }
 
-pub(super) fn roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, NodeError> {
+pub(crate) fn roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, NodeError> {
     let bytes =
         read_bounded(path, MAX_ROOTS).map_err(|source| NodeError::File { role: "root file", source })?;
     let certificates = Certificate::bundle_from_pem(&bytes).map_err(|source| NodeError::Content {
@@ -245,7 +245,7 @@ pub(super) fn roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, NodeErr
 }
 
 /// Every list of a file: one in DER, or any number in PEM, so that each root can have its own.
-pub(super) fn crls(path: &Path) -> Result<Vec<Crl>, NodeError> {
+pub(crate) fn crls(path: &Path) -> Result<Vec<Crl>, NodeError> {
     const ROLE: &str = "revocation list";
     let bytes = read_bounded(path, MAX_CRL).map_err(|source| NodeError::File { role: ROLE, source })?;
     let bad = |source| NodeError::Content { role: ROLE, path: path.to_owned(), source };

@@ -2,6 +2,7 @@
 
 use super::onion::{Audited, Metered, reason_text};
 use super::shared::Shared;
+use super::tallies::Side;
 use crate::config::{ListenerPlan, NodePlan};
 use arc_swap::ArcSwap;
 use dwcp_audit::EventKind;
@@ -127,7 +128,12 @@ fn onion(
     Ok(BoxedAccept::new(Audited {
         ledger: Arc::clone(&shared.ledger),
         listener: Arc::clone(name),
-        inner: Metered { telemetry: Arc::clone(&shared.telemetry), inner: Guarded::new(acceptor, gate) },
+        inner: Metered {
+            telemetry: Arc::clone(&shared.telemetry),
+            offers: Arc::clone(&shared.offers),
+            tally: shared.tallies.of(Side::Listener, name),
+            inner: Guarded::new(acceptor, gate),
+        },
     }))
 }
 

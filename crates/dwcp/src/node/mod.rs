@@ -20,6 +20,7 @@ mod listener;
 mod news;
 mod ocsp_desk;
 mod off_loop;
+mod offers;
 mod onion;
 mod outside;
 mod pki_pages;
@@ -28,11 +29,15 @@ mod publication_port;
 mod reload;
 mod revocation;
 mod shared;
+mod tallies;
+mod tls_status;
 mod trust;
 
 pub use error::NodeError;
 pub use identity::Material;
+pub(crate) use identity::{crls, roots};
 pub use outside::Outside;
+pub(crate) use outside::{client, credential};
 pub use reload::Reloaded;
 
 use crate::config::NodePlan;

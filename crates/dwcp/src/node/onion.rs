@@ -1,11 +1,13 @@
 //! The outer layers around an acceptor: every outcome becomes one sample and one record, on its way out.
 
 use super::ledger::Ledger;
+use super::offers::{Offers, Outcome, told};
+use super::tallies::Tally;
 use dwcp_audit::{EventKind, SecurityEvent};
 use dwcp_base::Coded;
 use dwcp_channel::{Accept, Incoming, Refused, RefusedCause, RefusedPeer, Session};
 use dwcp_telemetry::TelemetryCollector;
-use dwcp_tls::{Resumption, TlsError};
+use dwcp_tls::{Inspected, Resumption, TlsError};
 use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -42,11 +44,12 @@ impl Attempt<'_> {
             Ok(session) => {
                 let facts = session.facts();
                 self.ledger.note_about(session.peer(), self.source, EventKind::TlsConnection, |event| {
-                    event
+                    let event = event
                         .field("listener", self.listener)
                         .field("suite", facts.suite)
                         .field("group", facts.group)
-                        .field("handshake", facts.resumed)
+                        .field("handshake", facts.resumed);
+                    told(event, offered(session).as_ref())
                 });
             }
             // The guard aggregates these by source and second; the keeper records its sums.
@@ -64,7 +67,11 @@ impl Attempt<'_> {
             _ => None,
         };
         let details = |event: SecurityEvent| {
-            let event = event
+            let offer = match refused.cause() {
+                RefusedCause::Tls(error) => error.weak_offer(),
+                _ => None,
+            };
+            let event = told(event, offer)
                 .code(refused.code())
                 .message(&reason_text(refused))
                 .field("listener", self.listener)
@@ -100,24 +107,46 @@ impl Drop for Attempt<'_> {
 pub(super) struct Metered<A> {
     pub(super) inner: A,
     pub(super) telemetry: Arc<TelemetryCollector>,
+    pub(super) offers: Arc<Offers>,
+    pub(super) tally: Arc<Tally>,
 }
 
 impl<A: Accept> Accept for Metered<A> {
     async fn accept(&self, incoming: Incoming) -> Result<Session, Refused> {
         let outcome = self.inner.accept(incoming).await;
         match &outcome {
-            Ok(session) => count_session(&self.telemetry, session),
+            Ok(session) => {
+                count_session(&self.telemetry, session);
+                self.tally.completed(session.facts());
+                if let Some(offer) = offered(session) {
+                    self.offers.note(&offer, Outcome::Served);
+                }
+            }
             // Who was not let in to a handshake is counted by the guard, whose figures are exported as they are.
             Err(refused) if matches!(refused.cause(), RefusedCause::NotAdmitted(_)) => {}
-            Err(refused) => self.telemetry.handshake_failed(refused.reason()),
+            Err(refused) => {
+                self.telemetry.handshake_failed(refused.reason());
+                self.tally.failed();
+                if let RefusedCause::Tls(error) = refused.cause()
+                    && let Some(offer) = error.weak_offer()
+                {
+                    self.offers.note(offer, Outcome::Refused);
+                }
+            }
         }
         outcome
     }
 }
 
+/// What a look at the client's offer told, where it could be read.
+fn offered(session: &Session) -> Option<Inspected> {
+    session.tls().client_hello().and_then(|hello| hello.inspected().ok())
+}
+
 /// One secured connection more, dialed or accepted.
 pub(super) fn count_session(telemetry: &TelemetryCollector, session: &Session) {
     telemetry.tls_connection(session.facts().group.name());
+    telemetry.tls_suite(session.facts().suite.name());
     telemetry.handshake_duration(session.facts().elapsed);
     if session.facts().resumed == Resumption::Resumed {
         telemetry.tls_resumption();

@@ -6,7 +6,7 @@ use dwcp_base::{Clock, SystemClock};
 use dwcp_channel::{DialError, NODE_ALPN, Premises, Registry, SecureTransport, Session};
 use dwcp_crypto::KeyType;
 use dwcp_pki::{CertificateStore, Credential, Crl, RevocationMode, SubjectName, TrustStore};
-use dwcp_tls::{ClientIdentity, ClientSettings, ExpectedServer, TlsManager, TlsPolicy};
+use dwcp_tls::{ClientIdentity, ClientSettings, ExpectedServer, TlsConnector, TlsManager, TlsPolicy};
 use rustls_pki_types::CertificateDer;
 use std::path::Path;
 use std::sync::Arc;
@@ -24,15 +24,7 @@ impl Outside {
     /// # Errors
     /// [`NodeError`] with the file and what is wrong with it.
     pub fn new(ca: &Path, list: Option<&Path>, identity: Option<(&Path, &Path)>) -> Result<Self, NodeError> {
-        let credential = identity
-            .map(|(cert, key)| {
-                Credential::load(cert, key).map_err(|source| NodeError::Credential {
-                    cert: cert.to_owned(),
-                    key: key.to_owned(),
-                    source,
-                })
-            })
-            .transpose()?;
+        let credential = identity.map(credential).transpose()?;
         Self::with(roots(ca)?, list.map(crls).transpose()?.unwrap_or_default(), credential)
     }
 
@@ -45,25 +37,10 @@ impl Outside {
         lists: Vec<Crl>,
         credential: Option<Credential>,
     ) -> Result<Self, NodeError> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let mode = if lists.is_empty() { RevocationMode::Off } else { RevocationMode::Required };
         let trust = TrustStore::new(roots, lists, mode).map_err(NodeError::Trust)?;
-        let (credential, shown) = match credential {
-            Some(credential) => (credential, ClientIdentity::Credential),
-            // A store holds a pair in any case; this one is never shown and its key is forgotten with this value.
-            None => {
-                let name = SubjectName::Dns("nobody.invalid".to_owned());
-                let credential = Credential::self_signed(KeyType::EcdsaP256, &[name], A_DAY, clock.unix())
-                    .map_err(NodeError::Unmade)?;
-                (credential, ClientIdentity::Anonymous)
-            }
-        };
-        let store = Arc::new(CertificateStore::for_client(credential, trust));
-        let tls = TlsManager::new(Arc::clone(&store), TlsPolicy::default(), Arc::clone(&clock))
-            .map_err(NodeError::Tls)?;
-        let settings = ClientSettings::new().with_alpn([NODE_ALPN, b"http/1.1"]).with_identity(shown);
-        let connector = tls.client(settings).map_err(NodeError::Tls)?;
-        let premises = Premises { store, registry: Registry::new(MOST, Arc::clone(&clock)), clock };
+        let alpn = [NODE_ALPN.to_vec(), b"http/1.1".to_vec()];
+        let (connector, premises) = client(trust, credential, TlsPolicy::default(), &alpn)?;
         Ok(Self { transport: SecureTransport::new(connector, premises, "outside") })
     }
 
@@ -79,6 +56,43 @@ impl Outside {
     ) -> Result<Session, DialError> {
         self.transport.dial(remote, expected, within).await
     }
+}
+
+/// A client side of its own: what it trusts, what it shows (nothing where there is no credential), what it offers.
+///
+/// # Errors
+/// [`NodeError`] when there is no randomness, or the policy can not be used.
+pub(crate) fn client(
+    trust: TrustStore,
+    credential: Option<Credential>,
+    policy: TlsPolicy,
+    alpn: &[Vec<u8>],
+) -> Result<(TlsConnector, Premises), NodeError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let (credential, shown) = match credential {
+        Some(credential) => (credential, ClientIdentity::Credential),
+        // A store holds a pair in any case; this one is never shown and its key is forgotten with this value.
+        None => {
+            let name = SubjectName::Dns("nobody.invalid".to_owned());
+            let credential = Credential::self_signed(KeyType::EcdsaP256, &[name], A_DAY, clock.unix())
+                .map_err(NodeError::Unmade)?;
+            (credential, ClientIdentity::Anonymous)
+        }
+    };
+    let store = Arc::new(CertificateStore::for_client(credential, trust));
+    let tls = TlsManager::new(Arc::clone(&store), policy, Arc::clone(&clock)).map_err(NodeError::Tls)?;
+    let settings = ClientSettings::new().with_alpn(alpn.iter().cloned()).with_identity(shown);
+    let connector = tls.client(settings).map_err(NodeError::Tls)?;
+    Ok((connector, Premises { store, registry: Registry::new(MOST, Arc::clone(&clock)), clock }))
+}
+
+/// The pair in these files.
+pub(crate) fn credential((cert, key): (&Path, &Path)) -> Result<Credential, NodeError> {
+    Credential::load(cert, key).map_err(|source| NodeError::Credential {
+        cert: cert.to_owned(),
+        key: key.to_owned(),
+        source,
+    })
 }
 
 const A_DAY: Duration = Duration::from_secs(86_400);

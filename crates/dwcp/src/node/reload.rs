@@ -62,6 +62,8 @@ fn refused(node: &Node, code: &str, text: String) {
     node.shared.telemetry.config_reloaded(ReloadResult::Refused);
     node.shared.ledger.note(SecurityEvent::local(EventKind::ConfigRejected).code(code).message(&text));
     node.shared.troubles.begin("reload", text);
+    // What was prepared under new names is not to stay.
+    node.shared.tallies.retain(&node.shared.plan.load());
 }
 
 async fn apply(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
@@ -109,6 +111,7 @@ async fn apply(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
     }
     shared.plan.store(Arc::new(plan.clone()));
     shared.troubles.retain(&plan);
+    shared.tallies.retain(&plan);
     note_rotation(shared, before);
     let mut done = Reloaded {
         generation,

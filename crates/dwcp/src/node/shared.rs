@@ -3,7 +3,9 @@
 use super::health::{Finding, HealthBoard, HealthReport};
 use super::ledger::Ledger;
 use super::news::News;
+use super::offers::Offers;
 use super::publication::Publication;
+use super::tallies::Tallies;
 use super::{checks, identity::Identity};
 use crate::config::NodePlan;
 use arc_swap::ArcSwap;
@@ -30,6 +32,9 @@ pub(crate) struct Shared {
     pub(crate) guard: ArcSwap<Option<Guard>>,
     pub(crate) telemetry: Arc<TelemetryCollector>,
     pub(crate) ledger: Arc<Ledger>,
+    /// What clients offer that none of today should.
+    pub(super) offers: Arc<Offers>,
+    pub(super) tallies: Tallies,
     /// What guards counted that a reload has replaced.
     pub(super) retired_guards: Mutex<GuardTotals>,
     pub(crate) board: HealthBoard,

@@ -5,10 +5,13 @@ mod crl;
 mod extension_json;
 mod extension_text;
 mod fields;
+mod member;
 mod remote;
 mod request;
 mod sheet;
 mod stream;
+
+pub(super) use member::{member_json, member_text};
 
 use super::args_cert::Show;
 use super::exit::{Exit, Failure};

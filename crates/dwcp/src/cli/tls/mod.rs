@@ -1,0 +1,28 @@
+//! `dwcp tls …`: a handshake from the outside and all that can be told of it, what a node speaks, what can be spoken.
+
+mod admin_socket;
+mod answer;
+mod ciphers;
+mod dial;
+mod fix;
+mod handshake;
+mod phases;
+mod report;
+mod resumption;
+mod rules;
+mod status;
+mod stopwatch;
+
+use super::args_tls::Tls;
+use super::exit::Failure;
+use super::output::Report;
+use std::path::Path;
+
+/// Runs one of the TLS verbs.
+pub(super) fn run(verb: &Tls, named: Option<&Path>, socket: Option<&Path>) -> Result<Report, Failure> {
+    match verb {
+        Tls::Handshake(args) => handshake::run(args),
+        Tls::Status => status::run(named, socket),
+        Tls::Ciphers => ciphers::run(named),
+    }
+}
