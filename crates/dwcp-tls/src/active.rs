@@ -1,16 +1,20 @@
 //! What one generation of the store serves with, and what of it outlives that generation.
 
+use crate::challenge;
 use crate::clock::EngineClock;
 use crate::error::TlsError;
 use crate::judge::Judge;
 use crate::manager::Shared;
+use crate::preference::Providers;
+use crate::serving::Configs;
 use crate::settings::{ServerSettings, Tickets};
+use crate::shelf::Shelf;
 use crate::signatures::Signatures;
-use crate::signing::resolver;
 use crate::tickets::RollingTickets;
 use crate::verify_client::ClientVerifier;
 use dwcp_crypto::CryptoError;
 use dwcp_pki::Generation;
+use rustls::crypto::CryptoProvider;
 use rustls::server::NoServerSessionStorage;
 use rustls::{Error, ServerConfig, version::TLS13};
 use std::sync::Arc;
@@ -18,9 +22,9 @@ use std::sync::Arc;
 /// One generation, ready to serve.
 pub(crate) struct Active {
     pub(crate) judge: Judge,
-    pub(crate) config: Arc<ServerConfig>,
-    /// The same with no application protocol on offer.
-    pub(crate) config_for_strangers: Arc<ServerConfig>,
+    pub(crate) configs: Configs,
+    /// For challenges, and for nothing else.
+    pub(crate) config_for_challenges: Arc<ServerConfig>,
     pub(crate) ticketer: Arc<RollingTickets>,
 }
 
@@ -28,6 +32,7 @@ impl Active {
     pub(crate) fn build(
         shared: &Shared,
         settings: &ServerSettings,
+        providers: &Providers,
         before: Option<&Self>,
     ) -> Result<Self, TlsError> {
         let judge = shared.judge();
@@ -38,16 +43,35 @@ impl Active {
             }
             _ => Arc::new(RollingTickets::fresh(Arc::clone(&shared.clock)).map_err(no_keys)?),
         };
+        let shelf = Arc::new(Shelf::new(&judge.generation, settings, &shared.clock));
+        let configs = Configs::build(providers, |provider| {
+            Self::engine(shared, settings, &judge, &ticketer, Arc::clone(&shelf), provider)
+        })?;
+        let whole = Arc::clone(&providers.whole);
+        let config_for_challenges = challenge::configuration(whole, &judge.generation, &shared.clock)?;
+        tracing::debug!(generation = judge.generation.number(), "server configurations built");
+        Ok(Self { judge, configs, config_for_challenges, ticketer })
+    }
+
+    /// The engine's configuration with one provider.
+    fn engine(
+        shared: &Shared,
+        settings: &ServerSettings,
+        judge: &Judge,
+        ticketer: &Arc<RollingTickets>,
+        shelf: Arc<Shelf>,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<ServerConfig, TlsError> {
         let verifier = ClientVerifier {
             judge: judge.clone(),
             client_auth: settings.client_auth,
-            signatures: Signatures(Arc::clone(&shared.provider)),
+            signatures: Signatures(Arc::clone(&provider)),
         };
-        let mut config = ServerConfig::builder_with_provider(Arc::clone(&shared.provider))
+        let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13])
             .map_err(TlsError::Engine)?
             .with_client_cert_verifier(Arc::new(verifier))
-            .with_cert_resolver(resolver(judge.generation.credential()));
+            .with_cert_resolver(shelf);
         // The order of the policy is the server's to keep; a client's order is a wish.
         config.ignore_client_order = true;
         config.alpn_protocols.clone_from(&settings.alpn);
@@ -55,21 +79,13 @@ impl Active {
         config.session_storage = Arc::new(NoServerSessionStorage {});
         match settings.tickets {
             Tickets::Stateless => {
-                config.ticketer = Arc::<RollingTickets>::clone(&ticketer);
+                config.ticketer = Arc::<RollingTickets>::clone(ticketer);
                 config.send_tls13_tickets = TICKETS;
                 config.max_tls13_tickets = MOST_TICKETS;
             }
             Tickets::Off => config.send_tls13_tickets = 0,
         }
-        tracing::debug!(generation = judge.generation.number(), "server configuration built");
-        let mut config_for_strangers = config.clone();
-        config_for_strangers.alpn_protocols.clear();
-        Ok(Self {
-            judge,
-            config: Arc::new(config),
-            config_for_strangers: Arc::new(config_for_strangers),
-            ticketer,
-        })
+        Ok(config)
     }
 }
 
@@ -80,7 +96,7 @@ pub(crate) fn no_keys(_: CryptoError) -> TlsError {
 
 fn same_but_for_crls(before: &Generation, after: &Generation) -> bool {
     let (trusted, trusts) = (before.trust(), after.trust());
-    Arc::ptr_eq(before.credential(), after.credential())
+    Arc::ptr_eq(before.served(), after.served())
         && trusts.has_anchors_of(trusted)
         && trusts.asks_the_same_as(trusted)
 }

@@ -8,6 +8,7 @@ use crate::facts::{HandshakeState, Resumption};
 use crate::farewell;
 use crate::judge::Judge;
 use crate::manager::Shared;
+use crate::provider::provider;
 use crate::refusal::{Refusal, RefusalSlot};
 use crate::session::TlsSession;
 use crate::settings::{
@@ -159,7 +160,8 @@ impl Inner {
 
     fn build(&self, judge: Judge, expected: &ExpectedServer) -> Result<ClientConfig, TlsError> {
         let credential = Arc::clone(judge.generation.credential());
-        let provider = Arc::clone(&self.shared.provider);
+        let own = expected.policy().or(self.settings.policy.as_ref());
+        let provider = provider(own.unwrap_or(&self.shared.policy));
         let verifier = ServerVerifier {
             judge,
             expected: expected.clone(),

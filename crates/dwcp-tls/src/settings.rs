@@ -2,6 +2,9 @@
 
 use crate::error::TlsError;
 use crate::hello::MOST_PROTOCOLS;
+use crate::policy::TlsPolicy;
+use crate::resolver::{CertificateResolver, Resolving};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Whether a client must show a certificate. There is no third choice: a certificate that is shown is always judged.
@@ -61,6 +64,10 @@ pub struct ServerSettings {
     pub(crate) without_alpn: WithoutAlpn,
     pub(crate) unknown_name: UnknownName,
     pub(crate) tickets: Tickets,
+    /// `None`: the manager's.
+    pub(crate) policy: Option<TlsPolicy>,
+    /// `None`: the store alone decides what is shown.
+    pub(crate) resolving: Option<Resolving>,
 }
 
 impl ServerSettings {
@@ -72,6 +79,8 @@ impl ServerSettings {
             without_alpn: WithoutAlpn::default(),
             unknown_name: UnknownName::default(),
             tickets: Tickets::default(),
+            policy: None,
+            resolving: None,
         }
     }
 
@@ -100,6 +109,23 @@ impl ServerSettings {
         self
     }
 
+    /// Offers what this policy has, instead of the manager's.
+    #[must_use]
+    pub fn with_policy(mut self, policy: TlsPolicy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// Asks `resolver` what to show to each client, for at most `deadline`, which is part of the deadline of the handshake.
+    ///
+    /// # Security
+    /// A client that it fails for is refused. Until it has answered, a stranger who sent no more than a hello costs whatever it costs.
+    #[must_use]
+    pub fn with_resolver(mut self, resolver: Arc<dyn CertificateResolver>, deadline: Duration) -> Self {
+        self.resolving = Some(Resolving { resolver, deadline });
+        self
+    }
+
     /// Says whether sessions can be resumed.
     #[must_use]
     pub fn with_tickets(mut self, tickets: Tickets) -> Self {
@@ -115,6 +141,8 @@ pub struct ClientSettings {
     pub(crate) without_alpn: WithoutAlpn,
     pub(crate) tickets: Tickets,
     pub(crate) identity: ClientIdentity,
+    /// `None`: the manager's.
+    pub(crate) policy: Option<TlsPolicy>,
 }
 
 /// Whether a client shows its certificate to servers that ask for one.
@@ -135,6 +163,7 @@ impl ClientSettings {
             without_alpn: WithoutAlpn::default(),
             tickets: Tickets::default(),
             identity: ClientIdentity::default(),
+            policy: None,
         }
     }
 
@@ -149,6 +178,13 @@ impl ClientSettings {
     #[must_use]
     pub fn without_alpn(mut self, without_alpn: WithoutAlpn) -> Self {
         self.without_alpn = without_alpn;
+        self
+    }
+
+    /// Offers what this policy has, instead of the manager's; an [`ExpectedServer`](crate::ExpectedServer) may have one of its own.
+    #[must_use]
+    pub fn with_policy(mut self, policy: TlsPolicy) -> Self {
+        self.policy = Some(policy);
         self
     }
 

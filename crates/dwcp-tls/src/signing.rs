@@ -8,8 +8,12 @@ use std::sync::Arc;
 
 /// The credential as a resolver for either side. The private key is signed with where it is, never copied out.
 pub(crate) fn resolver(credential: &Arc<Credential>) -> Arc<SingleCertAndKey> {
-    let key = Arc::new(CredentialKey(Arc::clone(credential)));
-    Arc::new(SingleCertAndKey::from(CertifiedKey::new(credential.chain().ders(), key)))
+    Arc::new(SingleCertAndKey::from(certified(credential)))
+}
+
+/// The credential as the engine presents it.
+pub(crate) fn certified(credential: &Arc<Credential>) -> CertifiedKey {
+    CertifiedKey::new(credential.chain().ders(), Arc::new(CredentialKey(Arc::clone(credential))))
 }
 
 #[derive(Debug)]
@@ -48,7 +52,7 @@ impl Signer for CredentialSigner {
 }
 
 /// RFC 9846 §4.2.3 binds each ECDSA scheme to its curve.
-fn scheme(key_type: KeyType) -> Option<SignatureScheme> {
+pub(crate) fn scheme(key_type: KeyType) -> Option<SignatureScheme> {
     match key_type {
         KeyType::EcdsaP256 => Some(SignatureScheme::ECDSA_NISTP256_SHA256),
         KeyType::EcdsaP384 => Some(SignatureScheme::ECDSA_NISTP384_SHA384),
