@@ -177,6 +177,9 @@ impl Inner {
             ClientIdentity::Credential => builder.with_client_cert_resolver(resolver(&credential)),
             ClientIdentity::Anonymous => builder.with_no_client_auth(),
         };
+        config.cert_compressors = self.settings.compression.compressors();
+        config.cert_decompressors = self.settings.compression.decompressors();
+        config.cert_compression_cache = Arc::new(self.settings.compression.cache(1));
         config.alpn_protocols.clone_from(&self.settings.alpn);
         config.enable_sni = expected.sends_name();
         config.time_provider = Arc::new(EngineClock(Arc::clone(&self.shared.clock)));

@@ -6,6 +6,7 @@ mod bounded_io;
 mod capabilities;
 mod challenge;
 mod clock;
+mod compression;
 mod connector;
 mod context;
 mod error;
@@ -41,6 +42,7 @@ mod verify_server;
 
 pub use alert::Alert;
 pub use capabilities::{Capabilities, ciphers};
+pub use compression::CertificateCompression;
 pub use connector::TlsConnector;
 pub use context::TlsContext;
 pub use error::TlsError;

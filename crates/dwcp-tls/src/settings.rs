@@ -1,5 +1,6 @@
 //! What a server or a client side is told besides the policy.
 
+use crate::compression::CertificateCompression;
 use crate::error::TlsError;
 use crate::hello::MOST_PROTOCOLS;
 use crate::policy::TlsPolicy;
@@ -64,6 +65,7 @@ pub struct ServerSettings {
     pub(crate) without_alpn: WithoutAlpn,
     pub(crate) unknown_name: UnknownName,
     pub(crate) tickets: Tickets,
+    pub(crate) compression: CertificateCompression,
     /// `None`: the manager's.
     pub(crate) policy: Option<TlsPolicy>,
     /// `None`: the store alone decides what is shown.
@@ -79,6 +81,7 @@ impl ServerSettings {
             without_alpn: WithoutAlpn::default(),
             unknown_name: UnknownName::default(),
             tickets: Tickets::default(),
+            compression: CertificateCompression::default(),
             policy: None,
             resolving: None,
         }
@@ -126,6 +129,13 @@ impl ServerSettings {
         self
     }
 
+    /// Says whether chains are sent and taken compressed (RFC 8879).
+    #[must_use]
+    pub fn with_certificate_compression(mut self, compression: CertificateCompression) -> Self {
+        self.compression = compression;
+        self
+    }
+
     /// Says whether sessions can be resumed.
     #[must_use]
     pub fn with_tickets(mut self, tickets: Tickets) -> Self {
@@ -141,6 +151,7 @@ pub struct ClientSettings {
     pub(crate) without_alpn: WithoutAlpn,
     pub(crate) tickets: Tickets,
     pub(crate) identity: ClientIdentity,
+    pub(crate) compression: CertificateCompression,
     /// `None`: the manager's.
     pub(crate) policy: Option<TlsPolicy>,
 }
@@ -163,6 +174,7 @@ impl ClientSettings {
             without_alpn: WithoutAlpn::default(),
             tickets: Tickets::default(),
             identity: ClientIdentity::default(),
+            compression: CertificateCompression::default(),
             policy: None,
         }
     }
@@ -185,6 +197,13 @@ impl ClientSettings {
     #[must_use]
     pub fn with_policy(mut self, policy: TlsPolicy) -> Self {
         self.policy = Some(policy);
+        self
+    }
+
+    /// Says whether chains are sent and taken compressed (RFC 8879).
+    #[must_use]
+    pub fn with_certificate_compression(mut self, compression: CertificateCompression) -> Self {
+        self.compression = compression;
         self
     }
 

@@ -6,6 +6,7 @@ use crate::signing::{certified, scheme};
 use dwcp_base::{Clock, UnixTime};
 use dwcp_crypto::KeyType;
 use dwcp_pki::{Credential, Generation, ServedCertificates, ShownFor};
+use rustls::compress::CompressionCache;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use std::collections::HashMap;
@@ -17,6 +18,8 @@ pub(crate) struct Shelf {
     served: Arc<ServedCertificates>,
     /// In the order of `served`.
     shown: Vec<Shown>,
+    /// Chains that were packed for a handshake before.
+    pub(crate) packed: Arc<CompressionCache>,
     alpn: Vec<Vec<u8>>,
     unknown_name: UnknownName,
     clock: Arc<dyn Clock>,
@@ -31,9 +34,10 @@ struct Shown {
 impl Shelf {
     pub(crate) fn new(generation: &Generation, settings: &ServerSettings, clock: &Arc<dyn Clock>) -> Self {
         let served = Arc::clone(generation.served());
-        let shown = served.iter().map(|of| Shown::new(generation, of.credential())).collect();
+        let shown: Vec<_> = served.iter().map(|of| Shown::new(generation, of.credential())).collect();
+        let packed = Arc::new(settings.compression.cache(shown.len()));
         let (alpn, unknown_name) = (settings.alpn.clone(), settings.unknown_name);
-        Self { served, shown, alpn, unknown_name, clock: Arc::clone(clock) }
+        Self { served, shown, packed, alpn, unknown_name, clock: Arc::clone(clock) }
     }
 }
 
