@@ -159,6 +159,21 @@ fn own_certificate_further_ones_and_trust_change_as_one() {
     assert_eq!(store.number(), 5);
 }
 
+#[test]
+fn choosing_allocates_nothing() {
+    let root = Party::root("root");
+    let store = CertificateStore::new(credential(&root.leaf(&[WEB])), lax(&[&root])).unwrap();
+    let further = (0..100).map(|at| mesh(&root, &[&format!("DNS:*.n{at}.example"), "DNS:all.example"]));
+    store.install_further(set(further.collect())).unwrap();
+    let current = store.current();
+    let counted = allocation_counter::measure(|| {
+        for name in ["X.n99.example", "ALL.example", "nobody.example"] {
+            std::hint::black_box(current.served().choose(name, |_| true, |_| true));
+        }
+    });
+    assert_eq!(counted.count_total, 0);
+}
+
 /// A certificate that signs itself, as an order of ACME asks for it.
 fn answer(names: &[&str], identifier: Option<CustomExtension>) -> Credential {
     let root = Party::root("unused");

@@ -1,7 +1,7 @@
 //! Which group a server agrees on: its policy's order counts, whatever the order of the client.
 
 use crate::group::Group;
-use crate::inspect::HelloAssembler;
+use crate::inspect;
 use crate::policy::TlsPolicy;
 use crate::provider::{only, provider};
 use rustls::NamedGroup;
@@ -49,12 +49,10 @@ pub(crate) fn choose(
 pub(crate) fn choose_for(
     ours: &[Group],
     hello: &ClientHello<'_>,
-    watched: Option<&HelloAssembler>,
+    seen: Option<&inspect::ClientHello<'_>>,
 ) -> Option<Group> {
-    let seen = watched.and_then(|watched| watched.hello().ok());
-    let has_share = |group: Group| {
-        seen.as_ref().is_some_and(|seen| seen.key_share_groups().any(|shared| shared.known() == Some(group)))
-    };
+    let has_share =
+        |group| seen.is_some_and(|seen| seen.key_share_groups().any(|shared| shared.known() == Some(group)));
     choose(ours.iter().copied(), hello.named_groups().unwrap_or_default(), has_share)
 }
 

@@ -88,9 +88,9 @@ impl Serving {
         watched: Option<&HelloAssembler>,
     ) -> Result<Self, Unserved> {
         let (serve, suits_store) = judge_offer(settings, &active.judge.generation, hello)?;
-        let group = choose_for(&active.configs.groups, hello, watched);
-        let suites = &active.configs.whole.ours.crypto_provider().cipher_suites;
         let seen = watched.and_then(|watched| watched.hello().ok());
+        let group = choose_for(&active.configs.groups, hello, seen.as_ref());
+        let suites = &active.configs.whole.ours.crypto_provider().cipher_suites;
         let doomed = if serve == Serve::TooOld || seen.is_some_and(|seen| !seen.offers_tls13()) {
             Some(Doom::Version)
         } else if group.is_none() {
