@@ -2,7 +2,7 @@
 
 use crate::group::Group;
 use crate::inspect::{HelloAssembler, InspectError, Ja4, Weaknesses};
-use crate::signing::scheme;
+use crate::signing::is_verifiable;
 use dwcp_crypto::KeyType;
 
 /// The offer of a client (RFC 9846 §4.1.2): everything in it is unauthenticated and chosen by the client.
@@ -64,8 +64,7 @@ impl ClientOffer {
             let hello = watched.hello()?;
             Ok(Inspected { ja4: hello.ja4(), weaknesses: hello.weaknesses() })
         };
-        let schemes = hello.signature_schemes();
-        let verifies = |key: &KeyType| scheme(*key).is_some_and(|scheme| schemes.contains(&scheme));
+        let verifies = |key: &KeyType| is_verifiable(*key, hello.signature_schemes());
         let key_types = KEY_TYPES.into_iter().filter(verifies).collect();
         let inspected = watched.map_or(Err(InspectError::Incomplete), look);
         Self {

@@ -2,7 +2,7 @@
 
 use crate::offer::{ACME_TLS, speaks};
 use crate::settings::{ServerSettings, UnknownName};
-use crate::signing::{certified, scheme};
+use crate::signing::{certified, is_verifiable};
 use dwcp_base::{Clock, UnixTime};
 use dwcp_crypto::KeyType;
 use dwcp_pki::{Credential, Generation, ServedCertificates, ShownFor};
@@ -60,8 +60,7 @@ impl Shown {
 
 /// The certificate for a hello; its place among those that are served.
 pub(crate) fn shown_for(served: &ServedCertificates, alpn: &[Vec<u8>], hello: &ClientHello<'_>) -> ShownFor {
-    let verifies =
-        |key: KeyType| scheme(key).is_some_and(|scheme| hello.signature_schemes().contains(&scheme));
+    let verifies = |key: KeyType| is_verifiable(key, hello.signature_schemes());
     match hello.server_name() {
         Some(name) => served.choose(name, |protocol| speaks(alpn, hello, protocol), verifies),
         None => ShownFor::Certificate(OWN),

@@ -16,6 +16,11 @@ pub(crate) fn certified(credential: &Arc<Credential>) -> CertifiedKey {
     CertifiedKey::new(credential.chain().ders(), Arc::new(CredentialKey(Arc::clone(credential))))
 }
 
+/// Whether a peer that can check these schemes can check a signature of such a key.
+pub(crate) fn is_verifiable(key_type: KeyType, offered: &[SignatureScheme]) -> bool {
+    scheme(key_type).is_some_and(|scheme| offered.contains(&scheme))
+}
+
 #[derive(Debug)]
 struct CredentialKey(Arc<Credential>);
 
@@ -52,7 +57,7 @@ impl Signer for CredentialSigner {
 }
 
 /// RFC 9846 §4.2.3 binds each ECDSA scheme to its curve.
-pub(crate) fn scheme(key_type: KeyType) -> Option<SignatureScheme> {
+fn scheme(key_type: KeyType) -> Option<SignatureScheme> {
     match key_type {
         KeyType::EcdsaP256 => Some(SignatureScheme::ECDSA_NISTP256_SHA256),
         KeyType::EcdsaP384 => Some(SignatureScheme::ECDSA_NISTP384_SHA384),
