@@ -33,6 +33,7 @@ mod purpose;
 mod request;
 mod schedule;
 mod serial;
+mod served;
 mod signature;
 mod signed_form;
 mod signer;
@@ -77,6 +78,10 @@ pub use purpose::{Purpose, PurposeFault};
 pub use request::{CertificateRequest, RequestError};
 pub use schedule::{Lead, RenewalSchedule};
 pub use serial::Serial;
+pub use served::{
+    Challenges, FurtherCertificate, FurtherCertificates, FurtherError, IdentityKind, ServedCertificates,
+    ShownFor, Staple, StapleError,
+};
 pub use slot::{Failure, SlotSpec, SlotState};
 pub use spiffe::{SpiffeId, TrustDomain};
 pub use store::{CertificateStore, Generation, InstallError};

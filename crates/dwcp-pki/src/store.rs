@@ -1,20 +1,27 @@
 //! The certificate store: one generation of credential and trust at a time, swapped by one pointer.
 
+use crate::served::Staples;
 use crate::trust::listed;
-use crate::{Credential, Event, TrustStore, ValidationError};
+use crate::{
+    Challenges, Credential, Event, FurtherCertificates, IdentityKind, ServedCertificates, Staple,
+    StapleError, TrustStore, ValidationError,
+};
 use arc_swap::ArcSwap;
-use dwcp_base::{Blame, Coded, Observer, Silent};
+use dwcp_base::{Blame, Coded, Observer, Silent, UnixTime};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thiserror::Error;
 
-/// Own certificate and trust as they belong together, under one number. Immutable.
+/// Own certificates and trust as they belong together, under one number. Immutable.
 #[derive(Clone, Debug)]
 pub struct Generation {
     number: u64,
     credential: Arc<Credential>,
     trust: Arc<TrustStore>,
+    served: Arc<ServedCertificates>,
+    challenges: Arc<Challenges>,
+    staples: Arc<Staples>,
 }
 
 impl Generation {
@@ -31,6 +38,22 @@ impl Generation {
     /// What is trusted; it carries the same number.
     pub fn trust(&self) -> &Arc<TrustStore> {
         &self.trust
+    }
+
+    /// What a server side shows: the own certificate and further ones. As long as none of them changes this is one allocation, whatever the
+    /// number.
+    pub fn served(&self) -> &Arc<ServedCertificates> {
+        &self.served
+    }
+
+    /// What `acme-tls/1` is answered with, and nothing else.
+    pub fn challenges(&self) -> &Arc<Challenges> {
+        &self.challenges
+    }
+
+    /// The response to serve beside a certificate of this side, until it lapses.
+    pub fn staple_for(&self, credential: &Credential) -> Option<&Staple> {
+        self.staples.of(credential.chain().leaf())
     }
 }
 
@@ -70,7 +93,10 @@ impl CertificateStore {
 
     fn first(credential: Credential, trust: TrustStore) -> Self {
         let trust = Arc::new(trust.with_generation(1));
-        let first = Generation { number: 1, credential: Arc::new(credential), trust };
+        let credential = Arc::new(credential);
+        let served = Arc::new(ServedCertificates::new(&credential, &FurtherCertificates::default()));
+        let (challenges, staples) = (Arc::default(), Arc::default());
+        let first = Generation { number: 1, credential, trust, served, challenges, staples };
         Self {
             current: ArcSwap::from_pointee(first),
             number: AtomicU64::new(1),
@@ -101,43 +127,91 @@ impl CertificateStore {
     /// # Errors
     /// [`InstallError`] when its chain leads to none of the current anchors.
     pub fn install_credential(&self, credential: Credential) -> Result<u64, InstallError> {
-        self.swap(Some(credential), None)
+        self.swap(Change { credential: Some(credential), ..Change::default() })
     }
 
     /// Replaces what is trusted and returns the new generation's number.
     ///
     /// # Errors
-    /// [`InstallError`] when the current certificate's chain leads to none of the new anchors.
+    /// [`InstallError`] when the chain of the current certificate, or of a further one of the mesh, leads to none of the new anchors.
     pub fn install_trust(&self, trust: TrustStore) -> Result<u64, InstallError> {
-        self.swap(None, Some(trust))
+        self.swap(Change { trust: Some(trust), ..Change::default() })
     }
 
     /// Replaces both at once, as a change of root needs, and returns the new generation's number.
     ///
     /// # Errors
-    /// [`InstallError`] when the chain leads to none of the anchors.
+    /// As [`install_trust`](Self::install_trust), for the new certificate.
     pub fn install(&self, credential: Credential, trust: TrustStore) -> Result<u64, InstallError> {
-        self.swap(Some(credential), Some(trust))
+        self.swap(Change { credential: Some(credential), trust: Some(trust), ..Change::default() })
     }
 
-    fn swap(&self, credential: Option<Credential>, trust: Option<TrustStore>) -> Result<u64, InstallError> {
+    /// Replaces the further certificates, all of them at once, and returns the new generation's number.
+    ///
+    /// # Errors
+    /// [`InstallError`] when the chain of one of the mesh leads to none of the current anchors; public ones need not.
+    pub fn install_further(&self, further: FurtherCertificates) -> Result<u64, InstallError> {
+        self.swap(Change { further: Some(further), ..Change::default() })
+    }
+
+    /// Replaces own certificate, further ones and trust at once, and returns the new generation's number.
+    ///
+    /// # Errors
+    /// As [`install_further`](Self::install_further), for all that is of the mesh.
+    pub fn install_served(
+        &self,
+        credential: Credential,
+        further: FurtherCertificates,
+        trust: TrustStore,
+    ) -> Result<u64, InstallError> {
+        let (credential, further, trust) = (Some(credential), Some(further), Some(trust));
+        self.swap(Change { credential, further, trust })
+    }
+
+    /// Replaces the answers to challenges, all of them at once, and returns the new generation's number. What else is served is untouched.
+    pub fn install_challenges(&self, challenges: Challenges) -> u64 {
+        let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = self.successor();
+        next.challenges = Arc::new(challenges);
+        self.publish(next, writing)
+    }
+
+    /// Serves an OCSP response of at most 16 KiB beside the certificates it is about, in place of an older one, and returns the new
+    /// generation's number. It stays for as long as its certificate is shown, and is served until it lapses.
+    ///
+    /// # Errors
+    /// [`StapleError`] for a response that is about no certificate shown here, that peers would not believe at `now`, that does not call
+    /// the certificate good, or that is older than the one served.
+    pub fn install_staple(&self, der: &[u8], now: UnixTime) -> Result<u64, StapleError> {
+        let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = self.successor();
+        next.staples = Arc::new(next.staples.with(der, &next.served, &next.trust, now)?);
+        Ok(self.publish(next, writing))
+    }
+
+    fn swap(&self, change: Change) -> Result<u64, InstallError> {
+        let Change { credential, trust, further } = change;
         let trust_changes = trust.is_some();
         let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let current = self.current.load_full();
-        let credential = credential.map_or_else(|| Arc::clone(&current.credential), Arc::new);
-        let trust = match trust {
-            Some(trust) => trust.adopting_newer_crls(&current.trust),
-            None => (*current.trust).clone(),
-        };
-        trust.covers(credential.chain())?;
-        let number = current.number + 1;
-        let trust = Arc::new(trust.with_generation(number));
-        let (anchors, crls) = (trust.anchors().count(), trust.crls().count());
-        let lost = trust.contraction_since(&current.trust);
-        self.current.store(Arc::new(Generation { number, credential, trust }));
-        // After the pointer: whoever sees the number finds at least this generation behind it.
-        self.number.store(number, Ordering::Release);
-        drop(writing);
+        let mut next = self.successor();
+        let number = next.number;
+        if let Some(trust) = trust {
+            next.trust = Arc::new(trust.adopting_newer_crls(&current.trust).with_generation(number));
+        }
+        if credential.is_some() || further.is_some() {
+            next.credential = credential.map_or(next.credential, Arc::new);
+            next.served = Arc::new(match further {
+                Some(further) => ServedCertificates::new(&next.credential, &further),
+                None => current.served.with_own(&next.credential),
+            });
+            next.staples = Arc::new(current.staples.kept_for(&next.served));
+        }
+        let of_mesh = next.served.iter().filter(|shown| shown.kind() == IdentityKind::Mesh);
+        of_mesh.map(|shown| shown.credential().chain()).try_for_each(|chain| next.trust.covers(chain))?;
+        let (anchors, crls) = (next.trust.anchors().count(), next.trust.crls().count());
+        let lost = next.trust.contraction_since(&current.trust);
+        self.publish(next, writing);
         if trust_changes {
             self.observer.observe(&Event::TrustChanged { generation: number, anchors, crls });
         }
@@ -150,6 +224,31 @@ impl CertificateStore {
         }
         Ok(number)
     }
+
+    /// The current generation under the next number. Called by whoever holds the lock of writers.
+    fn successor(&self) -> Generation {
+        let mut next = Generation::clone(&self.current.load());
+        next.number += 1;
+        next.trust = Arc::new((*next.trust).clone().with_generation(next.number));
+        next
+    }
+
+    fn publish(&self, next: Generation, writing: MutexGuard<'_, ()>) -> u64 {
+        let number = next.number;
+        self.current.store(Arc::new(next));
+        // After the pointer: whoever sees the number finds at least this generation behind it.
+        self.number.store(number, Ordering::Release);
+        drop(writing);
+        number
+    }
+}
+
+/// What a writer replaces; the rest stays.
+#[derive(Default)]
+struct Change {
+    credential: Option<Credential>,
+    trust: Option<TrustStore>,
+    further: Option<FurtherCertificates>,
 }
 
 impl fmt::Debug for CertificateStore {
@@ -158,9 +257,9 @@ impl fmt::Debug for CertificateStore {
     }
 }
 
-/// Own certificate and trust do not belong together; nothing was changed.
+/// A certificate of this side and its trust do not belong together; nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("the own certificate does not lead to a trusted anchor")]
+#[error("a certificate of this side does not lead to a trusted anchor")]
 pub struct InstallError {
     #[from]
     source: ValidationError,

@@ -10,6 +10,7 @@ use crate::facts::HandshakeState;
 use crate::farewell;
 use crate::judge::Judge;
 use crate::manager::Shared;
+use crate::provider::provider;
 use crate::refusal::{Refusal, RefusalSlot};
 use crate::session::TlsSession;
 use crate::session_ticket::SessionTicket;
@@ -260,7 +261,8 @@ impl Inner {
 
     fn build(&self, judge: Judge, expected: &ExpectedServer) -> Result<ClientConfig, TlsError> {
         let credential = Arc::clone(judge.generation.credential());
-        let provider = Arc::clone(&self.shared.provider);
+        let own = expected.policy().or(self.settings.policy.as_ref());
+        let provider = provider(own.unwrap_or(&self.shared.policy));
         let verifier = ServerVerifier {
             judge,
             expected: expected.clone(),
@@ -277,6 +279,9 @@ impl Inner {
             ClientIdentity::Credential => builder.with_client_cert_resolver(resolver(&credential)),
             ClientIdentity::Anonymous => builder.with_no_client_auth(),
         };
+        config.cert_compressors = self.settings.compression.compressors();
+        config.cert_decompressors = self.settings.compression.decompressors();
+        config.cert_compression_cache = Arc::new(self.settings.compression.cache(1));
         config.alpn_protocols.clone_from(&self.settings.alpn);
         config.enable_sni = expected.sends_name();
         config.time_provider = Arc::new(EngineClock(Arc::clone(&self.shared.clock)));

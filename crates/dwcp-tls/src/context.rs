@@ -2,14 +2,17 @@
 
 use crate::active::{Active, no_keys};
 use crate::bounded_io::BoundedIo;
+use crate::challenge;
 use crate::error::TlsError;
 use crate::facts::{HandshakeFacts, HandshakeState};
 use crate::farewell;
 use crate::hello::ClientOffer;
 use crate::judge::Judge;
 use crate::manager::Shared;
-use crate::offer::{Serve, judge_offer};
+use crate::offer::Serve;
+use crate::preference::Providers;
 use crate::refusal::{Refusal, RefusalSlot};
+use crate::serving::Serving;
 use crate::session::TlsSession;
 use crate::settings::{
     ClientAuth, LARGEST_CLIENT_HELLO, LARGEST_HANDSHAKE, LONGEST_DEADLINE, ServerSettings, check_protocols,
@@ -42,6 +45,7 @@ pub struct TlsContext {
 struct Inner {
     shared: Arc<Shared>,
     settings: ServerSettings,
+    providers: Providers,
     active: ArcSwap<Active>,
     building: Mutex<()>,
 }
@@ -51,9 +55,10 @@ impl TlsContext {
         check_protocols(&settings.alpn)?;
         settings.rules.check()?;
         Ticketing::check(&settings)?;
-        let active = Active::build(&shared, &settings, None)?;
+        let providers = Providers::of(settings.policy.as_ref().unwrap_or(&shared.policy));
+        let active = Active::build(&shared, &settings, &providers, None)?;
         let active = ArcSwap::from_pointee(active);
-        Ok(Self { inner: Arc::new(Inner { shared, settings, active, building: Mutex::new(()) }) })
+        Ok(Self { inner: Arc::new(Inner { shared, settings, providers, active, building: Mutex::new(()) }) })
     }
 
     /// Shakes hands with a client on `io`, all of it within `deadline` ([`HANDSHAKE_DEADLINE`](crate::HANDSHAKE_DEADLINE)
@@ -90,19 +95,33 @@ impl TlsContext {
         let state = HandshakeState::Negotiating;
         // Only now: the newest generation is the one that answers this ClientHello.
         let active = self.inner.current()?;
-        let offered = start.client_hello();
-        let hello = ClientOffer::read(&offered, start.io.watched());
-        let config = match judge_offer(&self.inner.settings, active.judge.generation.credential(), &offered) {
-            Ok(Serve::AsOurs) => &active.config,
-            Ok(Serve::AsStranger) => &active.config_for_strangers,
+        let settings = &self.inner.settings;
+        let (hello, serving) = {
+            let (offered, watched) = (start.client_hello(), start.io.watched());
+            (ClientOffer::read(&offered, watched), Serving::read(settings, &active, &offered, watched))
+        };
+        let config = match serving {
+            Ok(Serving { serve: Serve::Challenge, .. }) => {
+                let domain = hello.server_name().unwrap_or_default().to_owned();
+                let config = Arc::clone(&active.config_for_challenges);
+                start.io.raise_to(LARGEST_HANDSHAKE);
+                return Err(challenge::answer(start, config, domain, (deadline, end)).await);
+            }
+            Ok(serving) => timeout_at(end, serving.configuration(settings, &active, &hello))
+                .await
+                .map_err(|_| late(state))?,
+            Err(unserved) => Err(unserved),
+        };
+        let config = match config {
+            Ok(config) => config,
             Err(unserved) => {
                 farewell::refuse(start.io, unserved.alert()).await;
                 return Err(unserved.into());
             }
         };
-        start.io.raise_to(LARGEST_HANDSHAKE + self.inner.settings.early_bytes());
+        start.io.raise_to(LARGEST_HANDSHAKE + settings.early_bytes());
         let (refusal, tickets) = (RefusalSlot::default(), TicketTrace::default());
-        let accept = tickets.within(|| start.into_stream(Arc::clone(config)).into_fallible());
+        let accept = tickets.within(|| start.into_stream(config).into_fallible());
         let stream =
             match timeout_at(end, tickets.watch(refusal.watch(accept))).await.map_err(|_| late(state))? {
                 Ok(stream) => stream,
@@ -180,7 +199,7 @@ impl Inner {
             return Ok(active);
         }
         // When this fails nobody is served: the old generation may trust what the new one does not.
-        let built = Arc::new(Active::build(&self.shared, &self.settings, Some(&active))?);
+        let built = Arc::new(Active::build(&self.shared, &self.settings, &self.providers, Some(&active))?);
         self.active.store(Arc::clone(&built));
         Ok(built)
     }

@@ -5,6 +5,7 @@ use crate::early_data::EarlyDataError;
 use crate::facts::{HandshakeState, Resumption};
 use crate::hello::Inspected;
 use crate::policy::PolicyError;
+use crate::resolver::ResolverError;
 use crate::rules::RuleRefusal;
 use dwcp_base::{Blame, Coded};
 use dwcp_pki::{ChainFault, Denial, ValidationError};
@@ -93,6 +94,16 @@ pub enum TlsError {
         /// What it asked for: a DNS name of at most 253 bytes, lower case.
         asked: String,
     },
+    /// An authority validated a domain over TLS (RFC 8737): it was shown the answer, and the connection was closed. Nobody failed, but there is
+    /// no session.
+    #[error("the challenge for {domain} was answered")]
+    ChallengeAnswered {
+        /// The domain.
+        domain: String,
+    },
+    /// The caller's own resolver had no certificate to show.
+    #[error("there is no certificate to show")]
+    Resolver(#[source] ResolverError),
     /// The peer broke the protocol.
     #[error("the peer broke the protocol")]
     Violation(#[source] rustls::Error),
@@ -159,6 +170,8 @@ impl TlsError {
         "nothing_in_common",
         "no_application_protocol",
         "unknown_name",
+        "challenge_answered",
+        "resolver",
         "violation",
         "peer_alert",
         "peer_closed",
@@ -183,6 +196,8 @@ impl TlsError {
             Self::NothingInCommon(_) => "nothing_in_common",
             Self::NoApplicationProtocol => "no_application_protocol",
             Self::UnknownName { .. } => "unknown_name",
+            Self::ChallengeAnswered { .. } => "challenge_answered",
+            Self::Resolver(_) => "resolver",
             Self::Violation(_) => "violation",
             Self::PeerAlert(_) => "peer_alert",
             Self::PeerClosed(_) => "peer_closed",
@@ -249,6 +264,8 @@ impl Coded for TlsError {
             Self::NothingInCommon(_) => "tls.protocol.incompatible",
             Self::NoApplicationProtocol => "tls.protocol.unspoken",
             Self::UnknownName { .. } => "tls.name.unknown",
+            Self::ChallengeAnswered { .. } => "tls.challenge.answered",
+            Self::Resolver(error) => error.code(),
             Self::Violation(_) => "tls.protocol.violated",
             Self::PeerAlert(alert) => alert.code(),
             Self::PeerClosed(_) => "tls.peer.closed",
@@ -273,6 +290,9 @@ impl Coded for TlsError {
             Self::Certificate { error, .. } | Self::ResumptionRefused { error, .. } => error.blame(),
             Self::Refused { rule, .. } => rule.blame(),
             Self::PeerAlert(alert) => alert.blame(),
+            // Nobody is to blame; who comes to validate a domain is not to be locked out for it.
+            Self::ChallengeAnswered { .. } => Blame::Network,
+            Self::Resolver(error) => error.blame(),
             Self::Policy(_)
             | Self::EarlyData(_)
             | Self::ServerName(_)

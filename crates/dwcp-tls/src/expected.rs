@@ -1,6 +1,7 @@
 //! Whom a client expects to find at the other end. There is no value for "anybody".
 
 use crate::error::TlsError;
+use crate::policy::TlsPolicy;
 use crate::refusal::{Refusal, claimed};
 use dwcp_pki::{AllowList, Peer, PeerIdentity, SubjectName};
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -16,6 +17,7 @@ use std::sync::Arc;
 pub struct ExpectedServer {
     who: Who,
     server_name: AskFor,
+    policy: Option<TlsPolicy>,
 }
 
 #[derive(Clone)]
@@ -46,7 +48,7 @@ impl ExpectedServer {
             SubjectName::Ip(_) | SubjectName::Uri(_) => AskFor::Nothing,
             _ => return Err(refused()),
         };
-        let expected = Self { who: Who::Named(name), server_name };
+        let expected = Self { who: Who::Named(name), server_name, policy: None };
         expected.engine_name()?;
         Ok(expected)
     }
@@ -54,7 +56,20 @@ impl ExpectedServer {
     /// A server whose identity one of the patterns allows; an empty list allows none. Nothing is asked for in the
     /// ClientHello unless [`asking_for`](Self::asking_for) adds it.
     pub fn patterns(list: AllowList) -> Self {
-        Self { who: Who::Among(Arc::new(list)), server_name: AskFor::Nothing }
+        Self { who: Who::Among(Arc::new(list)), server_name: AskFor::Nothing, policy: None }
+    }
+
+    /// Offers this server what `policy` has, instead of what the client side offers. Expectations with different policies are not equal, so that
+    /// they never share a session.
+    #[must_use]
+    pub fn with_policy(mut self, policy: TlsPolicy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// The policy for this server alone; `None` when it is the client side's.
+    pub fn policy(&self) -> Option<&TlsPolicy> {
+        self.policy.as_ref()
     }
 
     /// Asks for this DNS name in the ClientHello. It routes and decides nothing: the certificate is judged as before.

@@ -63,6 +63,9 @@ impl TlsError {
             | Error::DecryptError
             | Error::PeerMisbehaved(_)
             | Error::PeerSentOversizedRecord => Self::Violation(error),
+            // The certificates of a generation have an answer to every hello that was let through: this is a second one that asks for
+            // something else (RFC 9846 §4.1.2).
+            Error::General(_) if state == HandshakeState::Negotiating => Self::Violation(error),
             other => Self::Engine(other),
         }
     }
@@ -102,6 +105,7 @@ mod tests {
             (InvalidMessage::InvalidContentType.into(), "tls.protocol.violated", Blame::Peer),
             (PeerMisbehaved::InvalidKeyShare.into(), "tls.protocol.violated", Blame::Peer),
             (Error::DecryptError, "tls.protocol.violated", Blame::Peer),
+            (Error::General("no certificate".to_owned()), "tls.protocol.violated", Blame::Peer),
             (Error::FailedToGetRandomBytes, "tls.engine.failed", Blame::Local),
         ] {
             let ours = TlsError::from_engine(error, state);

@@ -2,6 +2,8 @@
 
 use crate::group::Group;
 use crate::inspect::{HelloAssembler, InspectError, Ja4, Weaknesses};
+use crate::signing::is_verifiable;
+use dwcp_crypto::KeyType;
 
 /// The offer of a client (RFC 9846 §4.1.2): everything in it is unauthenticated and chosen by the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +11,7 @@ pub struct ClientOffer {
     server_name: Option<String>,
     alpn: Vec<Vec<u8>>,
     groups: Vec<Group>,
+    key_types: Vec<KeyType>,
     inspected: Result<Inspected, InspectError>,
 }
 
@@ -38,6 +41,11 @@ impl ClientOffer {
         &self.groups
     }
 
+    /// The kinds of key whose signatures the client can check, of those that a credential can have.
+    pub fn key_types(&self) -> &[KeyType] {
+        &self.key_types
+    }
+
     /// What a look at the same bytes told, before the handshake went on.
     ///
     /// # Errors
@@ -56,10 +64,20 @@ impl ClientOffer {
             let hello = watched.hello()?;
             Ok(Inspected { ja4: hello.ja4(), weaknesses: hello.weaknesses() })
         };
+        let verifies = |key: &KeyType| is_verifiable(*key, hello.signature_schemes());
+        let key_types = KEY_TYPES.into_iter().filter(verifies).collect();
         let inspected = watched.map_or(Err(InspectError::Incomplete), look);
-        Self { server_name: hello.server_name().map(str::to_ascii_lowercase), alpn, groups, inspected }
+        Self {
+            server_name: hello.server_name().map(str::to_ascii_lowercase),
+            alpn,
+            groups,
+            key_types,
+            inspected,
+        }
     }
 }
+
+const KEY_TYPES: [KeyType; 4] = [KeyType::EcdsaP256, KeyType::EcdsaP384, KeyType::Ed25519, KeyType::Rsa];
 
 /// How many application protocols of an offer are kept: enough for any honest client.
 pub const MOST_PROTOCOLS: usize = 16;

@@ -4,7 +4,9 @@ mod active;
 mod alert;
 mod bounded_io;
 mod capabilities;
+mod challenge;
 mod clock;
+mod compression;
 mod connection_sessions;
 mod connector;
 mod context;
@@ -23,15 +25,19 @@ mod key_set;
 mod manager;
 mod offer;
 mod policy;
+mod preference;
 mod presented;
 mod provider;
 mod refusal;
+mod resolver;
 mod rules;
+mod serving;
 mod session;
 mod session_ticket;
 mod settings;
 mod settle;
 mod shared_ticketer;
+mod shelf;
 mod signatures;
 mod signing;
 mod stateful;
@@ -48,6 +54,7 @@ mod weak_offer;
 
 pub use alert::Alert;
 pub use capabilities::{Capabilities, ciphers};
+pub use compression::CertificateCompression;
 pub use connector::TlsConnector;
 pub use context::TlsContext;
 pub use early_data::{EarlyConnected, EarlyData, EarlyDataError};
@@ -61,6 +68,7 @@ pub use key_set::{SharedTickets, TicketKeySet, TicketKeysError};
 pub use manager::TlsManager;
 pub use policy::{PolicyError, TlsPolicy};
 pub use presented::{ShownCertificates, presented_by, shown_by};
+pub use resolver::{CertificateResolver, Resolved, ResolverError};
 pub use rules::{
     BadRuleCode, CheckRefusal, MOST_PINS, MOST_RULES, PeerCheck, PeerRule, PeerRules, RuleCode, RuleOutcome,
     RuleRefusal, RuleVerdict, Shown,

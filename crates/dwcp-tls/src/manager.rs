@@ -9,7 +9,6 @@ use crate::provider::provider;
 use crate::settings::{ClientSettings, ServerSettings};
 use dwcp_base::Clock;
 use dwcp_pki::CertificateStore;
-use rustls::crypto::CryptoProvider;
 use rustls::{ServerConfig, version::TLS13};
 use std::fmt;
 use std::sync::Arc;
@@ -26,10 +25,10 @@ pub struct TlsManager {
 /// What every side of a node has in common.
 pub(crate) struct Shared {
     pub(crate) store: Arc<CertificateStore>,
-    pub(crate) provider: Arc<CryptoProvider>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) verdicts: Arc<Verdicts>,
-    policy: TlsPolicy,
+    /// Where a side or a destination has none of its own.
+    pub(crate) policy: TlsPolicy,
 }
 
 impl TlsManager {
@@ -42,11 +41,10 @@ impl TlsManager {
         policy: TlsPolicy,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, TlsError> {
-        let provider = provider(&policy);
-        ServerConfig::builder_with_provider(Arc::clone(&provider))
+        ServerConfig::builder_with_provider(provider(&policy))
             .with_protocol_versions(&[&TLS13])
             .map_err(TlsError::Engine)?;
-        Ok(Self { shared: Arc::new(Shared { store, provider, clock, verdicts: Arc::default(), policy }) })
+        Ok(Self { shared: Arc::new(Shared { store, clock, verdicts: Arc::default(), policy }) })
     }
 
     /// A server side. Its configuration is built now, so that what can not work is known before the first client comes.

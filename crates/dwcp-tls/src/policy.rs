@@ -10,7 +10,7 @@ use thiserror::Error;
 ///
 /// Default: AES-256-GCM, AES-128-GCM, ChaCha20-Poly1305 (ChaCha20 first without AES instructions); X25519MLKEM768, X25519,
 /// P-384, P-256; post-quantum [`PostQuantum::Prefer`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TlsPolicy {
     suites: Vec<CipherSuite>,
     groups: Vec<Group>,

@@ -1,5 +1,6 @@
 //! The one place that puts a rustls provider together.
 
+use crate::group::Group;
 use crate::policy::TlsPolicy;
 use rustls::crypto::{CryptoProvider, ring};
 use std::sync::Arc;
@@ -14,6 +15,11 @@ pub(crate) fn provider(policy: &TlsPolicy) -> Arc<CryptoProvider> {
         kx_groups: policy.groups().into_iter().map(|group| group.engine()).collect(),
         ..ring::default_provider()
     })
+}
+
+/// The same with one group alone.
+pub(crate) fn only(provider: &CryptoProvider, group: Group) -> Arc<CryptoProvider> {
+    Arc::new(CryptoProvider { kx_groups: vec![group.engine()], ..provider.clone() })
 }
 
 impl TlsPolicy {

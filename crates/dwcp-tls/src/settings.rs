@@ -1,10 +1,14 @@
 //! What a server or a client side is told besides the policy.
 
+use crate::compression::CertificateCompression;
 use crate::early_data::{EARLY_RECORDS, EarlyData};
 use crate::error::TlsError;
 use crate::hello::MOST_PROTOCOLS;
 use crate::key_set::SharedTickets;
+use crate::policy::TlsPolicy;
+use crate::resolver::{CertificateResolver, Resolving};
 use crate::rules::PeerRules;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Whether a client must show a certificate. There is no third choice: a certificate that is shown is always judged.
@@ -74,6 +78,11 @@ pub struct ServerSettings {
     pub(crate) rules: PeerRules,
     pub(crate) tickets: Tickets,
     pub(crate) early_data: Option<EarlyData>,
+    pub(crate) compression: CertificateCompression,
+    /// `None`: the manager's.
+    pub(crate) policy: Option<TlsPolicy>,
+    /// `None`: the store alone decides what is shown.
+    pub(crate) resolving: Option<Resolving>,
 }
 
 impl ServerSettings {
@@ -87,6 +96,9 @@ impl ServerSettings {
             rules: PeerRules::default(),
             tickets: Tickets::default(),
             early_data: None,
+            compression: CertificateCompression::default(),
+            policy: None,
+            resolving: None,
         }
     }
 
@@ -119,6 +131,30 @@ impl ServerSettings {
     #[must_use]
     pub fn with_rules(mut self, rules: PeerRules) -> Self {
         self.rules = rules;
+        self
+    }
+
+    /// Offers what this policy has, instead of the manager's.
+    #[must_use]
+    pub fn with_policy(mut self, policy: TlsPolicy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// Asks `resolver` what to show to each client, for at most `deadline`, which is part of the deadline of the handshake.
+    ///
+    /// # Security
+    /// A client that it fails for is refused. Until it has answered, a stranger who sent no more than a hello costs whatever it costs.
+    #[must_use]
+    pub fn with_resolver(mut self, resolver: Arc<dyn CertificateResolver>, deadline: Duration) -> Self {
+        self.resolving = Some(Resolving { resolver, deadline });
+        self
+    }
+
+    /// Says whether chains are sent and taken compressed (RFC 8879).
+    #[must_use]
+    pub fn with_certificate_compression(mut self, compression: CertificateCompression) -> Self {
+        self.compression = compression;
         self
     }
 
@@ -155,6 +191,9 @@ pub struct ClientSettings {
     pub(crate) tickets: Tickets,
     pub(crate) streams: u16,
     pub(crate) identity: ClientIdentity,
+    pub(crate) compression: CertificateCompression,
+    /// `None`: the manager's.
+    pub(crate) policy: Option<TlsPolicy>,
 }
 
 /// Whether a client shows its certificate to servers that ask for one.
@@ -177,6 +216,8 @@ impl ClientSettings {
             tickets: Tickets::default(),
             streams: 2,
             identity: ClientIdentity::default(),
+            compression: CertificateCompression::default(),
+            policy: None,
         }
     }
 
@@ -211,6 +252,20 @@ impl ClientSettings {
     #[must_use]
     pub fn with_streams(mut self, streams: u16) -> Self {
         self.streams = streams.clamp(1, MOST_STREAMS);
+        self
+    }
+
+    /// Offers what this policy has, instead of the manager's; an [`ExpectedServer`](crate::ExpectedServer) may have one of its own.
+    #[must_use]
+    pub fn with_policy(mut self, policy: TlsPolicy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// Says whether chains are sent and taken compressed (RFC 8879).
+    #[must_use]
+    pub fn with_certificate_compression(mut self, compression: CertificateCompression) -> Self {
+        self.compression = compression;
         self
     }
 

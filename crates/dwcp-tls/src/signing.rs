@@ -9,8 +9,17 @@ use std::sync::Arc;
 
 /// The credential as a resolver for either side. The private key is signed with where it is, never copied out.
 pub(crate) fn resolver(credential: &Arc<Credential>) -> Arc<SingleCertAndKey> {
-    let key = Arc::new(CredentialKey(Arc::clone(credential)));
-    Arc::new(SingleCertAndKey::from(CertifiedKey::new(credential.chain().ders(), key)))
+    Arc::new(SingleCertAndKey::from(certified(credential)))
+}
+
+/// The credential as the engine presents it.
+pub(crate) fn certified(credential: &Arc<Credential>) -> CertifiedKey {
+    CertifiedKey::new(credential.chain().ders(), Arc::new(CredentialKey(Arc::clone(credential))))
+}
+
+/// Whether a peer that can check these schemes can check a signature of such a key.
+pub(crate) fn is_verifiable(key_type: KeyType, offered: &[SignatureScheme]) -> bool {
+    schemes(key_type).iter().any(|scheme| offered.contains(scheme))
 }
 
 #[derive(Debug)]

@@ -7,8 +7,11 @@ use dwcp_pki::Generation;
 /// Equal for two processes only when both would serve and judge a client alike; CRLs are left out, since a resumed peer is judged
 /// by those of now.
 pub(crate) fn binding(generation: &Generation, settings: &ServerSettings, listener: &str) -> [u8; 32] {
-    let leaf = generation.credential().chain().leaf().fingerprint();
-    digest(&leaf, &generation.trust().rules_digest(), &listener_parts(settings, listener))
+    let mut leaves: Vec<_> =
+        generation.served().iter().map(|shown| shown.credential().chain().leaf().fingerprint()).collect();
+    leaves.sort_unstable();
+    let leaves: Vec<&[u8]> = leaves.iter().map(|leaf| &leaf[..]).collect();
+    digest(&sha256_of(&leaves), &generation.trust().rules_digest(), &listener_parts(settings, listener))
 }
 
 fn digest(leaf: &[u8; 32], rules: &[u8; 32], listener: &[Vec<u8>]) -> [u8; 32] {
@@ -22,9 +25,19 @@ fn digest(leaf: &[u8; 32], rules: &[u8; 32], listener: &[Vec<u8>]) -> [u8; 32] {
 
 /// Each setting has to be here that changes who is served, or as what; hence no setting can be left out by accident.
 fn listener_parts(settings: &ServerSettings, listener: &str) -> Vec<Vec<u8>> {
-    // Rules on peers are asked anew of whoever comes back.
-    let ServerSettings { client_auth, alpn, without_alpn, unknown_name, tickets: _, early_data: _, rules: _ } =
-        settings;
+    // Rules on peers are asked anew of whoever comes back, groups are agreed on anew, and what a resolver shows is not resumed.
+    let ServerSettings {
+        client_auth,
+        alpn,
+        without_alpn,
+        unknown_name,
+        tickets: _,
+        early_data: _,
+        rules: _,
+        compression: _,
+        policy: _,
+        resolving: _,
+    } = settings;
     let client_auth = match client_auth {
         ClientAuth::Required => 1,
         ClientAuth::Optional => 2,

@@ -1,0 +1,108 @@
+//! The certificates of one generation as the engine asks for them: chosen for each hello, with nothing allocated and no lock.
+
+use crate::offer::{ACME_TLS, speaks};
+use crate::settings::{ServerSettings, UnknownName};
+use crate::signing::{certified, is_verifiable};
+use dwcp_base::{Clock, UnixTime};
+use dwcp_crypto::KeyType;
+use dwcp_pki::{Credential, Generation, ServedCertificates, ShownFor};
+use rustls::compress::CompressionCache;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// Everything that a server side shows under one generation.
+pub(crate) struct Shelf {
+    served: Arc<ServedCertificates>,
+    /// In the order of `served`.
+    shown: Vec<Shown>,
+    /// Chains that were packed for a handshake before.
+    pub(crate) packed: Arc<CompressionCache>,
+    alpn: Vec<Vec<u8>>,
+    unknown_name: UnknownName,
+    clock: Arc<dyn Clock>,
+}
+
+/// One certificate, with its staple for as long as that lasts.
+struct Shown {
+    bare: Arc<CertifiedKey>,
+    stapled: Option<(Arc<CertifiedKey>, UnixTime)>,
+}
+
+impl Shelf {
+    pub(crate) fn new(generation: &Generation, settings: &ServerSettings, clock: &Arc<dyn Clock>) -> Self {
+        let served = Arc::clone(generation.served());
+        let shown: Vec<_> = served.iter().map(|of| Shown::new(generation, of.credential())).collect();
+        let packed = Arc::new(settings.compression.cache(shown.len()));
+        let (alpn, unknown_name) = (settings.alpn.clone(), settings.unknown_name);
+        Self { served, shown, packed, alpn, unknown_name, clock: Arc::clone(clock) }
+    }
+}
+
+impl Shown {
+    fn new(generation: &Generation, credential: &Arc<Credential>) -> Self {
+        let stapled = generation.staple_for(credential).map(|staple| {
+            let with = CertifiedKey { ocsp: Some(staple.der().to_vec()), ..certified(credential) };
+            (Arc::new(with), staple.until())
+        });
+        Self { bare: Arc::new(certified(credential)), stapled }
+    }
+
+    fn at(&self, now: UnixTime) -> &Arc<CertifiedKey> {
+        match &self.stapled {
+            Some((with, until)) if now.secs() < until.secs() => with,
+            _ => &self.bare,
+        }
+    }
+}
+
+/// The certificate for a hello; its place among those that are served.
+pub(crate) fn shown_for(served: &ServedCertificates, alpn: &[Vec<u8>], hello: &ClientHello<'_>) -> ShownFor {
+    let verifies = |key: KeyType| is_verifiable(key, hello.signature_schemes());
+    match hello.server_name() {
+        Some(name) => served.choose(name, |protocol| speaks(alpn, hello, protocol), verifies),
+        None => ShownFor::Certificate(OWN),
+    }
+}
+
+impl ResolvesServerCert for Shelf {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let at = match (shown_for(&self.served, &self.alpn, &hello), self.unknown_name) {
+            (ShownFor::Certificate(at), _) => at,
+            (ShownFor::Nobody | ShownFor::OtherProtocols, UnknownName::Serve) => OWN,
+            // The first hello was judged before it came here; what a second one changes is refused all the same.
+            (ShownFor::Nobody | ShownFor::OtherProtocols, UnknownName::Refuse) => return None,
+        };
+        self.shown.get(at).map(|shown| Arc::clone(shown.at(self.clock.unix())))
+    }
+}
+
+impl fmt::Debug for Shelf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shelf").field("certificates", &self.shown.len()).finish_non_exhaustive()
+    }
+}
+
+/// The answers to challenges of one generation (RFC 8737 §3).
+#[derive(Debug)]
+pub(crate) struct ChallengeShelf(HashMap<Box<str>, Arc<CertifiedKey>>);
+
+impl ChallengeShelf {
+    pub(crate) fn new(generation: &Generation) -> Self {
+        let answers = generation.challenges().iter();
+        Self(answers.map(|(domain, answer)| (domain.into(), Arc::new(certified(answer)))).collect())
+    }
+}
+
+impl ResolvesServerCert for ChallengeShelf {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let mut protocols = hello.alpn().into_iter().flatten();
+        let (Some(ACME_TLS), None) = (protocols.next(), protocols.next()) else { return None };
+        self.0.get(hello.server_name()?).cloned()
+    }
+}
+
+/// The place of the own certificate.
+const OWN: usize = 0;
