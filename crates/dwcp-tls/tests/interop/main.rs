@@ -14,6 +14,7 @@ mod page;
 mod process;
 mod python;
 mod received;
+mod table;
 mod trouble;
 mod wish;
 mod world;

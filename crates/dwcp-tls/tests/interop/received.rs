@@ -1,9 +1,9 @@
 //! Cells in which the peer is the client and we serve it.
 
 use crate::cells::Cells;
-use crate::dialled::{BAD, GROUPS, SUITES, bulk, contains_hex};
 use crate::ours::{Door, REFRESH, UPDATES, node, runtime};
 use crate::process::wait_for;
+use crate::table::{BAD, GROUPS, SUITES, bulk, contains_hex};
 use crate::trouble::{Outcome, Trouble, ensure, failed, lacks};
 use crate::wish::{Client, Visit, Wish, tail};
 use crate::world::{STRANGERS, World};
