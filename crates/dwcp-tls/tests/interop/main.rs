@@ -33,6 +33,9 @@ fn have(program: &str) -> bool {
 /// The first line of what a program says about itself.
 fn version_of(program: &str, arguments: &[&str]) -> String {
     let output = std::process::Command::new(program).args(arguments).output();
-    let text = output.map(|output| [output.stdout, output.stderr].concat()).unwrap_or_default();
-    String::from_utf8_lossy(&text).lines().next().unwrap_or("an unknown version").trim().to_owned()
+    let output = output.ok().filter(|output| output.status.success());
+    let text = output.map(|output| output.stdout).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let line = text.lines().next().unwrap_or("an unknown version");
+    line.split(" (").next().unwrap_or(line).trim().to_owned()
 }

@@ -87,7 +87,7 @@ impl Python {
                         "import ssl, sys; print('Python', sys.version.split()[0], 'over', ssl.OPENSSL_VERSION)"
                     }
                     Self::PyOpenSsl => {
-                        "from OpenSSL import SSL, __version__ as v; print(SSL.OPENSSL_VERSION.decode(), 'by pyOpenSSL', v)"
+                        "from OpenSSL import SSL, version as v; print(SSL.OpenSSL_version(SSL.OPENSSL_VERSION).decode(), 'by pyOpenSSL', v.__version__)"
                     }
                 },
             ],
