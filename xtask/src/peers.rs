@@ -15,6 +15,10 @@ use std::process::{Command, Stdio};
 const PEERS: &[(&str, &str, Way)] = &[
     ("openssl", "openssl", Way::Install),
     ("curl", "curl", Way::Install),
+    ("gnutls-serv", "gnutls-bin", Way::Install),
+    ("gnutls-cli", "gnutls-bin", Way::Install),
+    ("selfserv", "libnss3-tools", Way::Install),
+    ("tstclnt", "libnss3-tools", Way::Install),
     ("python3", "python3", Way::Install),
     ("promtool", "prometheus", Way::Unpack),
 ];

