@@ -8,6 +8,8 @@ use crate::facts::{HandshakeState, Resumption};
 use crate::farewell;
 use crate::judge::Judge;
 use crate::manager::Shared;
+use crate::phases::Laps;
+use crate::progress::Progress;
 use crate::refusal::{Refusal, RefusalSlot};
 use crate::session::TlsSession;
 use crate::settings::{
@@ -80,27 +82,29 @@ impl TlsConnector {
         IO: AsyncRead + AsyncWrite + Unpin,
     {
         let deadline = deadline.min(LONGEST_DEADLINE);
-        let started = self.inner.shared.clock.tick();
-        let state = HandshakeState::Negotiating;
+        let clock = &*self.inner.shared.clock;
+        let mut laps = Laps::begin(clock);
+        let progress = Progress::starting(HandshakeState::AwaitingAnswer);
         let config = self.inner.config_for(expected)?;
+        laps.times.choosing = laps.lap(clock);
         let refusal = RefusalSlot::default();
         let bounded = BoundedIo::new(io, LARGEST_HANDSHAKE);
-        let connect = tokio_rustls::TlsConnector::from(config)
-            .connect(expected.engine_name()?, bounded)
-            .into_fallible();
-        let stream = match timeout(deadline, refusal.watch(connect)).await {
-            Err(_) => return Err(TlsError::Timeout { deadline, state }),
+        let connect = tokio_rustls::TlsConnector::from(config).connect(expected.engine_name()?, bounded);
+        let connect = Box::pin(connect.into_fallible());
+        let stream = match timeout(deadline, refusal.watch(progress.watch(connect))).await {
+            Err(_) => return Err(TlsError::Timeout { deadline, state: progress.state() }),
             Ok(Ok(stream)) => stream,
             Ok(Err((error, io))) => {
                 farewell::linger(io).await;
-                return Err(TlsError::from_handshake(error, state, refusal.take()));
+                return Err(TlsError::from_handshake(error, progress.state(), refusal.take()));
             }
         };
         // The world may have changed while the two shook hands: judge by what the store holds now.
         let judge = self.inner.shared.judge();
         let settling = Settling {
-            clock: &*self.inner.shared.clock,
-            started,
+            clock,
+            laps,
+            progress,
             server_name: expected.asked_for(),
             hello: None,
             alpn_offered: &self.inner.settings.alpn,
@@ -120,7 +124,10 @@ impl TlsConnector {
                 }
             })
         });
-        settled.await
+        match settled {
+            Ok(session) => Ok(session),
+            Err(unsettled) => Err(unsettled.leave().await),
+        }
     }
 
     /// Drops the tickets for one server, so that the next handshake with it is a full one.

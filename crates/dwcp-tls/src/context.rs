@@ -5,16 +5,20 @@ use crate::bounded_io::BoundedIo;
 use crate::error::TlsError;
 use crate::facts::{HandshakeState, Resumption};
 use crate::farewell;
-use crate::hello::ClientOffer;
+use crate::hello::{ClientOffer, Inspected};
 use crate::judge::Judge;
 use crate::manager::Shared;
 use crate::offer::{Serve, judge_offer};
+use crate::phases::Laps;
+use crate::progress::Progress;
 use crate::refusal::{RefusalSlot, claimed};
 use crate::session::TlsSession;
 use crate::settings::{
-    ClientAuth, LARGEST_CLIENT_HELLO, LARGEST_HANDSHAKE, LONGEST_DEADLINE, ServerSettings, check_protocols,
+    ClientAuth, LARGEST_CLIENT_FLIGHT, LARGEST_CLIENT_HELLO, LARGEST_HANDSHAKE, LONGEST_DEADLINE,
+    ServerSettings, check_protocols,
 };
-use crate::settle::Settling;
+use crate::settle::{Settling, Unsettled};
+use crate::transcript::unkept;
 use arc_swap::ArcSwap;
 use dwcp_pki::{Peer, Purpose, WhyAnonymous};
 use rustls::pki_types::CertificateDer;
@@ -30,7 +34,7 @@ use tokio_rustls::{LazyConfigAcceptor, TlsStream};
 ///
 /// # Memory
 /// A session holds about 9 KiB after its handshake and 28 KiB once records of full size went both ways, plus at most 64 KiB
-/// of output that its peer does not read. A handshake reads at most 24 KiB.
+/// of output that its peer does not read. A client that is not known yet is held in at most 24 KiB, whatever it sends.
 #[derive(Clone)]
 pub struct TlsContext {
     inner: Arc<Inner>,
@@ -54,8 +58,8 @@ impl TlsContext {
     /// Shakes hands with a client on `io`, all of it within `deadline` ([`HANDSHAKE_DEADLINE`](crate::HANDSHAKE_DEADLINE)
     /// is the default of the stack, an hour the longest that is waited).
     ///
-    /// At most [`LARGEST_CLIENT_HELLO`] bytes are read before the ClientHello is whole and [`LARGEST_HANDSHAKE`] before the
-    /// client is known. A resumed session's certificates are judged again, as of now.
+    /// At most [`LARGEST_CLIENT_HELLO`] bytes are read before the ClientHello is whole, [`LARGEST_CLIENT_FLIGHT`] behind it and
+    /// [`LARGEST_HANDSHAKE`] in all before the client is known. A resumed session's certificates are judged again, as of now.
     ///
     /// # Errors
     /// [`TlsError`]; the client has been told by the fitting alert, and given up to 250 ms to read it. TLS 1.3 has no alert for
@@ -65,15 +69,23 @@ impl TlsContext {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        let started = self.inner.shared.clock.tick();
+        let clock = &*self.inner.shared.clock;
+        let mut laps = Laps::begin(clock);
         let deadline = deadline.min(LONGEST_DEADLINE);
         let end = Instant::now() + deadline;
         let late = |state| TlsError::Timeout { deadline, state };
 
         let state = HandshakeState::AwaitingHello;
-        let bounded = BoundedIo::watching(io, LARGEST_CLIENT_HELLO);
-        let mut acceptor = LazyConfigAcceptor::new(Acceptor::default(), bounded);
-        let mut start = match timeout_at(end, &mut acceptor).await.map_err(|_| late(state))? {
+        let mut bounded = BoundedIo::new(io, LARGEST_CLIENT_HELLO);
+        if let Err(error) = timeout_at(end, bounded.read_hello()).await.map_err(|_| late(state))? {
+            farewell::linger(bounded).await;
+            return Err(TlsError::from_handshake(error, state, None));
+        }
+        let inspected = Inspected::look(bounded.ahead());
+        // The engine's parts are in boxes, one after the other: who waits for a peer holds what its phase needs.
+        let mut acceptor = Box::new(LazyConfigAcceptor::new(Acceptor::default(), bounded));
+        let accepted = timeout_at(end, &mut acceptor).await.map_err(|_| late(state))?;
+        let mut start = match accepted.map(Box::new) {
             Ok(start) => start,
             Err(error) => {
                 if let Some(io) = acceptor.take_io() {
@@ -82,34 +94,56 @@ impl TlsContext {
                 return Err(TlsError::from_handshake(error, state, None));
             }
         };
-        let state = HandshakeState::Negotiating;
+        drop(acceptor);
+        laps.times.awaiting = laps.lap(clock);
+        let progress = Progress::starting(HandshakeState::Choosing);
         // Only now: the newest generation is the one that answers this ClientHello.
         let active = self.inner.current()?;
         let offered = start.client_hello();
-        let hello = ClientOffer::read(&offered, start.io.watched());
+        let hello = ClientOffer::read(&offered, inspected);
         let config = match judge_offer(&self.inner.settings, active.judge.generation.credential(), &offered) {
             Ok(Serve::AsOurs) => &active.config,
             Ok(Serve::AsStranger) => &active.config_for_strangers,
             Err(unserved) => {
-                farewell::refuse(start.io, unserved.alert()).await;
+                // What the engine holds of the hello is gone before the peer is given time to read.
+                farewell::refuse(unboxed(start).io, unserved.alert()).await;
                 return Err(unserved.into());
             }
         };
-        start.io.raise_to(LARGEST_HANDSHAKE);
+        start.io.raise_by(LARGEST_CLIENT_FLIGHT, LARGEST_HANDSHAKE);
         let refusal = RefusalSlot::default();
-        let accept = start.into_stream(Arc::clone(config)).into_fallible();
-        let stream = match timeout_at(end, refusal.watch(accept)).await.map_err(|_| late(state))? {
-            Ok(stream) => stream,
-            Err((error, io)) => {
-                farewell::linger(io).await;
-                return Err(TlsError::from_handshake(error, state, refusal.take()));
-            }
-        };
+        progress.set(HandshakeState::Negotiating);
+        laps.times.choosing = laps.lap(clock);
+        let accept = unkept(|| unboxed(start).into_stream(Arc::clone(config)));
+        let accept = Box::pin(accept.into_fallible());
+        let accept = refusal.watch(progress.watch(accept));
+        let shaken = timeout_at(end, accept).await.map_err(|_| late(progress.state()))?;
+        let state = progress.state();
+        let shaken = shaken.map_err(|(error, io)| {
+            Unsettled::new(TlsError::from_handshake(error, state, refusal.take()), io)
+        });
+        let settled = shaken
+            .and_then(|stream| self.settle(TlsStream::from(stream), hello, laps, progress).map(Box::new));
+        match settled {
+            Ok(session) => Ok(*session),
+            Err(unsettled) => Err(unsettled.leave().await),
+        }
+    }
+
+    /// The last step: judges the client as of now.
+    fn settle<IO: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: TlsStream<BoundedIo<IO>>,
+        hello: ClientOffer,
+        laps: Laps,
+        progress: Progress,
+    ) -> Result<TlsSession<IO>, Unsettled<IO>> {
         // The world may have changed while the two shook hands: judge by what the store holds now.
         let judge = self.inner.shared.judge();
         let settling = Settling {
             clock: &*self.inner.shared.clock,
-            started,
+            laps,
+            progress,
             server_name: hello.server_name().map(str::to_owned),
             hello: Some(hello),
             alpn_offered: &self.inner.settings.alpn,
@@ -117,11 +151,7 @@ impl TlsContext {
             generation: judge.generation.number(),
         };
         let client_auth = self.inner.settings.client_auth;
-        settling
-            .settle(TlsStream::from(stream), |chain, resumed| {
-                judge_client(&judge, client_auth, chain, resumed)
-            })
-            .await
+        settling.settle(stream, |chain, resumed| judge_client(&judge, client_auth, chain, resumed))
     }
 
     /// Builds the configuration of the store's newest generation now rather than with the next client; returns its number.
@@ -141,6 +171,12 @@ impl TlsContext {
     pub fn settings(&self) -> &ServerSettings {
         &self.inner.settings
     }
+}
+
+/// Out of its box, which is gone now rather than at the end of the caller's scope.
+#[expect(clippy::boxed_local, reason = "it is about the box")]
+fn unboxed<T>(boxed: Box<T>) -> T {
+    *boxed
 }
 
 fn judge_client(

@@ -22,6 +22,16 @@ pub struct Inspected {
     pub weaknesses: Weaknesses,
 }
 
+impl Inspected {
+    /// Looks at the first bytes of a connection.
+    pub(crate) fn look(bytes: &[u8]) -> Result<Self, InspectError> {
+        let mut assembler = HelloAssembler::new();
+        assembler.push(bytes)?;
+        let hello = assembler.hello()?;
+        Ok(Self { ja4: hello.ja4(), weaknesses: hello.weaknesses() })
+    }
+}
+
 impl ClientOffer {
     /// The DNS name that was asked for (RFC 6066 §3), lower case, at most 253 bytes.
     pub fn server_name(&self) -> Option<&str> {
@@ -46,17 +56,16 @@ impl ClientOffer {
         self.inspected
     }
 
-    pub(crate) fn read(hello: &rustls::server::ClientHello<'_>, watched: Option<&HelloAssembler>) -> Self {
+    /// From what the engine says, and from a look at the same bytes.
+    pub(crate) fn read(
+        hello: &rustls::server::ClientHello<'_>,
+        inspected: Result<Inspected, InspectError>,
+    ) -> Self {
         let alpn = hello.alpn().into_iter().flatten().take(MOST_PROTOCOLS).map(<[u8]>::to_vec).collect();
         let offered = hello.named_groups().unwrap_or_default();
         let groups = Group::ALL.into_iter().filter(|group| offered.contains(&group.named()));
         let mut groups: Vec<_> = groups.collect();
         groups.sort_by_key(|group| offered.iter().position(|named| *named == group.named()));
-        let look = |watched: &HelloAssembler| {
-            let hello = watched.hello()?;
-            Ok(Inspected { ja4: hello.ja4(), weaknesses: hello.weaknesses() })
-        };
-        let inspected = watched.map_or(Err(InspectError::Incomplete), look);
         Self { server_name: hello.server_name().map(str::to_ascii_lowercase), alpn, groups, inspected }
     }
 }

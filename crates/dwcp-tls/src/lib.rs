@@ -12,6 +12,7 @@ mod expected;
 mod facts;
 mod failure;
 mod farewell;
+mod first_bytes;
 mod group;
 mod hello;
 mod hybrid;
@@ -19,8 +20,10 @@ pub mod inspect;
 mod judge;
 mod manager;
 mod offer;
+mod phases;
 mod policy;
 mod presented;
+mod progress;
 mod provider;
 mod refusal;
 mod session;
@@ -31,6 +34,7 @@ mod signing;
 mod suite;
 mod ticket_key;
 mod tickets;
+mod transcript;
 mod verify_client;
 mod verify_server;
 
@@ -45,12 +49,13 @@ pub use group::{Group, PostQuantum};
 pub use hello::{ClientOffer, Inspected, MOST_PROTOCOLS};
 pub use inspect::{ClientHello, TlsRecord};
 pub use manager::TlsManager;
+pub use phases::HandshakeTimes;
 pub use policy::{PolicyError, TlsPolicy};
 pub use presented::presented_by;
 pub use session::TlsSession;
 pub use settings::{
-    ClientAuth, ClientIdentity, ClientSettings, HANDSHAKE_DEADLINE, LARGEST_CLIENT_HELLO, LARGEST_HANDSHAKE,
-    ServerSettings, Tickets, UnknownName, WithoutAlpn,
+    ClientAuth, ClientIdentity, ClientSettings, HANDSHAKE_DEADLINE, LARGEST_CLIENT_FLIGHT,
+    LARGEST_CLIENT_HELLO, LARGEST_HANDSHAKE, ServerSettings, Tickets, UnknownName, WithoutAlpn,
 };
 pub use suite::CipherSuite;
 

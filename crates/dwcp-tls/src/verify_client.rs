@@ -4,6 +4,7 @@ use crate::judge::{Judge, presented};
 use crate::refusal::{Refusal, RefusalSlot, claimed, told};
 use crate::settings::ClientAuth;
 use crate::signatures::Signatures;
+use crate::transcript;
 use dwcp_pki::Purpose;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::{CertificateDer, UnixTime};
@@ -20,7 +21,7 @@ pub(crate) struct ClientVerifier {
 
 impl ClientCertVerifier for ClientVerifier {
     fn offer_client_auth(&self) -> bool {
-        true
+        transcript::wants_certificates()
     }
 
     fn client_auth_mandatory(&self) -> bool {
