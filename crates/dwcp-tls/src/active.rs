@@ -61,6 +61,9 @@ impl Active {
             }
             Tickets::Off => config.send_tls13_tickets = 0,
         }
+        if let Some(key_log) = &shared.key_log {
+            config.key_log = Arc::clone(key_log);
+        }
         tracing::debug!(generation = judge.generation.number(), "server configuration built");
         let mut config_for_strangers = config.clone();
         config_for_strangers.alpn_protocols.clear();

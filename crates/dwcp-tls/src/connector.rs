@@ -183,6 +183,9 @@ impl Inner {
             ClientIdentity::Anonymous => builder.with_no_client_auth(),
         };
         config.alpn_protocols.clone_from(&self.settings.alpn);
+        if let Some(key_log) = &self.shared.key_log {
+            config.key_log = Arc::clone(key_log);
+        }
         config.enable_sni = expected.sends_name();
         config.time_provider = Arc::new(EngineClock(Arc::clone(&self.shared.clock)));
         config.resumption = match self.settings.tickets {

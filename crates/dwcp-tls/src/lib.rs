@@ -18,6 +18,7 @@ mod hello;
 mod hybrid;
 pub mod inspect;
 mod judge;
+mod key_log;
 mod manager;
 mod offer;
 mod phases;
@@ -48,6 +49,9 @@ pub use facts::{HandshakeFacts, HandshakeState, Resumption};
 pub use group::{Group, PostQuantum};
 pub use hello::{ClientOffer, Inspected, MOST_PROTOCOLS};
 pub use inspect::{ClientHello, TlsRecord};
+#[cfg(feature = "keylog")]
+pub use key_log::KeyLogLines;
+pub use key_log::KeyLogging;
 pub use manager::TlsManager;
 pub use phases::HandshakeTimes;
 pub use policy::{PolicyError, TlsPolicy};
