@@ -15,8 +15,10 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-/// Connections of each kind.
-const CONNECTIONS: usize = 250;
+/// Connections of each kind: 250, or as many as the environment says.
+fn connections() -> usize {
+    env::var("DWCP_HOSTILE_CONNECTIONS").map_or(250, |count| count.parse().unwrap())
+}
 
 /// Of memory that was asked for, the task and its future included.
 const MOST_ALLOCATED: i64 = 24 * 1024;
@@ -114,15 +116,16 @@ fn at_t8_a_stranger_is_held_in_24_kib_whatever_it_sends_and_gone_when_its_time_i
 
 /// What each connection of a kind holds: of resident memory, and as it was asked for.
 fn held(server: &TlsContext, kind: &Kind<'_>) -> (i64, i64) {
-    let connections = i64::try_from(CONNECTIONS).unwrap();
+    let count = connections();
+    let connections = i64::try_from(count).unwrap();
     // Time stands still while anybody has something to do.
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let mut tasks = Vec::with_capacity(CONNECTIONS);
+    let mut tasks = Vec::with_capacity(count);
     let before = resident();
     let all = measure(|| {
         runtime.block_on(async {
-            for _ in 0..CONNECTIONS {
+            for _ in 0..count {
                 let (server, peer) = (server.clone(), uncounted(&kind.peer));
                 tasks.push(tokio::spawn(async move { server.accept(peer, DEADLINE).await.map(|_| ()) }));
                 // One after the other: what a peer needed for itself is there for the next one.
@@ -135,7 +138,7 @@ fn held(server: &TlsContext, kind: &Kind<'_>) -> (i64, i64) {
     });
     let resident = resident() - before;
     let refused = tasks.iter().filter(|task| task.is_finished()).count();
-    assert_eq!(refused, if kind.stops.is_none() { CONNECTIONS } else { 0 }, "{}", kind.what);
+    assert_eq!(refused, if kind.stops.is_none() { count } else { 0 }, "{}", kind.what);
     let end = measure(|| {
         runtime.block_on(async {
             for task in tasks {
