@@ -9,6 +9,7 @@ mod memory;
 mod power;
 mod ring;
 mod scene;
+mod strangers;
 
 use crate::binary::Binary;
 use crate::dice::Dice;
@@ -23,7 +24,7 @@ use std::hash::BuildHasher;
 use std::path::Path;
 
 /// In the order they run: the quickest first.
-const PARTS: &[&str] = &["faults", "kill", "power", "memory", "fuzz"];
+const PARTS: &[&str] = &["faults", "kill", "power", "memory", "strangers", "fuzz"];
 
 /// What the command line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +57,13 @@ impl From<Result<Self, Failed>> for Outcome {
 pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
     let settings = Settings::parse(words)?;
     println!("nightly: seed {}", settings.seed);
-    // Fuzzing builds what it needs by itself.
-    let dwcp = settings.parts.iter().any(|part| part != "fuzz").then(Binary::build).transpose()?;
+    // Fuzzing and the strangers build what they need by themselves.
+    let dwcp = settings
+        .parts
+        .iter()
+        .any(|part| !matches!(part.as_str(), "fuzz" | "strangers"))
+        .then(Binary::build)
+        .transpose()?;
     let (mut done, mut skipped, mut failures) = (0, 0, 0);
     for part in &settings.parts {
         println!("\n== {part}");
@@ -66,6 +72,7 @@ pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
             ("kill", Some(dwcp)) => kill(&settings, dwcp),
             ("power", Some(dwcp)) => power::run(&settings, dwcp),
             ("memory", Some(dwcp)) => memory::run(dwcp),
+            ("strangers", _) => strangers::run(),
             _ => fuzz::run(&settings),
         };
         for outcome in outcomes.unwrap_or_else(|Failed(what)| vec![Outcome::Failed(what)]) {

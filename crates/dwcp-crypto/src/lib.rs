@@ -21,6 +21,8 @@ mod one_shot;
 mod opening;
 mod passphrase;
 pub mod random;
+#[cfg(test)]
+mod rfc8448;
 mod ring_key;
 mod sealing;
 mod secret;

@@ -80,6 +80,9 @@ impl Active {
         config.alpn_protocols.clone_from(&settings.alpn);
         config.time_provider = Arc::new(EngineClock(Arc::clone(&shared.clock)));
         ticketing.apply(settings, &mut config);
+        if let Some(key_log) = &shared.key_log {
+            config.key_log = Arc::clone(key_log);
+        }
         Ok(config)
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::bounded_io::BoundedIo;
 use crate::clock::EngineClock;
+use crate::context::unboxed;
 use crate::error::TlsError;
 use crate::facts::HandshakeState;
 use crate::farewell;
@@ -40,7 +41,7 @@ pub(crate) fn configuration(
 /// Shows the certificate and closes. There is never a session, so the outcome is always an error:
 /// [`TlsError::ChallengeAnswered`] where all went well.
 pub(crate) async fn answer<IO>(
-    start: StartHandshake<BoundedIo<IO>>,
+    start: Box<StartHandshake<BoundedIo<IO>>>,
     config: Arc<ServerConfig>,
     domain: String,
     (deadline, end): (Duration, Instant),
@@ -49,7 +50,8 @@ where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
     let state = HandshakeState::Negotiating;
-    let mut stream = match timeout_at(end, start.into_stream(config).into_fallible()).await {
+    let mut stream = match timeout_at(end, Box::pin(unboxed(start).into_stream(config).into_fallible())).await
+    {
         Err(_) => return TlsError::Timeout { deadline, state },
         Ok(Ok(stream)) => stream,
         Ok(Err((error, io))) => {

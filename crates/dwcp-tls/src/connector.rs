@@ -10,6 +10,8 @@ use crate::facts::HandshakeState;
 use crate::farewell;
 use crate::judge::Judge;
 use crate::manager::Shared;
+use crate::phases::Laps;
+use crate::progress::Progress;
 use crate::provider::provider;
 use crate::refusal::{Refusal, RefusalSlot};
 use crate::session::TlsSession;
@@ -138,10 +140,12 @@ impl TlsConnector {
         IO: AsyncRead + AsyncWrite + Unpin,
     {
         let deadline = deadline.min(LONGEST_DEADLINE);
-        let started = self.inner.shared.clock.tick();
-        let state = HandshakeState::Negotiating;
+        let clock = &*self.inner.shared.clock;
+        let mut laps = Laps::begin(clock);
+        let progress = Progress::starting(HandshakeState::AwaitingAnswer);
         let destination = self.inner.destination(expected)?;
         let (config, sessions) = self.inner.for_one_connection(destination, early);
+        laps.times.choosing = laps.lap(clock);
         let refusal = RefusalSlot::default();
         let bounded = BoundedIo::new(io, LARGEST_HANDSHAKE).counted_by(sessions.wire());
         let mut sent = 0;
@@ -153,20 +157,22 @@ impl TlsConnector {
                 }
             })
             .into_fallible();
-        let stream = match timeout(deadline, refusal.watch(connect)).await {
-            Err(_) => return Err(TlsError::Timeout { deadline, state }),
+        let connect = Box::pin(connect);
+        let stream = match timeout(deadline, refusal.watch(progress.watch(connect))).await {
+            Err(_) => return Err(TlsError::Timeout { deadline, state: progress.state() }),
             Ok(Ok(stream)) => stream,
             Ok(Err((error, io))) => {
                 farewell::linger(io).await;
-                return Err(TlsError::from_handshake(error, state, refusal.take()));
+                return Err(TlsError::from_handshake(error, progress.state(), refusal.take()));
             }
         };
         let accepted = if stream.get_ref().1.is_early_data_accepted() { sent } else { 0 };
         // The world may have changed while the two shook hands: judge by what the store holds now.
         let judge = self.inner.shared.judge();
         let settling = Settling {
-            clock: &*self.inner.shared.clock,
-            started,
+            clock,
+            laps,
+            progress,
             server_name: expected.asked_for(),
             hello: None,
             alpn_offered: &self.inner.settings.alpn,
@@ -184,7 +190,10 @@ impl TlsConnector {
             group.map_err(|rule| refused(Refusal::Rule { rule, peer: peer.label() }))?;
             Ok(peer)
         });
-        let session = settled.await?;
+        let session = match settled {
+            Ok(session) => session,
+            Err(unsettled) => return Err(unsettled.leave().await),
+        };
         Ok(EarlyConnected { session, accepted, rest: early.get(accepted..).unwrap_or_default() })
     }
 
@@ -283,6 +292,9 @@ impl Inner {
         config.cert_decompressors = self.settings.compression.decompressors();
         config.cert_compression_cache = Arc::new(self.settings.compression.cache(1));
         config.alpn_protocols.clone_from(&self.settings.alpn);
+        if let Some(key_log) = &self.shared.key_log {
+            config.key_log = Arc::clone(key_log);
+        }
         config.enable_sni = expected.sends_name();
         config.time_provider = Arc::new(EngineClock(Arc::clone(&self.shared.clock)));
         config.resumption = Sessions::disabled();

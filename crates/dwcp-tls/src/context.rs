@@ -6,20 +6,24 @@ use crate::challenge;
 use crate::error::TlsError;
 use crate::facts::{HandshakeFacts, HandshakeState};
 use crate::farewell;
-use crate::hello::ClientOffer;
+use crate::hello::{ClientOffer, Look};
 use crate::judge::Judge;
 use crate::manager::Shared;
 use crate::offer::Serve;
+use crate::phases::Laps;
 use crate::preference::Providers;
+use crate::progress::Progress;
 use crate::refusal::{Refusal, RefusalSlot};
 use crate::serving::Serving;
 use crate::session::TlsSession;
 use crate::settings::{
-    ClientAuth, LARGEST_CLIENT_HELLO, LARGEST_HANDSHAKE, LONGEST_DEADLINE, ServerSettings, check_protocols,
+    ClientAuth, LARGEST_CLIENT_FLIGHT, LARGEST_CLIENT_HELLO, LARGEST_HANDSHAKE, LONGEST_DEADLINE,
+    ServerSettings, check_protocols,
 };
-use crate::settle::Settling;
+use crate::settle::{Settling, Unsettled};
 use crate::ticket_trace::TicketTrace;
 use crate::ticketing::Ticketing;
+use crate::transcript::unkept;
 use crate::verify_client::judge_client;
 use arc_swap::ArcSwap;
 use dwcp_pki::{Peer, WhyAnonymous};
@@ -36,7 +40,8 @@ use tokio_rustls::{LazyConfigAcceptor, TlsStream};
 ///
 /// # Memory
 /// A session holds about 9 KiB after its handshake and 28 KiB once records of full size went both ways, plus at most 64 KiB
-/// of output that its peer does not read. A handshake reads at most 24 KiB.
+/// of output that its peer does not read. A client that is not known yet is held in at most 24 KiB, whatever it sends, and
+/// 20 KiB more where early data is taken.
 #[derive(Clone)]
 pub struct TlsContext {
     inner: Arc<Inner>,
@@ -64,8 +69,9 @@ impl TlsContext {
     /// Shakes hands with a client on `io`, all of it within `deadline` ([`HANDSHAKE_DEADLINE`](crate::HANDSHAKE_DEADLINE)
     /// is the default of the stack, an hour the longest that is waited).
     ///
-    /// At most [`LARGEST_CLIENT_HELLO`] bytes are read before the ClientHello is whole and [`LARGEST_HANDSHAKE`] before the
-    /// client is known, 20 KiB more where early data is taken. A resumed session's certificates are judged again, as of now.
+    /// At most [`LARGEST_CLIENT_HELLO`] bytes are read before the ClientHello is whole, [`LARGEST_CLIENT_FLIGHT`] behind it and
+    /// [`LARGEST_HANDSHAKE`] in all before the client is known, 20 KiB more where early data is taken. A resumed session's certificates are
+    /// judged again, as of now.
     ///
     /// # Errors
     /// [`TlsError`]; the client has been told by the fitting alert, and given up to 250 ms to read it. TLS 1.3 has no alert for
@@ -75,15 +81,23 @@ impl TlsContext {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        let started = self.inner.shared.clock.tick();
+        let clock = &*self.inner.shared.clock;
+        let mut laps = Laps::begin(clock);
         let deadline = deadline.min(LONGEST_DEADLINE);
         let end = Instant::now() + deadline;
         let late = |state| TlsError::Timeout { deadline, state };
 
         let state = HandshakeState::AwaitingHello;
-        let bounded = BoundedIo::watching(io, LARGEST_CLIENT_HELLO);
-        let mut acceptor = LazyConfigAcceptor::new(Acceptor::default(), bounded);
-        let mut start = match timeout_at(end, &mut acceptor).await.map_err(|_| late(state))? {
+        let mut bounded = BoundedIo::new(io, LARGEST_CLIENT_HELLO);
+        if let Err(error) = timeout_at(end, bounded.read_hello()).await.map_err(|_| late(state))? {
+            farewell::linger(bounded).await;
+            return Err(TlsError::from_handshake(error, state, None));
+        }
+        let look = Look::at(bounded.ahead());
+        // The engine's parts are in boxes, one after the other: who waits for a peer holds what its phase needs.
+        let mut acceptor = Box::new(LazyConfigAcceptor::new(Acceptor::default(), bounded));
+        let accepted = timeout_at(end, &mut acceptor).await.map_err(|_| late(state))?;
+        let mut start = match accepted.map(Box::new) {
             Ok(start) => start,
             Err(error) => {
                 if let Some(io) = acceptor.take_io() {
@@ -92,60 +106,81 @@ impl TlsContext {
                 return Err(TlsError::from_handshake(error, state, None));
             }
         };
-        let state = HandshakeState::Negotiating;
+        drop(acceptor);
+        laps.times.awaiting = laps.lap(clock);
+        let progress = Progress::starting(HandshakeState::Choosing);
         // Only now: the newest generation is the one that answers this ClientHello.
         let active = self.inner.current()?;
         let settings = &self.inner.settings;
         let (hello, serving) = {
-            let (offered, watched) = (start.client_hello(), start.io.watched());
-            (ClientOffer::read(&offered, watched), Serving::read(settings, &active, &offered, watched))
+            let offered = start.client_hello();
+            (ClientOffer::read(&offered, &look), Serving::read(settings, &active, &offered, &look))
         };
         let config = match serving {
             Ok(Serving { serve: Serve::Challenge, .. }) => {
                 let domain = hello.server_name().unwrap_or_default().to_owned();
                 let config = Arc::clone(&active.config_for_challenges);
-                start.io.raise_to(LARGEST_HANDSHAKE);
-                return Err(challenge::answer(start, config, domain, (deadline, end)).await);
+                start.io.raise_by(LARGEST_CLIENT_FLIGHT, LARGEST_HANDSHAKE);
+                // In a box, since nobody else is to hold room for it.
+                return Err(Box::pin(challenge::answer(start, config, domain, (deadline, end))).await);
             }
             Ok(serving) => timeout_at(end, serving.configuration(settings, &active, &hello))
                 .await
-                .map_err(|_| late(state))?,
+                .map_err(|_| late(progress.state()))?,
             Err(unserved) => Err(unserved),
         };
         let config = match config {
             Ok(config) => config,
             Err(unserved) => {
-                farewell::refuse(start.io, unserved.alert()).await;
+                // What the engine holds of the hello is gone before the peer is given time to read.
+                farewell::refuse(unboxed(start).io, unserved.alert()).await;
                 return Err(unserved.into());
             }
         };
-        start.io.raise_to(LARGEST_HANDSHAKE + settings.early_bytes());
+        let early = settings.early_bytes();
+        start.io.raise_by(LARGEST_CLIENT_FLIGHT + early, LARGEST_HANDSHAKE + early);
         let (refusal, tickets) = (RefusalSlot::default(), TicketTrace::default());
-        let accept = tickets.within(|| start.into_stream(config).into_fallible());
-        let stream =
-            match timeout_at(end, tickets.watch(refusal.watch(accept))).await.map_err(|_| late(state))? {
-                Ok(stream) => stream,
-                Err((error, io)) => {
-                    farewell::linger(io).await;
-                    return Err(TlsError::from_handshake(error, state, refusal.take()).offered_in(&hello));
-                }
-            };
+        progress.set(HandshakeState::Negotiating);
+        laps.times.choosing = laps.lap(clock);
+        let accept = tickets.within(|| unkept(|| unboxed(start).into_stream(config)));
+        let accept = Box::pin(accept.into_fallible());
+        let accept = tickets.watch(refusal.watch(progress.watch(accept)));
+        let shaken = timeout_at(end, accept).await.map_err(|_| late(progress.state()))?;
+        let state = progress.state();
+        let shaken = shaken.map_err(|(error, io)| {
+            let error = TlsError::from_handshake(error, state, refusal.take()).offered_in(&hello);
+            Unsettled::new(error, io)
+        });
+        let settled = shaken
+            .and_then(|stream| self.settle(TlsStream::from(stream), hello, laps, progress).map(Box::new));
+        match settled {
+            Ok(session) => Ok(session.resumed_by(tickets.opened())),
+            Err(unsettled) => Err(unsettled.leave().await),
+        }
+    }
+
+    /// The last step: judges the client as of now.
+    fn settle<IO: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: TlsStream<BoundedIo<IO>>,
+        hello: ClientOffer,
+        laps: Laps,
+        progress: Progress,
+    ) -> Result<TlsSession<IO>, Unsettled<IO>> {
         // The world may have changed while the two shook hands: judge by what the store holds now.
         let judge = self.inner.shared.judge();
+        let settings = &self.inner.settings;
         let settling = Settling {
             clock: &*self.inner.shared.clock,
-            started,
+            laps,
+            progress,
             server_name: hello.server_name().map(str::to_owned),
             hello: Some(hello),
-            alpn_offered: &self.inner.settings.alpn,
-            without_alpn: self.inner.settings.without_alpn,
+            alpn_offered: &settings.alpn,
+            without_alpn: settings.without_alpn,
             generation: judge.generation.number(),
         };
-        let settings = &self.inner.settings;
-        settling
-            .settle(TlsStream::from(stream), |chain, facts| judge_settled(&judge, settings, chain, facts))
-            .await
-            .map(|session| session.resumed_by(tickets.opened()))
+        settling.settle(stream, |chain, facts| judge_settled(&judge, settings, chain, facts))
     }
 
     /// Builds the configuration of the store's newest generation now rather than with the next client; returns its number.
@@ -165,6 +200,12 @@ impl TlsContext {
     pub fn settings(&self) -> &ServerSettings {
         &self.inner.settings
     }
+}
+
+/// Out of its box, which is gone now rather than at the end of the caller's scope.
+#[expect(clippy::boxed_local, reason = "it is about the box")]
+pub(crate) fn unboxed<T>(boxed: Box<T>) -> T {
+    *boxed
 }
 
 fn judge_settled(

@@ -1,19 +1,33 @@
 //! What a finished handshake agreed on.
 
 use crate::group::Group;
+use crate::inspect::SchemeCode;
+use crate::phases::HandshakeTimes;
 use crate::suite::CipherSuite;
 use std::fmt;
 use std::time::Duration;
 
-/// How far a handshake got; names the place where it failed.
+/// How far a handshake got; names the place where it failed. In brackets the states of RFC 9846 appendix A that it covers: those
+/// that can be told apart from outside of the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HandshakeState {
-    /// The server waits for the whole ClientHello.
+    /// The server waits for the whole ClientHello (START).
     AwaitingHello,
-    /// Keys and certificates are being exchanged.
+    /// The ClientHello was read; the server chooses what to answer with (RECVD_CH).
+    Choosing,
+    /// The client said hello and has not heard a byte (WAIT_SH).
+    AwaitingAnswer,
+    /// Keys and certificates are being exchanged (server: NEGOTIATED to WAIT_CERT, and to WAIT_FINISHED in a resumed session;
+    /// client: WAIT_SH to WAIT_CERT).
     Negotiating,
-    /// Both sides know each other.
+    /// What the peer showed is being judged.
+    Judging,
+    /// The peer's certificate is good; that the peer holds its key is still to be shown (WAIT_CV).
+    AwaitingProof,
+    /// The peer proved its key, and its Finished is awaited (WAIT_FINISHED).
+    AwaitingFinished,
+    /// Both sides know each other (CONNECTED).
     Established,
 }
 
@@ -21,7 +35,12 @@ impl fmt::Display for HandshakeState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::AwaitingHello => "waiting for the ClientHello",
+            Self::Choosing => "choosing what to answer the ClientHello with",
+            Self::AwaitingAnswer => "waiting for the first byte of the server",
             Self::Negotiating => "negotiating",
+            Self::Judging => "judging the peer's certificate",
+            Self::AwaitingProof => "waiting for proof of the peer's key",
+            Self::AwaitingFinished => "waiting for Finished",
             Self::Established => "established",
         })
     }
@@ -64,6 +83,15 @@ pub struct HandshakeFacts {
     pub retried: bool,
     /// Time from the first byte wanted to the last one sent, by the monotonic clock.
     pub elapsed: Duration,
+    /// Where that time went.
+    pub times: HandshakeTimes,
+    /// What the peer signed the handshake with (RFC 9846 §4.2.3), which also tells the type of its key; `None` when it showed no certificate in
+    /// this handshake, as in a resumed one.
+    pub peer_scheme: Option<SchemeCode>,
+    /// Bytes that arrived in the handshake: at most [`LARGEST_HANDSHAKE`](crate::LARGEST_HANDSHAKE).
+    pub bytes_read: usize,
+    /// Bytes that were sent in the handshake.
+    pub bytes_written: usize,
 }
 
 impl HandshakeFacts {

@@ -21,6 +21,7 @@ impl TlsError {
 
     /// Reads what ended a handshake; `refusal` is what our verifier left, if it was the one that ended it.
     pub(crate) fn from_handshake(error: io::Error, state: HandshakeState, refusal: Option<Refusal>) -> Self {
+        tracing::debug!(%state, %error, "the handshake failed");
         match (refusal, error.kind()) {
             (Some(refusal), _) => refusal.into_error(Resumption::Full),
             (None, io::ErrorKind::UnexpectedEof) => Self::PeerClosed(state),

@@ -25,6 +25,34 @@ pub struct Inspected {
     pub weaknesses: Weaknesses,
 }
 
+/// What is read from the bytes themselves, at one go, since the engine keeps part of it to itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    inspected: Inspected,
+    pub(crate) offers_tls13: bool,
+    /// Whether there is a key share, for each of [`Group::ALL`].
+    shares: [bool; Group::ALL.len()],
+}
+
+impl Look {
+    /// Looks at the first bytes of a connection.
+    pub(crate) fn at(bytes: &[u8]) -> Result<Self, InspectError> {
+        let mut assembler = HelloAssembler::new();
+        assembler.push(bytes)?;
+        let hello = assembler.hello()?;
+        let shared = |group: Group| hello.key_share_groups().any(|shared| shared.known() == Some(group));
+        Ok(Self {
+            inspected: Inspected { ja4: hello.ja4(), weaknesses: hello.weaknesses() },
+            offers_tls13: hello.offers_tls13(),
+            shares: Group::ALL.map(shared),
+        })
+    }
+
+    pub(crate) fn has_share(&self, group: Group) -> bool {
+        Group::ALL.iter().zip(self.shares).any(|(known, shared)| *known == group && shared)
+    }
+}
+
 impl ClientOffer {
     /// The DNS name that was asked for (RFC 6066 §3), lower case, at most 253 bytes.
     pub fn server_name(&self) -> Option<&str> {
@@ -54,25 +82,20 @@ impl ClientOffer {
         self.inspected
     }
 
-    pub(crate) fn read(hello: &rustls::server::ClientHello<'_>, watched: Option<&HelloAssembler>) -> Self {
+    /// From what the engine says, and from a look at the same bytes.
+    pub(crate) fn read(hello: &rustls::server::ClientHello<'_>, look: &Result<Look, InspectError>) -> Self {
         let alpn = hello.alpn().into_iter().flatten().take(MOST_PROTOCOLS).map(<[u8]>::to_vec).collect();
         let offered = hello.named_groups().unwrap_or_default();
         let groups = Group::ALL.into_iter().filter(|group| offered.contains(&group.named()));
         let mut groups: Vec<_> = groups.collect();
         groups.sort_by_key(|group| offered.iter().position(|named| *named == group.named()));
-        let look = |watched: &HelloAssembler| {
-            let hello = watched.hello()?;
-            Ok(Inspected { ja4: hello.ja4(), weaknesses: hello.weaknesses() })
-        };
         let verifies = |key: &KeyType| is_verifiable(*key, hello.signature_schemes());
-        let key_types = KEY_TYPES.into_iter().filter(verifies).collect();
-        let inspected = watched.map_or(Err(InspectError::Incomplete), look);
         Self {
             server_name: hello.server_name().map(str::to_ascii_lowercase),
             alpn,
             groups,
-            key_types,
-            inspected,
+            key_types: KEY_TYPES.into_iter().filter(verifies).collect(),
+            inspected: look.map(|look| look.inspected),
         }
     }
 }

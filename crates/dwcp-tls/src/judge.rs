@@ -1,5 +1,6 @@
 //! The judgement of a peer's chain under one generation, remembered so that a handshake validates it once.
 
+use crate::progress;
 use dwcp_base::Clock;
 use dwcp_crypto::digest::sha256_of;
 use dwcp_pki::{Evidence, Generation, PeerIdentity, Purpose, ValidationError};
@@ -20,6 +21,14 @@ impl Judge {
     /// Validates `chain`, or takes an earlier verdict on the very same chain and re-checks what time and revocation can
     /// change about it.
     pub(crate) fn chain(
+        &self,
+        chain: &[CertificateDer<'_>],
+        purpose: Purpose,
+    ) -> Result<PeerIdentity, ValidationError> {
+        progress::judging(&*self.clock, || self.verdict(chain, purpose))
+    }
+
+    fn verdict(
         &self,
         chain: &[CertificateDer<'_>],
         purpose: Purpose,

@@ -16,17 +16,21 @@ mod expected;
 mod facts;
 mod failure;
 mod farewell;
+mod first_bytes;
 mod group;
 mod hello;
 mod hybrid;
 pub mod inspect;
 mod judge;
+mod key_log;
 mod key_set;
 mod manager;
 mod offer;
+mod phases;
 mod policy;
 mod preference;
 mod presented;
+mod progress;
 mod provider;
 mod refusal;
 mod resolver;
@@ -47,6 +51,7 @@ mod ticket_key;
 mod ticket_trace;
 mod ticketing;
 mod tickets;
+mod transcript;
 mod vault;
 mod verify_client;
 mod verify_server;
@@ -64,8 +69,12 @@ pub use facts::{HandshakeFacts, HandshakeState, Resumption};
 pub use group::{Group, PostQuantum};
 pub use hello::{ClientOffer, Inspected, MOST_PROTOCOLS};
 pub use inspect::{ClientHello, TlsRecord};
+#[cfg(feature = "keylog")]
+pub use key_log::KeyLogLines;
+pub use key_log::KeyLogging;
 pub use key_set::{SharedTickets, TicketKeySet, TicketKeysError};
 pub use manager::TlsManager;
+pub use phases::HandshakeTimes;
 pub use policy::{PolicyError, TlsPolicy};
 pub use presented::{ShownCertificates, presented_by, shown_by};
 pub use resolver::{CertificateResolver, Resolved, ResolverError};
@@ -76,8 +85,8 @@ pub use rules::{
 pub use session::TlsSession;
 pub use session_ticket::{SessionTicket, TicketKeyName, TicketSource};
 pub use settings::{
-    ClientAuth, ClientIdentity, ClientSettings, HANDSHAKE_DEADLINE, LARGEST_CLIENT_HELLO, LARGEST_HANDSHAKE,
-    ServerSettings, Tickets, UnknownName, WithoutAlpn,
+    ClientAuth, ClientIdentity, ClientSettings, HANDSHAKE_DEADLINE, LARGEST_CLIENT_FLIGHT,
+    LARGEST_CLIENT_HELLO, LARGEST_HANDSHAKE, ServerSettings, Tickets, UnknownName, WithoutAlpn,
 };
 pub use suite::CipherSuite;
 

@@ -4,12 +4,13 @@ use crate::connector::TlsConnector;
 use crate::context::TlsContext;
 use crate::error::TlsError;
 use crate::judge::{Judge, Verdicts};
+use crate::key_log::KeyLogging;
 use crate::policy::TlsPolicy;
 use crate::provider::provider;
 use crate::settings::{ClientSettings, ServerSettings};
 use dwcp_base::Clock;
 use dwcp_pki::CertificateStore;
-use rustls::{ServerConfig, version::TLS13};
+use rustls::{KeyLog, ServerConfig, version::TLS13};
 use std::fmt;
 use std::sync::Arc;
 
@@ -27,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) store: Arc<CertificateStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) verdicts: Arc<Verdicts>,
+    /// `None` unless somebody asked for secrets to be written down, three times.
+    pub(crate) key_log: Option<Arc<dyn KeyLog>>,
     /// Where a side or a destination has none of its own.
     pub(crate) policy: TlsPolicy,
 }
@@ -44,7 +47,38 @@ impl TlsManager {
         ServerConfig::builder_with_provider(provider(&policy))
             .with_protocol_versions(&[&TLS13])
             .map_err(TlsError::Engine)?;
-        Ok(Self { shared: Arc::new(Shared { store, clock, verdicts: Arc::default(), policy }) })
+        let verdicts = Arc::default();
+        Ok(Self { shared: Arc::new(Shared { store, clock, verdicts, key_log: None, policy }) })
+    }
+
+    /// Has sides that are made from here on write down the secrets of their sessions (RFC 9850), if the environment variable
+    /// `SSLKEYLOGFILE` is set and not empty: only with this feature, this call and that variable together. `open` gets the variable's value and
+    /// says where the lines go; a file should be readable by its owner alone, and no link that somebody else laid.
+    ///
+    /// # Errors
+    /// What `open` says.
+    ///
+    /// # Security
+    /// Whoever reads the lines reads every session, and writes in its name. [`key_log`](Self::key_log) says whether it is on, so that health
+    /// and audit can say it too.
+    #[cfg(feature = "keylog")]
+    pub fn dangerous_with_key_log(
+        self,
+        open: impl FnOnce(&std::path::Path) -> std::io::Result<Arc<dyn crate::KeyLogLines>>,
+    ) -> std::io::Result<Self> {
+        let key_log = crate::key_log::opened(open)?;
+        let Shared { store, clock, verdicts, policy, .. } = &*self.shared;
+        let (store, clock) = (Arc::clone(store), Arc::clone(clock));
+        let (verdicts, policy) = (Arc::clone(verdicts), policy.clone());
+        Ok(Self { shared: Arc::new(Shared { store, clock, verdicts, key_log, policy }) })
+    }
+
+    /// Whether the secrets of sessions are written down.
+    pub fn key_log(&self) -> KeyLogging {
+        match self.shared.key_log {
+            None => KeyLogging::Off,
+            Some(_) => KeyLogging::On,
+        }
     }
 
     /// A server side. Its configuration is built now, so that what can not work is known before the first client comes.

@@ -1,7 +1,7 @@
 //! Which group a server agrees on: its policy's order counts, whatever the order of the client.
 
 use crate::group::Group;
-use crate::inspect;
+use crate::hello::Look;
 use crate::policy::TlsPolicy;
 use crate::provider::{only, provider};
 use rustls::NamedGroup;
@@ -46,13 +46,8 @@ pub(crate) fn choose(
 }
 
 /// As [`choose`], from what the engine and the look at the same bytes know of a hello. A hello that the look can not read has no share.
-pub(crate) fn choose_for(
-    ours: &[Group],
-    hello: &ClientHello<'_>,
-    seen: Option<&inspect::ClientHello<'_>>,
-) -> Option<Group> {
-    let has_share =
-        |group| seen.is_some_and(|seen| seen.key_share_groups().any(|shared| shared.known() == Some(group)));
+pub(crate) fn choose_for(ours: &[Group], hello: &ClientHello<'_>, look: Option<&Look>) -> Option<Group> {
+    let has_share = |group| look.is_some_and(|look| look.has_share(group));
     choose(ours.iter().copied(), hello.named_groups().unwrap_or_default(), has_share)
 }
 

@@ -7,6 +7,7 @@ use dwcp_pki::{Certificate, ChainFault, Denial, ValidationError};
 use rustls::CertificateError;
 use rustls::pki_types::CertificateDer;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::task::futures::TaskLocalFuture;
 
 /// The one place where a refusal becomes what the peer is told: rustls turns its answer into the alert in the comment.
 pub(crate) fn told(refusal: &Refusal) -> CertificateError {
@@ -94,8 +95,8 @@ pub(crate) struct RefusalSlot(Arc<Mutex<Option<Refusal>>>);
 
 impl RefusalSlot {
     /// Polls `handshake` with this slot in reach of the verifiers it calls.
-    pub(crate) async fn watch<F: Future>(&self, handshake: F) -> F::Output {
-        SLOT.scope(self.clone(), handshake).await
+    pub(crate) fn watch<F: Future>(&self, handshake: F) -> TaskLocalFuture<Self, F> {
+        SLOT.scope(self.clone(), handshake)
     }
 
     pub(crate) fn take(&self) -> Option<Refusal> {

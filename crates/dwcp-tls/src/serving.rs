@@ -3,8 +3,8 @@
 use crate::active::Active;
 use crate::error::TlsError;
 use crate::group::Group;
-use crate::hello::ClientOffer;
-use crate::inspect::HelloAssembler;
+use crate::hello::{ClientOffer, Look};
+use crate::inspect::InspectError;
 use crate::offer::{Serve, Unserved, judge_offer, judge_resolved};
 use crate::preference::{Providers, choose_for};
 use crate::resolver::Resolved;
@@ -85,13 +85,13 @@ impl Serving {
         settings: &ServerSettings,
         active: &Active,
         hello: &ClientHello<'_>,
-        watched: Option<&HelloAssembler>,
+        look: &Result<Look, InspectError>,
     ) -> Result<Self, Unserved> {
         let (serve, suits_store) = judge_offer(settings, &active.judge.generation, hello)?;
-        let seen = watched.and_then(|watched| watched.hello().ok());
-        let group = choose_for(&active.configs.groups, hello, seen.as_ref());
+        let look = look.as_ref().ok();
+        let group = choose_for(&active.configs.groups, hello, look);
         let suites = &active.configs.whole.ours.crypto_provider().cipher_suites;
-        let doomed = if serve == Serve::TooOld || seen.is_some_and(|seen| !seen.offers_tls13()) {
+        let doomed = if serve == Serve::TooOld || look.is_some_and(|look| !look.offers_tls13) {
             Some(Doom::Version)
         } else if group.is_none() {
             Some(Doom::Incompatible(PeerIncompatible::NoKxGroupsInCommon))

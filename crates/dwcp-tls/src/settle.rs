@@ -2,24 +2,28 @@
 
 use crate::bounded_io::BoundedIo;
 use crate::error::TlsError;
-use crate::facts::{HandshakeFacts, Resumption};
+use crate::facts::{HandshakeFacts, HandshakeState, Resumption};
 use crate::farewell;
 use crate::group::Group;
 use crate::hello::ClientOffer;
+use crate::phases::Laps;
+use crate::progress::Progress;
 use crate::session::TlsSession;
 use crate::settings::WithoutAlpn;
 use crate::suite::CipherSuite;
-use dwcp_base::{Clock, Tick};
+use dwcp_base::Clock;
 use dwcp_pki::Peer;
 use rustls::pki_types::CertificateDer;
 use rustls::{CommonState, Error, HandshakeKind};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsStream;
 
 /// What both sides know about a handshake besides the connection itself.
 pub(crate) struct Settling<'a> {
     pub(crate) clock: &'a dyn Clock,
-    pub(crate) started: Tick,
+    pub(crate) laps: Laps,
+    pub(crate) progress: Progress,
     /// What the client asked for, by its own account or by its hello.
     pub(crate) server_name: Option<String>,
     pub(crate) hello: Option<ClientOffer>,
@@ -28,33 +32,75 @@ pub(crate) struct Settling<'a> {
     pub(crate) generation: u64,
 }
 
+/// A peer that there is no session with.
+pub(crate) struct Unsettled<IO> {
+    error: Box<TlsError>,
+    io: BoundedIo<IO>,
+}
+
+impl<IO> Unsettled<IO> {
+    pub(crate) fn new(error: TlsError, io: BoundedIo<IO>) -> Self {
+        Self { error: Box::new(error), io }
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Unsettled<IO> {
+    /// Cuts the connection off and says why.
+    pub(crate) async fn leave(self) -> TlsError {
+        farewell::linger(self.io).await;
+        *self.error
+    }
+}
+
 impl Settling<'_> {
-    /// Makes the session, or cuts the connection off and says why. `judge` sees the peer's certificates, which a resumed
+    /// Makes the session, or says why there is none. `judge` sees the peer's certificates, which a resumed
     /// session took over from the one before, and what was agreed on.
     ///
     /// By now the peer may think it has a session. It gets no close_notify: that would make the refusal a conversation that
     /// was empty and complete.
-    pub(crate) async fn settle<IO, J>(
-        self,
+    pub(crate) fn settle<IO, J>(
+        mut self,
         stream: TlsStream<BoundedIo<IO>>,
         judge: J,
-    ) -> Result<TlsSession<IO>, TlsError>
+    ) -> Result<TlsSession<IO>, Unsettled<IO>>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
         J: FnOnce(&[CertificateDer<'static>], &HandshakeFacts) -> Result<Peer, TlsError>,
     {
-        let judged = self.facts(stream.get_ref().1).and_then(|facts| {
-            let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        let reached = self.progress.reached();
+        let exchanging = self.laps.lap(self.clock);
+        self.laps.times.exchanging = exchanging.saturating_sub(reached.judging);
+        self.progress.set(HandshakeState::Judging);
+        let (io, agreed) = stream.get_ref();
+        let judged = self.facts(agreed).and_then(|facts| {
+            let chain = agreed.peer_certificates().unwrap_or_default();
             judge(chain, &facts).map(|peer| (peer, facts))
+        });
+        self.laps.times.judging = self.laps.lap(self.clock).saturating_add(reached.judging.min(exchanging));
+        let judged = judged.map(|(peer, facts)| {
+            let times = self.laps.times;
+            let (bytes_read, bytes_written) = io.counted();
+            let peer_scheme = reached.scheme;
+            (
+                peer,
+                HandshakeFacts {
+                    elapsed: times.total(),
+                    times,
+                    peer_scheme,
+                    bytes_read,
+                    bytes_written,
+                    ..facts
+                },
+            )
         });
         match judged {
             Ok((peer, facts)) => Ok(TlsSession::new(stream, peer, facts, self.hello, self.generation)),
             Err(error) => {
-                match stream {
-                    TlsStream::Client(client) => farewell::linger(client.into_inner().0).await,
-                    TlsStream::Server(server) => farewell::linger(server.into_inner().0).await,
-                }
-                Err(error)
+                let io = match stream {
+                    TlsStream::Client(client) => client.into_inner().0,
+                    TlsStream::Server(server) => server.into_inner().0,
+                };
+                Err(Unsettled::new(error, io))
             }
         }
     }
@@ -79,7 +125,11 @@ impl Settling<'_> {
             alpn,
             server_name: self.server_name.clone(),
             retried: kind == HandshakeKind::FullWithHelloRetryRequest,
-            elapsed: self.clock.tick().since(self.started),
+            elapsed: Duration::ZERO,
+            times: self.laps.times,
+            peer_scheme: None,
+            bytes_read: 0,
+            bytes_written: 0,
         })
     }
 }

@@ -1,5 +1,7 @@
 //! The signature over a transcript, the same way for either side's verifier.
 
+use crate::inspect::SchemeCode;
+use crate::progress;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, verify_tls13_signature};
 use rustls::pki_types::CertificateDer;
@@ -18,6 +20,7 @@ impl Signatures {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+            .inspect(|_| progress::proven(SchemeCode::from(u16::from(signature.scheme))))
     }
 
     pub(crate) fn schemes(&self) -> Vec<SignatureScheme> {

@@ -24,10 +24,14 @@ impl CipherSuite {
 
     /// The default order on this machine: ChaCha20-Poly1305 goes first where the processor has no AES instructions.
     pub fn preferred() -> [Self; 3] {
-        if aes_in_hardware() {
-            Self::ALL
-        } else {
-            [Self::ChaCha20Poly1305Sha256, Self::Aes256GcmSha384, Self::Aes128GcmSha256]
+        Self::preferred_where(aes_in_hardware())
+    }
+
+    /// The default order on a machine of which it is known whether it has AES instructions.
+    const fn preferred_where(aes: bool) -> [Self; 3] {
+        match aes {
+            true => Self::ALL,
+            false => [Self::ChaCha20Poly1305Sha256, Self::Aes256GcmSha384, Self::Aes128GcmSha256],
         }
     }
 
@@ -101,6 +105,18 @@ mod tests {
         for weak in ["TLS_AES_128_CCM_8_SHA256", "TLS_RSA_WITH_AES_128_CBC_SHA", "", "TLS_"] {
             assert_eq!(weak.parse::<CipherSuite>(), Err(PolicyError::UnknownSuite), "{weak}");
         }
+    }
+
+    #[test]
+    fn a_processor_without_aes_puts_chacha20_first_and_leaves_nothing_out() {
+        let first = |aes| CipherSuite::preferred_where(aes)[0];
+        assert_eq!(first(false), CipherSuite::ChaCha20Poly1305Sha256);
+        assert_eq!(first(true), CipherSuite::Aes256GcmSha384);
+        for aes in [true, false] {
+            let order = CipherSuite::preferred_where(aes);
+            assert!(CipherSuite::ALL.iter().all(|suite| order.contains(suite)), "{aes}");
+        }
+        assert_eq!(CipherSuite::preferred(), CipherSuite::preferred_where(aes_in_hardware()));
     }
 
     #[test]

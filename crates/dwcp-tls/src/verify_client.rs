@@ -5,6 +5,7 @@ use crate::refusal::{Refusal, RefusalSlot, claimed, told};
 use crate::rules::{Candidate, PeerRules, public};
 use crate::settings::ClientAuth;
 use crate::signatures::Signatures;
+use crate::transcript;
 use dwcp_pki::{ChainFault, PeerIdentity, Purpose};
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::{CertificateDer, UnixTime};
@@ -44,7 +45,7 @@ pub(crate) fn judge_client(
 
 impl ClientCertVerifier for ClientVerifier {
     fn offer_client_auth(&self) -> bool {
-        true
+        transcript::wants_certificates()
     }
 
     fn client_auth_mandatory(&self) -> bool {

@@ -96,7 +96,7 @@ impl CertCompressor for Liar {
 }
 
 static HONEST: Liar = Liar(|plain| compress_to_vec_zlib(&plain, 9));
-static BOMB: Liar = Liar(|_| compress_to_vec_zlib(&vec![0; 16 << 20], 9));
+static BOMB: Liar = Liar(|_| compress_to_vec_zlib(&vec![0; 8 << 20], 9));
 static LONGER: Liar = Liar(|plain| compress_to_vec_zlib(&[&plain[..], &[0]].concat(), 9));
 static SHORTER: Liar = Liar(|plain| compress_to_vec_zlib(&plain[..plain.len() - 1], 9));
 static FOLLOWED: Liar = Liar(|plain| [compress_to_vec_zlib(&plain, 9), vec![0]].concat());

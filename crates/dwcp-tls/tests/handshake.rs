@@ -4,7 +4,7 @@
 mod common;
 
 use common::{
-    Authority, Leaf, among, clock, expected, manager, pair, required, say, server_dns, shake, talk,
+    Authority, DEADLINE, Leaf, among, clock, expected, manager, pair, required, say, server_dns, shake, talk,
 };
 use dwcp_base::Coded;
 use dwcp_pki::{Peer, WhyAnonymous};
@@ -12,6 +12,7 @@ use dwcp_tls::{
     CipherSuite, ClientAuth, ClientIdentity, ClientSettings, Group, PostQuantum, Resumption, ServerSettings,
     TlsPolicy, UnknownName,
 };
+use std::time::Duration;
 
 #[tokio::test]
 async fn every_suite_with_every_group_makes_a_mutual_handshake() {
@@ -51,6 +52,45 @@ async fn the_hybrid_is_what_two_default_sides_agree_on() {
     assert!(!near.facts().retried);
 }
 
+#[tokio::test]
+async fn the_facts_say_what_was_signed_with_and_how_much_travelled() {
+    let (server, client) = pair();
+    let (near, far) = talk(&server, &client, &server_dns()).await;
+    let (near, far) = (near.facts(), far.facts());
+    for facts in [near, far] {
+        assert_eq!(facts.peer_scheme.and_then(|scheme| scheme.name()), Some("ecdsa_secp256r1_sha256"));
+        assert_eq!(facts.times.total(), facts.elapsed);
+    }
+    // Tickets follow behind the client's Finished: the server counts them as written, the client reads them later.
+    assert_eq!(near.bytes_read, far.bytes_written);
+    assert!(far.bytes_read <= near.bytes_written && far.bytes_read > 1_000, "{far:?}");
+    assert!((1_000..dwcp_tls::LARGEST_HANDSHAKE).contains(&near.bytes_read), "{near:?}");
+    let (near, _far) = talk(&server, &client, &server_dns()).await;
+    assert_eq!(
+        (near.facts().resumed, near.facts().peer_scheme),
+        (Resumption::Resumed, None),
+        "nothing is signed"
+    );
+}
+
+#[tokio::test]
+async fn the_time_of_a_handshake_goes_to_the_phase_that_took_it() {
+    let authority = Authority::new("phases");
+    let clock = clock();
+    let server = manager(authority.store(&Leaf::named("server")), TlsPolicy::new(), &clock);
+    let server = server.server(required()).unwrap();
+    let client = authority.node("client").client(ClientSettings::new()).unwrap();
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let accepting = tokio::spawn(async move { server.accept(near, DEADLINE).await });
+    tokio::task::yield_now().await;
+    clock.advance(Duration::from_millis(30));
+    let dialling = client.connect(far, &server_dns(), DEADLINE).await;
+    let (near, _far) = (accepting.await.unwrap().unwrap(), dialling.unwrap());
+    let times = near.facts().times;
+    assert_eq!(times.awaiting, Duration::from_millis(30), "{times:?}");
+    assert_eq!(times.total(), times.awaiting, "the clock stood still from then on");
+}
+
 #[test]
 fn the_listing_names_what_can_be_negotiated_and_nothing_older() {
     let listed = dwcp_tls::ciphers();
@@ -81,10 +121,8 @@ async fn a_deadline_without_end_is_no_reason_to_panic() {
     let (server, client) = pair();
     let (near, far) = tokio::io::duplex(64 * 1024);
     let expected = server_dns();
-    let (near, far) = tokio::join!(
-        server.accept(near, std::time::Duration::MAX),
-        client.connect(far, &expected, std::time::Duration::MAX)
-    );
+    let (near, far) =
+        tokio::join!(server.accept(near, Duration::MAX), client.connect(far, &expected, Duration::MAX));
     assert!(near.is_ok() && far.is_ok());
 }
 

@@ -202,6 +202,17 @@ async fn at_t7_floods_before_the_handshake_is_done_are_bounded() {
 }
 
 #[tokio::test]
+async fn a_client_says_whether_it_heard_anything_of_the_server() {
+    let (_server, client) = pair();
+    for (said, state) in [(&[][..], HandshakeState::AwaitingAnswer), (&[22], HandshakeState::Negotiating)] {
+        let (near, mut raw) = tokio::io::duplex(64 * 1024);
+        raw.write_all(said).await.unwrap();
+        let error = client.connect(near, &server_dns(), SOON).await.unwrap_err();
+        assert!(matches!(error, TlsError::Timeout { state: was, .. } if was == state), "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_peer_that_hangs_up_in_the_handshake_is_nobodys_fault() {
     let (server, client) = pair();
     let (near, far) = tokio::io::duplex(64 * 1024);

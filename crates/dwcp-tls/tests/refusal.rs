@@ -192,7 +192,10 @@ async fn at_t8_a_client_chain_larger_than_the_bound_is_refused_unread() {
     let (server, client) = facing(&authority, &leaf);
     let (near, _far) = shake(&server, &client, &server_dns()).await;
     let error = near.unwrap_err();
-    assert!(matches!(error, TlsError::Oversized { limit: dwcp_tls::LARGEST_HANDSHAKE }), "{error:?}");
+    assert!(
+        matches!(error, TlsError::Oversized { limit } if limit <= dwcp_tls::LARGEST_HANDSHAKE),
+        "{error:?}"
+    );
     assert_eq!(error.code(), "tls.handshake.oversized");
 }
 
