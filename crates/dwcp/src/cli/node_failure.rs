@@ -30,6 +30,12 @@ pub(super) fn failure(error: NodeError) -> Failure {
             Failure::new(Exit::Configuration, what, &source, fix).coded(&source)
         }
         NodeError::KeyFile { path, source } => key_file_failure(&path, &source),
+        NodeError::KeyLog { path, source } => Failure::new(
+            Exit::Failure,
+            format!("{} can not be made for the secrets of sessions", path.display()),
+            &source,
+            "let SSLKEYLOGFILE name a file that does not exist yet, or remove security.tls.key_log",
+        ),
         NodeError::Bind { what, address, source } => Failure::new(
             Exit::Failure,
             format!("{what} can not listen on {address}"),

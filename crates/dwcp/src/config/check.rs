@@ -26,6 +26,7 @@ fn plan(config: &Config, base: &Path) -> Checked<NodePlan> {
     let mut warnings = Vec::new();
     refuse_weak_switches(config)?;
     refuse_what_is_not_there(config)?;
+    refuse_key_log(config)?;
     let logging = logging(&config.monitoring.logging)?;
     at_rest::check(&config.security.encryption, &mut warnings)?;
     let state_dir = config.node.state_dir.as_ref().map_or_else(|| base.to_owned(), |dir| base.join(dir));
@@ -87,6 +88,7 @@ fn plan(config: &Config, base: &Path) -> Checked<NodePlan> {
         profile: trust::profile(config.security.tls.profile.as_deref())?,
         drain: within("node.drain", config.node.drain, Duration::from_secs(8), Duration::ZERO, HOUR)?,
         tls: tls::policy(&config.security.tls)?,
+        key_log: config.security.tls.key_log.unwrap_or(false),
         tickets: config.security.tls.tickets.unwrap_or(true),
         admin,
         admin_socket: config.node.admin.socket.as_ref().map(|path| base.join(path)),
@@ -130,6 +132,18 @@ fn refuse_what_is_not_there(config: &Config) -> Checked<()> {
         Some((key, _, fix)) => Err(ConfigProblem::new(*key, "is not part of this version", *fix)),
         None => Ok(()),
     }
+}
+
+/// Secrets in a file are for builds that somebody made for it.
+fn refuse_key_log(config: &Config) -> Checked<()> {
+    if config.security.tls.key_log == Some(true) && !cfg!(feature = "keylog") {
+        return Err(ConfigProblem::new(
+            "security.tls.key_log",
+            "is true, and this build can not write secrets of sessions",
+            "remove the key, or build one that can: cargo build --features keylog",
+        ));
+    }
+    Ok(())
 }
 
 fn logging(section: &Logging) -> Checked<LoggingPlan> {

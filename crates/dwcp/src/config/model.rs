@@ -75,6 +75,8 @@ pub struct Tls {
     pub pq: Option<String>,
     /// Whether listeners hand out resumption tickets; default true.
     pub tickets: Option<bool>,
+    /// Whether the secrets of sessions may be written to the file in SSLKEYLOGFILE; only in builds with the feature `keylog`.
+    pub key_log: Option<bool>,
     /// Known, and refused: fetching lists is not part of this version.
     pub crl_url: Option<IgnoredAny>,
     /// See `crl_url`.

@@ -29,6 +29,8 @@ pub struct NodePlan {
     pub provider: ProviderPlan,
     /// Suites, groups and post-quantum mode.
     pub tls: TlsPolicy,
+    /// Whether the secrets of sessions may be written down.
+    pub key_log: bool,
     /// Whether listeners hand out resumption tickets.
     pub tickets: bool,
     /// The read-only HTTPS listener.

@@ -13,6 +13,14 @@ use dwcp_pki::{OverdueLevel, RevocationMode, TrustDomain, TrustStore};
 pub(super) fn tls(shared: &Shared) -> Vec<Finding> {
     let plan = shared.plan.load();
     let mut findings = vec![Finding::pass("tls.protocol", "TLS 1.3 is the only version on offer")];
+    if shared.secrets_written {
+        let reason = "the secrets of all sessions are written to the file in SSLKEYLOGFILE: who reads it reads all traffic";
+        findings.push(Finding::warn(
+            "tls.key_log",
+            reason,
+            "remove security.tls.key_log, restart, and delete the file",
+        ));
+    }
     for listener in &plan.listeners {
         let id = format!("tls.target.{}", listener.name);
         findings.push(match shared.troubles.of(&format!("target.{}", listener.name)) {

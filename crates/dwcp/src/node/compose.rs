@@ -6,6 +6,7 @@ use super::dialer::Dialer;
 use super::floor::{Bound, Floor};
 use super::health::HealthBoard;
 use super::identity::{Embedded, Identity, Material, issuance_policy, prefix};
+use super::key_log::KeyLog;
 use super::ledger::Ledger;
 use super::listener::{Listener, Means, TARGET_UNREACHABLE};
 use super::news::News;
@@ -25,7 +26,7 @@ use dwcp_pki::{CertificateManager, CertificateStore, Credential, EmbeddedProvide
 use dwcp_telemetry::{LabelSets, TelemetryCollector};
 use dwcp_tls::inspect::WeakOffer;
 use dwcp_tls::{
-    CipherSuite, ClientAuth, Group, ServerSettings, TlsContext, TlsError, TlsManager, UnknownName,
+    CipherSuite, ClientAuth, Group, KeyLogging, ServerSettings, TlsContext, TlsError, TlsManager, UnknownName,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -88,6 +89,9 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     let registry = Registry::new(descriptors::carried(MOST_CONNECTIONS), Arc::clone(&clock));
     let tls =
         TlsManager::new(Arc::clone(&store), plan.tls.clone(), Arc::clone(&clock)).map_err(NodeError::Tls)?;
+    let key_log = KeyLog::default();
+    let tls = key_log.on(tls, &plan)?;
+    let secrets_written = tls.key_log() == KeyLogging::On;
 
     let offers = Arc::new(Offers::new(Arc::clone(&telemetry), Arc::clone(&clock)));
     let shared = Arc::new(Shared {
@@ -106,6 +110,8 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
         retired_guards: std::sync::Mutex::default(),
         board: HealthBoard::default(),
         troubles: Troubles::default(),
+        key_log,
+        secrets_written,
         plan: ArcSwap::from_pointee(plan),
     });
     let plan = shared.plan.load_full();
@@ -155,7 +161,8 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     for (dialer, socket) in dialers {
         floor.place_dialer(dialer, socket, &shared);
     }
-    shared.ledger.note(SecurityEvent::local(EventKind::NodeStarted).field("name", shared.certificate_name()));
+    let started = SecurityEvent::local(EventKind::NodeStarted).field("name", shared.certificate_name());
+    shared.ledger.note(if shared.secrets_written { started.field("key_log", "on") } else { started });
     Ok(Node { shared, floor: Mutex::new(floor), admin_tls, admin: admin_address })
 }
 

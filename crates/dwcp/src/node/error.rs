@@ -85,6 +85,15 @@ pub enum NodeError {
         #[source]
         source: KekFileError,
     },
+    /// The file for the secrets of sessions can not be made.
+    #[error("{path} can not be made for the secrets of sessions")]
+    KeyLog {
+        /// The file in SSLKEYLOGFILE.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
     /// No key could be made.
     #[error("no private key was made")]
     Key(#[source] CryptoError),
@@ -167,6 +176,7 @@ impl Coded for NodeError {
             Self::Authority { source, .. } => source.code(),
             Self::Passphrase { source, .. } => source.code(),
             Self::KeyFile { source, .. } => source.code(),
+            Self::KeyLog { .. } => "node.key_log.unavailable",
             Self::Key(source) => source.code(),
             Self::Unmade(source) => source.code(),
             Self::Unsaved(source) => source.code(),

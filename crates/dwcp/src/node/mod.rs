@@ -15,6 +15,7 @@ mod http_date;
 mod identity;
 mod judgement;
 mod keeper;
+mod key_log;
 mod ledger;
 mod listener;
 mod news;

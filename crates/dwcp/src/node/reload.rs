@@ -88,6 +88,7 @@ async fn apply(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
     // What can fail.
     let tls = TlsManager::new(Arc::clone(&shared.store), plan.tls.clone(), Arc::clone(&shared.clock))
         .map_err(NodeError::Tls)?;
+    let tls = shared.key_log.on(tls, &plan)?;
     let old_plan = shared.plan.load_full();
     // An unchanged guard keeps what it has learned about its sources.
     let guard = if old_plan.guard == plan.guard { shared.guard.load_full() } else { Arc::new(guard(&plan)?) };
@@ -276,6 +277,7 @@ fn needs_restart(old: &NodePlan, new: &NodePlan) -> Result<(), NodeError> {
         ("node.trust_domain", old.trust_domain != new.trust_domain),
         ("node.state_dir", old.state_dir != new.state_dir),
         ("node.drain", old.drain != new.drain),
+        ("security.tls.key_log", old.key_log != new.key_log),
         ("monitoring.logging", old.logging != new.logging),
         (
             "security.tls.cert_file",

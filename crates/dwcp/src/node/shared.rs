@@ -1,6 +1,7 @@
 //! What every part of a running node sees: its store, registry, guard, numbers, log, and how its parts stand.
 
 use super::health::{Finding, HealthBoard, HealthReport};
+use super::key_log::KeyLog;
 use super::ledger::Ledger;
 use super::news::News;
 use super::offers::Offers;
@@ -39,6 +40,9 @@ pub(crate) struct Shared {
     pub(super) retired_guards: Mutex<GuardTotals>,
     pub(crate) board: HealthBoard,
     pub(crate) troubles: Troubles,
+    pub(super) key_log: KeyLog,
+    /// Whether the secrets of sessions are written to a file.
+    pub(super) secrets_written: bool,
 }
 
 /// What currently does not work, by subject; bounded by the subjects of the configuration.
