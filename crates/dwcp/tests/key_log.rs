@@ -5,7 +5,7 @@
 
 mod support;
 
-use support::{Place, refused};
+use support::Place;
 
 fn asked() -> Place {
     let place = Place::new();
@@ -17,7 +17,7 @@ fn asked() -> Place {
 #[test]
 fn a_build_without_the_feature_refuses_the_key() {
     let place = asked();
-    let (code, said) = refused(&["config", "check", &place.config()]);
+    let (code, said) = support::refused(&["config", "check", &place.config()]);
     assert_eq!(code, 3, "{said}");
     support::assert_three_lines(&said);
     assert!(said.contains("security.tls.key_log") && said.contains("--features keylog"), "{said}");
