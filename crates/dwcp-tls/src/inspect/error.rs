@@ -33,6 +33,9 @@ pub enum InspectError {
     /// The first handshake message is another one.
     #[error("a handshake message of type {0} where a ClientHello was to come")]
     NotClientHello(u8),
+    /// The handshake message is none of a server's choice.
+    #[error("a handshake message of type {0} where a ServerHello was to come")]
+    NotServerHello(u8),
     /// The handshake message is longer than is read.
     #[error("a ClientHello of {length} bytes, where {limit} are the most")]
     HelloOversized {
@@ -123,7 +126,7 @@ impl Coded for InspectError {
             Self::RecordEmpty => "tls.record.empty",
             Self::RecordVersion(_) => "tls.record.version",
             Self::NotHandshake(_) | Self::Interleaved(_) => "tls.record.unexpected",
-            Self::NotClientHello(_) => "tls.hello.missing",
+            Self::NotClientHello(_) | Self::NotServerHello(_) => "tls.hello.missing",
             Self::HelloOversized { .. } | Self::TooManyBytes { .. } => "tls.hello.oversized",
             Self::Trailing { .. } => "tls.hello.trailing",
             Self::Incomplete => "tls.hello.incomplete",

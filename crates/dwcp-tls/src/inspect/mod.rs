@@ -1,4 +1,4 @@
-//! What a connection says before the handshake: records and the ClientHello in them, read from bytes alone.
+//! What a connection says before the handshake: records, the ClientHello in them and the ServerHello that answers it, read from bytes alone.
 //!
 //! Nothing here decides: it is for looking, for logs and for fingerprints. The engine reads the same bytes by itself and is
 //! the one that accepts or refuses. All of it is bounded, borrows from its input, and takes no clock and no socket.
@@ -31,6 +31,7 @@ mod ja4;
 mod key_shares;
 mod names;
 mod record;
+mod server_hello;
 mod suites;
 mod views;
 mod weak;
@@ -44,5 +45,6 @@ pub use ja4::Ja4;
 pub use key_shares::{KeyShareGroups, MOST_KEY_SHARES};
 pub use names::Protocols;
 pub use record::{ContentType, LARGEST_RECORD, TlsRecord};
+pub use server_hello::ServerHello;
 pub use views::TicketRequest;
 pub use weak::{WeakOffer, Weaknesses};

@@ -1,7 +1,7 @@
 //! What a server answers to a ClientHello, read from its first bytes: for saying what went wrong, never for deciding anything.
 
 use dwcp_tls::Alert;
-use dwcp_tls::inspect::{ContentType, GroupCode, SuiteCode, TlsRecord, VersionCode};
+use dwcp_tls::inspect::{ContentType, ServerHello, TlsRecord};
 use std::fmt;
 
 /// The first that a server said, as far as it is in the clear.
@@ -9,25 +9,14 @@ use std::fmt;
 pub(super) enum Answer {
     /// Nothing at all.
     Silence,
-    /// It chose.
-    Hello(ServerHello),
+    /// It chose, at once or after it had asked for another share; or it has only asked so far.
+    Hello { chosen: ServerHello, retried: bool },
     /// It refused.
     Alert(Alert),
     /// It speaks another protocol.
     Foreign(Foreign),
     /// TLS, and not what follows a ClientHello; or not enough of it.
     Unclear,
-}
-
-/// What a ServerHello chooses (RFC 9846 §4.1.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ServerHello {
-    pub(super) version: VersionCode,
-    pub(super) suite: SuiteCode,
-    /// The group of its key share, or the one that a HelloRetryRequest asks for; TLS 1.2 tells it later.
-    pub(super) group: Option<GroupCode>,
-    /// A HelloRetryRequest came first.
-    pub(super) retried: bool,
 }
 
 /// Protocols that are met where somebody mistook a port.
@@ -64,12 +53,11 @@ impl Answer {
                         .map_or(found, |number| Self::Alert(Alert::from_number(*number)));
                 }
                 ContentType::Handshake => match ServerHello::parse(record.payload()) {
-                    Some(hello) if hello.retried => found = Self::Hello(hello),
-                    Some(mut hello) => {
-                        hello.retried = matches!(found, Self::Hello(_));
-                        return Self::Hello(hello);
+                    Ok(chosen) if chosen.asks_to_retry() => found = Self::Hello { chosen, retried: true },
+                    Ok(chosen) => {
+                        return Self::Hello { chosen, retried: matches!(found, Self::Hello { .. }) };
                     }
-                    None => return found,
+                    Err(_) => return found,
                 },
                 ContentType::ChangeCipherSpec => {}
                 ContentType::Alert | ContentType::ApplicationData => return found,
@@ -77,40 +65,6 @@ impl Answer {
                 _ => return Self::Foreign(Foreign::of(head)),
             }
         }
-    }
-}
-
-impl ServerHello {
-    /// A message that lies in one record, as every ServerHello does that servers send; `None` for any other.
-    fn parse(payload: &[u8]) -> Option<Self> {
-        let (header, rest) = payload.split_first_chunk::<4>()?;
-        let [SERVER_HELLO, a, b, c] = *header else { return None };
-        let length = usize::try_from(u32::from_be_bytes([0, a, b, c])).ok()?;
-        let body = rest.get(..length)?;
-        let (version, body) = number(body)?;
-        let (random, body) = body.split_at_checked(32)?;
-        let (session, body) = body.split_first()?;
-        let body = body.get(usize::from(*session)..)?;
-        let (suite, body) = number(body)?;
-        // The compression method; TLS 1.2 may end after it.
-        let mut extensions = match body.get(1..)? {
-            [] => &[],
-            body => number(body)?.1,
-        };
-        let retried = random == HELLO_RETRY_REQUEST;
-        let mut hello =
-            Self { version: VersionCode::from(version), suite: SuiteCode::from(suite), group: None, retried };
-        while let Some((code, rest)) = number(extensions) {
-            let (length, rest) = number(rest)?;
-            let (data, rest) = rest.split_at_checked(usize::from(length))?;
-            match code {
-                SUPPORTED_VERSIONS => hello.version = VersionCode::from(number(data)?.0),
-                KEY_SHARE => hello.group = Some(GroupCode::from(number(data)?.0)),
-                _ => {}
-            }
-            extensions = rest;
-        }
-        Some(hello)
     }
 }
 
@@ -143,23 +97,16 @@ fn is_tls(head: &[u8]) -> bool {
     matches!(head, [20..=23] | [20..=23, 3, ..])
 }
 
-fn number(bytes: &[u8]) -> Option<(u16, &[u8])> {
-    let (number, rest) = bytes.split_first_chunk()?;
-    Some((u16::from_be_bytes(*number), rest))
-}
-
-const SERVER_HELLO: u8 = 2;
-const SUPPORTED_VERSIONS: u16 = 43;
-const KEY_SHARE: u16 = 51;
-/// RFC 9846 §4.1.3: SHA-256 of "HelloRetryRequest".
-const HELLO_RETRY_REQUEST: [u8; 32] = [
-    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2,
-    0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dwcp_tls::inspect::GroupCode;
+
+    /// RFC 9846 §4.1.3.
+    const HELLO_RETRY_REQUEST: [u8; 32] = [
+        0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2,
+        0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+    ];
 
     fn record(kind: u8, body: &[u8]) -> Vec<u8> {
         let length = u16::try_from(body.len()).unwrap().to_be_bytes();
@@ -183,9 +130,9 @@ mod tests {
     }
 
     fn chosen(answer: Answer) -> (u16, u16, Option<u16>, bool) {
-        let Answer::Hello(hello) = answer else { panic!("{answer:?}") };
-        let group = hello.group.map(GroupCode::code_point);
-        (hello.version.code_point(), hello.suite.code_point(), group, hello.retried)
+        let Answer::Hello { chosen, retried } = answer else { panic!("{answer:?}") };
+        let group = chosen.group().map(GroupCode::code_point);
+        (chosen.version().code_point(), chosen.suite().code_point(), group, retried)
     }
 
     const TLS13: (u16, &[u8]) = (43, &[3, 4]);
@@ -228,7 +175,7 @@ mod tests {
         let share = [&[0, 29, 0, 32][..], &[7; 32]].concat();
         let good = hello(&[9; 32], 0x0303, 0x1302, &[TLS13, (51, &share)]);
         for end in 0..good.len() {
-            assert!(!matches!(Answer::read(&good[..end]), Answer::Hello(_)), "{end}");
+            assert!(!matches!(Answer::read(&good[..end]), Answer::Hello { .. }), "{end}");
             for bit in 0..8 {
                 let mut bad = good.clone();
                 bad[end] ^= 1 << bit;

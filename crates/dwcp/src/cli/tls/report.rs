@@ -89,11 +89,11 @@ impl Look<'_> {
                 let alpn = facts.alpn.as_deref().map(String::from_utf8_lossy);
                 page.row("alpn", alpn.map_or_else(|| "none".to_owned(), |alpn| inert(&*alpn)));
             }
-            (None, Answer::Hello(hello)) => {
-                page.row("version", format!("{} (chosen by the server)", hello.version));
-                page.row("suite", hello.suite.to_string());
-                if let Some(group) = hello.group {
-                    let retried = if hello.retried { " (asked for with a HelloRetryRequest)" } else { "" };
+            (None, Answer::Hello { chosen, retried }) => {
+                page.row("version", format!("{} (chosen by the server)", chosen.version()));
+                page.row("suite", chosen.suite().to_string());
+                if let Some(group) = chosen.group() {
+                    let retried = if retried { " (asked for with a HelloRetryRequest)" } else { "" };
                     page.row("group", format!("{group}{retried}"));
                 }
             }
@@ -141,11 +141,11 @@ impl Look<'_> {
                 json["not_after"] = peer.not_after().to_string().into();
                 json["pin"] = peer.key_pin().to_string().into();
             }
-        } else if let Answer::Hello(hello) = self.answer {
-            json["version"] = hello.version.to_string().trim_start_matches("TLS ").into();
-            json["suite"] = hello.suite.to_string().into();
-            json["group"] = hello.group.map(|group| group.to_string()).into();
-            json["retried"] = hello.retried.into();
+        } else if let Answer::Hello { chosen, retried } = self.answer {
+            json["version"] = chosen.version().to_string().trim_start_matches("TLS ").into();
+            json["suite"] = chosen.suite().to_string().into();
+            json["group"] = chosen.group().map(|group| group.to_string()).into();
+            json["retried"] = retried.into();
         }
         json
     }
@@ -154,7 +154,7 @@ impl Look<'_> {
 fn answer_json(answer: Answer) -> Value {
     match answer {
         Answer::Silence => json!({ "kind": "silence" }),
-        Answer::Hello(_) => json!({ "kind": "server_hello" }),
+        Answer::Hello { .. } => json!({ "kind": "server_hello" }),
         Answer::Alert(alert) => {
             json!({ "kind": "alert", "name": alert.to_string(), "number": alert.number() })
         }
