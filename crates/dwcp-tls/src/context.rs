@@ -27,6 +27,7 @@ use crate::transcript::unkept;
 use crate::verify_client::judge_client;
 use arc_swap::ArcSwap;
 use dwcp_pki::{Peer, WhyAnonymous};
+use rustls::AlertDescription;
 use rustls::pki_types::CertificateDer;
 use rustls::server::Acceptor;
 use std::fmt;
@@ -90,8 +91,15 @@ impl TlsContext {
         let state = HandshakeState::AwaitingHello;
         let mut bounded = BoundedIo::new(io, LARGEST_CLIENT_HELLO);
         if let Err(error) = timeout_at(end, bounded.read_hello()).await.map_err(|_| late(state))? {
-            farewell::linger(bounded).await;
-            return Err(TlsError::from_handshake(error, state, None));
+            let error = TlsError::from_handshake(error, state, None);
+            match error {
+                // The engine, which would say so, sees nothing of it.
+                TlsError::Oversized { .. } => {
+                    farewell::refuse(bounded, AlertDescription::DecodeError.into()).await;
+                }
+                _ => farewell::linger(bounded).await,
+            }
+            return Err(error);
         }
         let look = Look::at(bounded.ahead());
         // The engine's parts are in boxes, one after the other: who waits for a peer holds what its phase needs.
