@@ -34,6 +34,8 @@ pub(crate) enum Unserved {
     Incompatible(PeerIncompatible),
     /// The caller's resolver has nothing to show.
     Resolver(ResolverError),
+    /// This side has no configuration to serve with.
+    Ours(Box<TlsError>),
 }
 
 /// Reads from an offer whether it can be served at all, and whether what the store has suits the name that it asks for. The latter is the
@@ -145,7 +147,7 @@ impl Unserved {
             Self::Name(_) => AlertDescription::UnrecognisedName,
             Self::Protocol => AlertDescription::NoApplicationProtocol,
             Self::Incompatible(_) => AlertDescription::HandshakeFailure,
-            Self::Resolver(_) => AlertDescription::InternalError,
+            Self::Resolver(_) | Self::Ours(_) => AlertDescription::InternalError,
         })
     }
 }
@@ -157,6 +159,7 @@ impl From<Unserved> for TlsError {
             Unserved::Protocol => Self::NoApplicationProtocol,
             Unserved::Incompatible(why) => Self::NothingInCommon(why.into()),
             Unserved::Resolver(error) => Self::Resolver(error),
+            Unserved::Ours(error) => *error,
         }
     }
 }
