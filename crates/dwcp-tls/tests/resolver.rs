@@ -4,12 +4,12 @@
 mod common;
 mod plain;
 
-use common::{Authority, DEADLINE, Leaf, clock, manager, required, talk};
+use common::{Authority, DEADLINE, Leaf, clock, manager, required, server_dns, talk};
 use dwcp_base::{Blame, Coded};
 use dwcp_crypto::KeyType;
 use dwcp_pki::{BoxFuture, Cause, CertificateStore, Credential};
 use dwcp_tls::{
-    CertificateResolver, ClientAuth, ClientOffer, ClientSettings, ExpectedServer, Group, Resolved,
+    CertificateResolver, ClientAuth, ClientOffer, ClientSettings, EarlyData, ExpectedServer, Group, Resolved,
     Resumption, ServerSettings, TlsContext, TlsError, TlsPolicy, WithoutAlpn,
 };
 use plain::Plain;
@@ -166,6 +166,39 @@ async fn at_d1_what_was_replaced_while_it_was_asked_is_not_shown() {
         match near {
             Ok(_) => assert_eq!(far.unwrap().leaf, leaf, "{asked}"),
             Err(error) => assert_eq!((error.code(), asked), ("tls.name.unknown", "server.mesh")),
+        }
+    }
+}
+
+/// Leaves the first client to the store, and has a certificate of its own for every one after that.
+struct Later {
+    asked: AtomicUsize,
+    own: Arc<Credential>,
+}
+
+impl CertificateResolver for Later {
+    fn resolve<'a>(&'a self, _: &'a ClientOffer) -> BoxFuture<'a, Result<Resolved, Cause>> {
+        let first = self.asked.fetch_add(1, Ordering::SeqCst) == 0;
+        Box::pin(async move {
+            Ok(if first { Resolved::Store } else { Resolved::Credential(Arc::clone(&self.own)) })
+        })
+    }
+}
+
+#[tokio::test]
+async fn at_t4_a_ticket_of_the_stores_does_not_stand_in_for_what_is_resolved() {
+    for settings in [required(), required().with_early_data(EarlyData::new())] {
+        let authority = Authority::new("later");
+        let own = Arc::new(authority.issue(&Leaf::named("server")));
+        let resolver = Arc::new(Later { asked: AtomicUsize::new(0), own: Arc::clone(&own) });
+        let node = authority.node("server");
+        let server = node.server(settings.with_resolver(resolver, DEADLINE)).unwrap();
+        let client = authority.node("client").client(ClientSettings::new()).unwrap();
+        let store = node.store().current().credential().chain().leaf().certificate_der().clone();
+        for leaf in [&store, own.chain().leaf().certificate_der()] {
+            let (near, far) = talk(&server, &client, &server_dns()).await;
+            assert_eq!(near.facts().resumed, Resumption::Full);
+            assert_eq!(&far.presented()[0], leaf);
         }
     }
 }
