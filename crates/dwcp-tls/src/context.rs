@@ -7,9 +7,10 @@ use crate::error::TlsError;
 use crate::facts::{HandshakeFacts, HandshakeState};
 use crate::farewell;
 use crate::hello::{ClientOffer, Look};
+use crate::inspect::InspectError;
 use crate::judge::Judge;
 use crate::manager::Shared;
-use crate::offer::Serve;
+use crate::offer::{Serve, Unserved};
 use crate::phases::Laps;
 use crate::preference::Providers;
 use crate::progress::Progress;
@@ -27,8 +28,9 @@ use crate::transcript::unkept;
 use crate::verify_client::judge_client;
 use arc_swap::ArcSwap;
 use dwcp_pki::{Peer, WhyAnonymous};
+use rustls::AlertDescription;
 use rustls::pki_types::CertificateDer;
-use rustls::server::Acceptor;
+use rustls::server::{Acceptor, ClientHello};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -74,7 +76,8 @@ impl TlsContext {
     /// judged again, as of now.
     ///
     /// # Errors
-    /// [`TlsError`]; the client has been told by the fitting alert, and given up to 250 ms to read it. TLS 1.3 has no alert for
+    /// [`TlsError`]; the client has been told by the fitting alert, and given up to 250 ms to read it. Whoever is too slow, or sends too
+    /// much behind its hello, is not told. TLS 1.3 has no alert for
     /// [`TlsError::ResumptionRefused`], nor for a peer that a change of trust overtook in its handshake: their connection ends
     /// without close_notify, which they read as truncation.
     pub async fn accept<IO>(&self, io: IO, deadline: Duration) -> Result<TlsSession<IO>, TlsError>
@@ -90,10 +93,35 @@ impl TlsContext {
         let state = HandshakeState::AwaitingHello;
         let mut bounded = BoundedIo::new(io, LARGEST_CLIENT_HELLO);
         if let Err(error) = timeout_at(end, bounded.read_hello()).await.map_err(|_| late(state))? {
-            farewell::linger(bounded).await;
-            return Err(TlsError::from_handshake(error, state, None));
+            let error = TlsError::from_handshake(error, state, None);
+            match error {
+                // The engine, which would say so, sees nothing of it.
+                TlsError::Oversized { .. } => {
+                    farewell::refuse(bounded, AlertDescription::DecodeError.into()).await;
+                }
+                _ => farewell::linger(bounded).await,
+            }
+            return Err(error);
         }
         let look = Look::at(bounded.ahead());
+        laps.times.awaiting = laps.lap(clock);
+        let settings = &self.inner.settings;
+        let choosing = HandshakeState::Choosing;
+        // Before the engine has the hello: what it makes of one can be many times as large, and would lie there for as long as this takes.
+        let first = self.inner.peek(bounded.ahead(), &look);
+        let resolved = match first {
+            None => Ok(None),
+            Some((hello, serving)) => {
+                timeout_at(end, serving.ask(settings, &hello)).await.map_err(|_| late(choosing))?
+            }
+        };
+        let resolved = match resolved {
+            Ok(resolved) => resolved,
+            Err(unserved) => {
+                farewell::refuse(bounded, unserved.alert()).await;
+                return Err(unserved.into());
+            }
+        };
         // The engine's parts are in boxes, one after the other: who waits for a peer holds what its phase needs.
         let mut acceptor = Box::new(LazyConfigAcceptor::new(Acceptor::default(), bounded));
         let accepted = timeout_at(end, &mut acceptor).await.map_err(|_| late(state))?;
@@ -107,26 +135,21 @@ impl TlsContext {
             }
         };
         drop(acceptor);
-        laps.times.awaiting = laps.lap(clock);
-        let progress = Progress::starting(HandshakeState::Choosing);
-        // Only now: the newest generation is the one that answers this ClientHello.
-        let active = self.inner.current()?;
-        let settings = &self.inner.settings;
+        let progress = Progress::starting(choosing);
+        // Only now: the newest generation is the one that answers this ClientHello, also where a resolver took its time.
         let (hello, serving) = {
             let offered = start.client_hello();
-            (ClientOffer::read(&offered, &look), Serving::read(settings, &active, &offered, &look))
+            (ClientOffer::read(&offered, &look), self.inner.serving(&offered, &look))
         };
         let config = match serving {
-            Ok(Serving { serve: Serve::Challenge, .. }) => {
+            Ok((active, Serving { serve: Serve::Challenge, .. })) => {
                 let domain = hello.server_name().unwrap_or_default().to_owned();
                 let config = Arc::clone(&active.config_for_challenges);
                 start.io.raise_by(LARGEST_CLIENT_FLIGHT, LARGEST_HANDSHAKE);
                 // In a box, since nobody else is to hold room for it.
                 return Err(Box::pin(challenge::answer(start, config, domain, (deadline, end))).await);
             }
-            Ok(serving) => timeout_at(end, serving.configuration(settings, &active, &hello))
-                .await
-                .map_err(|_| late(progress.state()))?,
+            Ok((active, serving)) => serving.configuration(settings, &active, &hello, resolved),
             Err(unserved) => Err(unserved),
         };
         let config = match config {
@@ -228,6 +251,33 @@ fn judge_settled(
 }
 
 impl Inner {
+    /// The newest generation, and how it serves a client.
+    fn serving(
+        &self,
+        hello: &ClientHello<'_>,
+        look: &Result<Look, InspectError>,
+    ) -> Result<(Arc<Active>, Serving), Unserved> {
+        let active = self.current().map_err(|error| Unserved::Ours(Box::new(error)))?;
+        let serving = Serving::read(&self.settings, &active, hello, look)?;
+        Ok((active, serving))
+    }
+
+    /// Reads a hello for the caller's resolver, if there is one, as the engine is going to read it, and keeps nothing of what that takes.
+    fn peek(&self, mut bytes: &[u8], look: &Result<Look, InspectError>) -> Option<(ClientOffer, Serving)> {
+        self.settings.resolving.as_ref()?;
+        let mut acceptor = Acceptor::default();
+        while !bytes.is_empty() {
+            acceptor.read_tls(&mut bytes).ok()?;
+            // What is wrong with it the engine says to the client when it has it.
+            if let Some(accepted) = acceptor.accept().ok()? {
+                let hello = accepted.client_hello();
+                let (_, serving) = self.serving(&hello, look).ok()?;
+                return Some((ClientOffer::read(&hello, look), serving));
+            }
+        }
+        None
+    }
+
     /// The newest generation's configuration. As long as nothing changed this takes no lock.
     fn current(&self) -> Result<Arc<Active>, TlsError> {
         let active = self.active.load();

@@ -34,6 +34,8 @@ pub(crate) enum Unserved {
     Incompatible(PeerIncompatible),
     /// The caller's resolver has nothing to show.
     Resolver(ResolverError),
+    /// This side has no configuration to serve with.
+    Ours(Box<TlsError>),
 }
 
 /// Reads from an offer whether it can be served at all, and whether what the store has suits the name that it asks for. The latter is the
@@ -54,7 +56,8 @@ pub(crate) fn judge_offer(
         (Err(unserved), None) => return Err(unserved),
         (suits_store, _) => suits_store,
     };
-    judge_protocols(settings, hello.alpn().into_iter().flatten()).map(|serve| (serve, suits_store))
+    judge_protocols(&settings.alpn, settings.without_alpn, hello.alpn().into_iter().flatten())
+        .map(|serve| (serve, suits_store))
 }
 
 /// RFC 8737 §3: a validation offers `acme-tls/1` alone and asks for the domain by name.
@@ -105,21 +108,22 @@ pub(crate) fn speaks(ours: &[Vec<u8>], hello: &ClientHello<'_>, protocol: &[u8])
 
 /// RFC 7301 §3.2, and RFC 8737 §3: whoever offers `acme-tls/1` alone wants the answer to a challenge and nothing else, so it
 /// gets no session where that is not spoken, not even where any other offer would do.
-fn judge_protocols<'a>(
-    settings: &ServerSettings,
+pub(crate) fn judge_protocols<'a>(
+    alpn: &[Vec<u8>],
+    without_alpn: WithoutAlpn,
     offered: impl Iterator<Item = &'a [u8]>,
 ) -> Result<Serve, Unserved> {
     let (mut any, mut ours, mut only_challenge) = (false, false, true);
     for protocol in offered {
         any = true;
-        ours |= settings.alpn.iter().any(|spoken| spoken == protocol);
+        ours |= alpn.iter().any(|spoken| spoken == protocol);
         only_challenge &= protocol == ACME_TLS;
     }
-    match settings.without_alpn {
+    match without_alpn {
         _ if ours => Ok(Serve::AsOurs),
         _ if any && only_challenge => Err(Unserved::Protocol),
         WithoutAlpn::AcceptOthers => Ok(Serve::AsStranger),
-        _ if settings.alpn.is_empty() => Ok(Serve::AsOurs),
+        _ if alpn.is_empty() => Ok(Serve::AsOurs),
         WithoutAlpn::Accept if !any => Ok(Serve::AsOurs),
         WithoutAlpn::Accept | WithoutAlpn::Refuse => Err(Unserved::Protocol),
     }
@@ -143,7 +147,7 @@ impl Unserved {
             Self::Name(_) => AlertDescription::UnrecognisedName,
             Self::Protocol => AlertDescription::NoApplicationProtocol,
             Self::Incompatible(_) => AlertDescription::HandshakeFailure,
-            Self::Resolver(_) => AlertDescription::InternalError,
+            Self::Resolver(_) | Self::Ours(_) => AlertDescription::InternalError,
         })
     }
 }
@@ -155,6 +159,7 @@ impl From<Unserved> for TlsError {
             Unserved::Protocol => Self::NoApplicationProtocol,
             Unserved::Incompatible(why) => Self::NothingInCommon(why.into()),
             Unserved::Resolver(error) => Self::Resolver(error),
+            Unserved::Ours(error) => *error,
         }
     }
 }
@@ -174,7 +179,7 @@ mod tests {
         settings: &ServerSettings,
         offered: impl Iterator<Item = &'a [u8]>,
     ) -> Result<Serve, Alert> {
-        judge_protocols(settings, offered).map_err(|unserved| unserved.alert())
+        judge_protocols(&settings.alpn, settings.without_alpn, offered).map_err(|unserved| unserved.alert())
     }
 
     #[test]

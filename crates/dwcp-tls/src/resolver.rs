@@ -12,7 +12,9 @@ use tokio::time::timeout;
 /// Finds the certificate for a client, where that takes more than a look at the store: another process, a disk, a table of tenants.
 ///
 /// It is asked once for each ClientHello, after everything else about the offer that can be refused was judged, and only where version,
-/// suite and group have something in common. Its future is dropped at the deadline, or with the connection.
+/// suite and group have something in common. Its future is dropped at the deadline, or with that of
+/// [`accept`](crate::TlsContext::accept); a client that hangs up meanwhile is noticed afterwards. What the store holds by then is what
+/// [`Resolved::Store`] means.
 pub trait CertificateResolver: Send + Sync {
     /// Answers what is to be shown to a client with this offer, which is unauthenticated and chosen by the client.
     ///

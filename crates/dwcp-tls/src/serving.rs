@@ -7,9 +7,9 @@ use crate::hello::{ClientOffer, Look};
 use crate::inspect::InspectError;
 use crate::offer::{Serve, Unserved, judge_offer, judge_resolved};
 use crate::preference::{Providers, choose_for};
-use crate::resolver::Resolved;
+use crate::resolver::{Resolved, ResolverError};
 use crate::settings::ServerSettings;
-use crate::signing::resolver;
+use crate::shelf::{ResolvedShelf, protocols_of};
 use dwcp_pki::Credential;
 use rustls::crypto::CryptoProvider;
 use rustls::server::{ClientHello, NoServerSessionStorage, ProducesTickets};
@@ -70,6 +70,8 @@ pub(crate) struct Serving {
     /// What the engine is going to refuse it for, if that can be seen already.
     doomed: Option<Doom>,
     suits_store: Result<(), Unserved>,
+    /// What it offers to speak, where a resolver's answer is for that.
+    protocols: [u8; 32],
 }
 
 /// Why the handshake can not succeed.
@@ -100,37 +102,55 @@ impl Serving {
         } else {
             None
         };
-        Ok(Self { serve, group, doomed, suits_store })
+        let protocols = settings.resolving.as_ref().map_or([0; 32], |_| protocols_of(hello));
+        Ok(Self { serve, group, doomed, suits_store, protocols })
     }
 
-    /// The configuration that answers. A resolver of the caller's is asked now, if there is one and the handshake is not refused anyway.
-    pub(crate) async fn configuration(
+    /// Asks the caller's resolver, if there is one and the handshake is not refused anyway.
+    pub(crate) async fn ask(
+        &self,
+        settings: &ServerSettings,
+        offer: &ClientOffer,
+    ) -> Result<Option<Resolved>, Unserved> {
+        let Some(resolving) = &settings.resolving else { return Ok(None) };
+        if self.serve == Serve::Challenge {
+            return Ok(None);
+        }
+        match &self.doomed {
+            Some(Doom::Version) => Ok(None),
+            Some(Doom::Incompatible(why)) => Err(Unserved::Incompatible(why.clone())),
+            None => resolving.ask(offer).await.map(Some).map_err(Unserved::Resolver),
+        }
+    }
+
+    /// The configuration that answers, with what a resolver said.
+    pub(crate) fn configuration(
         self,
         settings: &ServerSettings,
         active: &Active,
         offer: &ClientOffer,
+        resolved: Option<Resolved>,
     ) -> Result<Arc<ServerConfig>, Unserved> {
         let config = active.configs.get(self.group, self.serve);
-        let Some(resolving) = &settings.resolving else { return Ok(Arc::clone(config)) };
-        match self.doomed {
-            Some(Doom::Version) => return Ok(Arc::clone(config)),
-            Some(Doom::Incompatible(why)) => return Err(Unserved::Incompatible(why)),
-            None => {}
-        }
-        match resolving.ask(offer).await.map_err(Unserved::Resolver)? {
-            Resolved::Store => self.suits_store.map(|()| Arc::clone(config)),
-            Resolved::Credential(credential) => {
+        match resolved {
+            // Not asked, for a reason that is gone since: a challenge that was withdrawn.
+            None if settings.resolving.is_some() && self.doomed.is_none() => {
+                Err(Unserved::Resolver(ResolverError::Failed("it was not asked".into())))
+            }
+            None => Ok(Arc::clone(config)),
+            Some(Resolved::Store) => self.suits_store.map(|()| Arc::clone(config)),
+            Some(Resolved::Credential(credential)) => {
                 judge_resolved(settings, &credential, offer)?;
-                Ok(Arc::new(showing(config, &credential)))
+                Ok(Arc::new(showing(config, &credential, self.protocols)))
             }
         }
     }
 }
 
 /// The same with another certificate, and without tickets: a ticket would stand in for whatever is resolved next time.
-fn showing(config: &ServerConfig, credential: &Arc<Credential>) -> ServerConfig {
+fn showing(config: &ServerConfig, credential: &Arc<Credential>, protocols: [u8; 32]) -> ServerConfig {
     let mut config = config.clone();
-    config.cert_resolver = resolver(credential);
+    config.cert_resolver = Arc::new(ResolvedShelf::new(credential, protocols));
     config.ticketer = Arc::new(NoTickets);
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;

@@ -1,10 +1,11 @@
 //! The certificates of one generation as the engine asks for them: chosen for each hello, with nothing allocated and no lock.
 
-use crate::offer::{ACME_TLS, speaks};
-use crate::settings::{ServerSettings, UnknownName};
+use crate::offer::{ACME_TLS, judge_protocols, speaks};
+use crate::settings::{ServerSettings, UnknownName, WithoutAlpn};
 use crate::signing::{certified, is_verifiable};
 use dwcp_base::{Clock, UnixTime};
 use dwcp_crypto::KeyType;
+use dwcp_crypto::digest::sha256_of;
 use dwcp_pki::{Credential, Generation, ServedCertificates, ShownFor};
 use rustls::compress::CompressionCache;
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -21,6 +22,7 @@ pub(crate) struct Shelf {
     /// Chains that were packed for a handshake before.
     pub(crate) packed: Arc<CompressionCache>,
     alpn: Vec<Vec<u8>>,
+    without_alpn: WithoutAlpn,
     unknown_name: UnknownName,
     clock: Arc<dyn Clock>,
 }
@@ -36,8 +38,9 @@ impl Shelf {
         let served = Arc::clone(generation.served());
         let shown: Vec<_> = served.iter().map(|of| Shown::new(generation, of.credential())).collect();
         let packed = Arc::new(settings.compression.cache(shown.len()));
-        let (alpn, unknown_name) = (settings.alpn.clone(), settings.unknown_name);
-        Self { served, shown, packed, alpn, unknown_name, clock: Arc::clone(clock) }
+        let (alpn, without_alpn) = (settings.alpn.clone(), settings.without_alpn);
+        let unknown_name = settings.unknown_name;
+        Self { served, shown, packed, alpn, without_alpn, unknown_name, clock: Arc::clone(clock) }
     }
 }
 
@@ -69,10 +72,11 @@ pub(crate) fn shown_for(served: &ServedCertificates, alpn: &[Vec<u8>], hello: &C
 
 impl ResolvesServerCert for Shelf {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        // The first hello was judged before it came here; what a second one changes is refused all the same.
+        judge_protocols(&self.alpn, self.without_alpn, hello.alpn().into_iter().flatten()).ok()?;
         let at = match (shown_for(&self.served, &self.alpn, &hello), self.unknown_name) {
             (ShownFor::Certificate(at), _) => at,
             (ShownFor::Nobody | ShownFor::OtherProtocols, UnknownName::Serve) => OWN,
-            // The first hello was judged before it came here; what a second one changes is refused all the same.
             (ShownFor::Nobody | ShownFor::OtherProtocols, UnknownName::Refuse) => return None,
         };
         self.shown.get(at).map(|shown| Arc::clone(shown.at(self.clock.unix())))
@@ -102,6 +106,35 @@ impl ResolvesServerCert for ChallengeShelf {
         let (Some(ACME_TLS), None) = (protocols.next(), protocols.next()) else { return None };
         self.0.get(hello.server_name()?).cloned()
     }
+}
+
+/// What a caller's resolver answered one hello with.
+#[derive(Debug)]
+pub(crate) struct ResolvedShelf {
+    shown: Arc<CertifiedKey>,
+    protocols: [u8; 32],
+}
+
+impl ResolvedShelf {
+    /// For a hello with these protocols, see [`protocols_of`].
+    pub(crate) fn new(credential: &Arc<Credential>, protocols: [u8; 32]) -> Self {
+        Self { shown: Arc::new(certified(credential)), protocols }
+    }
+}
+
+impl ResolvesServerCert for ResolvedShelf {
+    /// The resolver was asked about the first hello. A second one asks for the same name, which the engine sees to, and has to speak the same.
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        (protocols_of(&hello) == self.protocols).then(|| Arc::clone(&self.shown))
+    }
+}
+
+/// A digest of all protocols that a hello offers, in their order.
+pub(crate) fn protocols_of(hello: &ClientHello<'_>) -> [u8; 32] {
+    let offered: Vec<&[u8]> = hello.alpn().into_iter().flatten().collect();
+    let lengths: Vec<_> = offered.iter().map(|protocol| protocol.len().to_be_bytes()).collect();
+    let parts = lengths.iter().zip(&offered).flat_map(|(length, protocol)| [&length[..], protocol]);
+    sha256_of(&parts.collect::<Vec<_>>())
 }
 
 /// The place of the own certificate.

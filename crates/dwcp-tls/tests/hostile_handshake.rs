@@ -139,6 +139,29 @@ async fn at_t8_a_hello_that_never_ends_is_cut_off_at_its_bound() {
 }
 
 #[tokio::test]
+async fn a_client_whose_hello_is_too_large_can_say_it_and_is_told() {
+    let (server, _client) = pair();
+    // By its header, and by what its records add to a message that is not too large.
+    for length in [LARGEST_CLIENT_HELLO + 1, LARGEST_CLIENT_HELLO] {
+        let [.., high, middle, low] = (length - 4).to_be_bytes();
+        let message = [&[1, high, middle, low][..], &vec![0; length - 4]].concat();
+        let mut bytes: Vec<u8> = message.chunks(1024).flat_map(|part| record(22, part)).collect();
+        bytes.extend_from_slice(&[0; 8 * 1024]);
+        let (near, mut raw) = tokio::io::duplex(1024);
+        let server = server.clone();
+        let accepting = tokio::spawn(async move { server.accept(near, DEADLINE).await });
+        // A transport that is closed with unread input resets, and takes the alert with it.
+        raw.write_all(&bytes).await.unwrap();
+        raw.shutdown().await.unwrap();
+        let mut told = Vec::new();
+        raw.read_to_end(&mut told).await.unwrap();
+        assert_eq!(told, [21, 3, 3, 0, 2, 2, 50], "decode_error");
+        let error = accepting.await.unwrap().unwrap_err();
+        assert!(matches!(error, TlsError::Oversized { limit: LARGEST_CLIENT_HELLO }), "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn at_t8_a_hello_that_drips_ends_with_the_deadline() {
     let (server, client) = pair();
     let whole = hello(&client).await;

@@ -7,12 +7,16 @@ mod stalling;
 
 use allocation_counter::measure;
 use common::{Authority, DEADLINE, Leaf, required};
-use dwcp_pki::Credential;
-use dwcp_tls::{HandshakeState, LARGEST_CLIENT_FLIGHT, LARGEST_CLIENT_HELLO, TlsContext, TlsError};
+use dwcp_pki::{BoxFuture, Cause, Credential};
+use dwcp_tls::{
+    CertificateResolver, ClientOffer, HandshakeState, LARGEST_CLIENT_FLIGHT, LARGEST_CLIENT_HELLO, Resolved,
+    TlsContext, TlsError,
+};
 use stalling::{Stalling, crumbs, padded, promise, uncounted};
 use std::env;
 use std::fs;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Connections of each kind: 250, or as many as the environment says.
@@ -35,10 +39,36 @@ struct Kind<'a> {
     peer: Box<dyn Fn() -> Stalling + 'a>,
     /// Where it stops, or `None` when it is refused before.
     stops: Option<HandshakeState>,
+    /// Whether the server asks a resolver that does not answer.
+    asks: bool,
+}
+
+/// A resolver that takes longer than the handshake may.
+struct Pending;
+
+impl CertificateResolver for Pending {
+    fn resolve<'a>(&'a self, _: &'a ClientOffer) -> BoxFuture<'a, Result<Resolved, Cause>> {
+        Box::pin(std::future::pending())
+    }
 }
 
 fn kind<'a>(what: &'static str, stops: Option<HandshakeState>, peer: impl Fn() -> Stalling + 'a) -> Kind<'a> {
-    Kind { what, stops, peer: Box::new(peer) }
+    Kind { what, stops, peer: Box::new(peer), asks: false }
+}
+
+/// The same, at a server that asks a resolver.
+fn asking<'a>(what: &'static str, peer: impl Fn() -> Stalling + 'a) -> Kind<'a> {
+    Kind { asks: true, ..kind(what, Some(HandshakeState::Choosing), peer) }
+}
+
+/// A hello of nearly 16 KiB that is nothing but protocols of one byte each: the engine makes an allocation of every one.
+fn many_protocols(hello: &[u8]) -> Vec<u8> {
+    let count = (LARGEST_CLIENT_HELLO - hello.len() - 6) / 2;
+    let list = [1, b'x'].repeat(count);
+    let padded = padded(hello, hello.len() + list.len() + 6);
+    let from = padded.len() - list.len() - 6;
+    let length = |bytes: usize| u16::try_from(bytes).unwrap().to_be_bytes();
+    [&padded[..from], &[0, 16], &length(list.len() + 2), &length(list.len()), &list].concat()
 }
 
 fn kinds<'a>(hello: &'a [u8], small: &'a Credential, large: &'a Credential) -> Vec<Kind<'a>> {
@@ -79,6 +109,10 @@ fn kinds<'a>(hello: &'a [u8], small: &'a Credential, large: &'a Credential) -> V
         kind("all but the last byte of its Finished", negotiating, || {
             Stalling::client(small, usize::MAX, 4096).short(1)
         }),
+        asking("a whole hello of 16 KiB while a resolver is asked", || {
+            Stalling::bytes(&padded(hello, LARGEST_CLIENT_HELLO), 4096)
+        }),
+        asking("8 000 protocols while a resolver is asked", || Stalling::bytes(&many_protocols(hello), 4096)),
     ]
 }
 
@@ -93,8 +127,12 @@ fn at_t8_a_stranger_is_held_in_24_kib_whatever_it_sends_and_gone_when_its_time_i
     let hello = Stalling::client(&small, usize::MAX, 1).hello();
     let kinds = kinds(&hello, &small, &large);
     if let Ok(chosen) = env::var(KIND) {
-        let server = authority.node("server").server(required()).unwrap();
         let kind = kinds.iter().find(|kind| kind.what == chosen).unwrap();
+        let settings = match kind.asks {
+            true => required().with_resolver(Arc::new(Pending), 2 * DEADLINE),
+            false => required(),
+        };
+        let server = authority.node("server").server(settings).unwrap();
         let (resident, allocated) = held(&server, kind);
         println!("{}: {resident} bytes resident, {allocated} allocated", kind.what);
         assert!(

@@ -4,17 +4,17 @@
 mod common;
 mod plain;
 
-use common::{Authority, Leaf, clock, manager, required, talk};
+use common::{Authority, DEADLINE, Leaf, clock, manager, required, server_dns, talk};
 use dwcp_base::{Blame, Coded};
 use dwcp_crypto::KeyType;
-use dwcp_pki::{BoxFuture, Cause, Credential};
+use dwcp_pki::{BoxFuture, Cause, CertificateStore, Credential};
 use dwcp_tls::{
-    CertificateResolver, ClientAuth, ClientOffer, ClientSettings, ExpectedServer, Group, Resolved,
+    CertificateResolver, ClientAuth, ClientOffer, ClientSettings, EarlyData, ExpectedServer, Group, Resolved,
     Resumption, ServerSettings, TlsContext, TlsError, TlsPolicy, WithoutAlpn,
 };
 use plain::Plain;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_millis(50);
@@ -132,4 +132,73 @@ async fn what_was_resolved_is_never_resumed() {
         assert_eq!(near.facts().resumed, resumed, "the store's goes on as ever");
     }
     assert_eq!(stage.asked(), 4, "a ticket is no way around it");
+}
+
+/// Leaves the choice to the store, in which the own certificate is replaced meanwhile.
+struct Slow {
+    store: Arc<CertificateStore>,
+    next: Mutex<Option<Credential>>,
+}
+
+impl CertificateResolver for Slow {
+    fn resolve<'a>(&'a self, _: &'a ClientOffer) -> BoxFuture<'a, Result<Resolved, Cause>> {
+        Box::pin(async {
+            if let Some(next) = self.next.lock().unwrap().take() {
+                self.store.install_credential(next)?;
+            }
+            Ok(Resolved::Store)
+        })
+    }
+}
+
+#[tokio::test]
+async fn at_d1_what_was_replaced_while_it_was_asked_is_not_shown() {
+    let authority = Authority::new("meanwhile");
+    for (next, asked) in [("server", "server.mesh"), ("other", "other.mesh"), ("other", "server.mesh")] {
+        let store = authority.store(&Leaf::named("server"));
+        let next = authority.issue(&Leaf::named(next));
+        let leaf = next.chain().leaf().der().to_vec();
+        let slow = Slow { store: Arc::clone(&store), next: Mutex::new(Some(next)) };
+        let server = manager(store, TlsPolicy::new(), &clock());
+        let server = server.server(open().with_resolver(Arc::new(slow), DEADLINE)).unwrap();
+        let (near, far) = Plain::asking(asked).greet(&server).await;
+        // Gone is the name of the one that was replaced, if the new one does not bear it.
+        match near {
+            Ok(_) => assert_eq!(far.unwrap().leaf, leaf, "{asked}"),
+            Err(error) => assert_eq!((error.code(), asked), ("tls.name.unknown", "server.mesh")),
+        }
+    }
+}
+
+/// Leaves the first client to the store, and has a certificate of its own for every one after that.
+struct Later {
+    asked: AtomicUsize,
+    own: Arc<Credential>,
+}
+
+impl CertificateResolver for Later {
+    fn resolve<'a>(&'a self, _: &'a ClientOffer) -> BoxFuture<'a, Result<Resolved, Cause>> {
+        let first = self.asked.fetch_add(1, Ordering::SeqCst) == 0;
+        Box::pin(async move {
+            Ok(if first { Resolved::Store } else { Resolved::Credential(Arc::clone(&self.own)) })
+        })
+    }
+}
+
+#[tokio::test]
+async fn at_t4_a_ticket_of_the_stores_does_not_stand_in_for_what_is_resolved() {
+    for settings in [required(), required().with_early_data(EarlyData::new())] {
+        let authority = Authority::new("later");
+        let own = Arc::new(authority.issue(&Leaf::named("server")));
+        let resolver = Arc::new(Later { asked: AtomicUsize::new(0), own: Arc::clone(&own) });
+        let node = authority.node("server");
+        let server = node.server(settings.with_resolver(resolver, DEADLINE)).unwrap();
+        let client = authority.node("client").client(ClientSettings::new()).unwrap();
+        let store = node.store().current().credential().chain().leaf().certificate_der().clone();
+        for leaf in [&store, own.chain().leaf().certificate_der()] {
+            let (near, far) = talk(&server, &client, &server_dns()).await;
+            assert_eq!(near.facts().resumed, Resumption::Full);
+            assert_eq!(&far.presented()[0], leaf);
+        }
+    }
 }

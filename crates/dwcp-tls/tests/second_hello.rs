@@ -8,9 +8,13 @@ use common::{Authority, DEADLINE, Leaf, Outcome, clock, manager};
 use dwcp_base::{Blame, Coded};
 use dwcp_crypto::{Secret, SigningKey};
 use dwcp_pki::{
-    CertificateChain, CertificateStore, Challenges, Credential, FurtherCertificate, FurtherCertificates,
+    BoxFuture, Cause, CertificateChain, CertificateStore, Challenges, Credential, FurtherCertificate,
+    FurtherCertificates,
 };
-use dwcp_tls::{ClientAuth, Group, ServerSettings, TlsContext, TlsPolicy};
+use dwcp_tls::{
+    CertificateResolver, ClientAuth, ClientOffer, Group, Resolved, ServerSettings, TlsContext, TlsPolicy,
+    WithoutAlpn,
+};
 use plain::Plain;
 use rcgen::{CertificateParams, CustomExtension, KeyPair};
 use rustls::pki_types::ServerName;
@@ -49,11 +53,18 @@ async fn altered(server: &TlsContext, offer: Plain, from: &[u8], to: &[u8]) -> O
     accepting.await.unwrap()
 }
 
+fn open() -> ServerSettings {
+    ServerSettings::new(ClientAuth::Optional)
+}
+
 fn server(store: &Arc<CertificateStore>) -> TlsContext {
+    serving(store, open().with_alpn(["dwcp/1", "dwcp/2"]))
+}
+
+fn serving(store: &Arc<CertificateStore>, settings: ServerSettings) -> TlsContext {
     // Without the group that the client sends a share for, so that each handshake is asked to start again.
     let policy = TlsPolicy::new().with_groups(&[Group::X25519MlKem768, Group::X25519]).unwrap();
-    let settings =
-        ServerSettings::new(ClientAuth::Optional).with_alpn(["dwcp/1", "dwcp/2"]).with_policy(policy);
+    let settings = settings.with_policy(policy);
     manager(Arc::clone(store), TlsPolicy::new(), &clock()).server(settings).unwrap()
 }
 
@@ -89,5 +100,61 @@ async fn at_p13_a_challenge_does_not_become_a_conversation_in_its_second_hello()
     let server = server(&store);
     let offer = Plain::asking("shop.example").speaking(&["acme-tls/1"]);
     let error = altered(&server, offer, b"acme-tls/1", b"acme-tls/2").await.unwrap_err();
+    assert_eq!(error.code(), "tls.protocol.violated", "{error:?}");
+}
+
+/// Has a certificate for `dwcp/1`, and for nothing else.
+struct First(Arc<Credential>);
+
+impl CertificateResolver for First {
+    fn resolve<'a>(&'a self, offer: &'a ClientOffer) -> BoxFuture<'a, Result<Resolved, Cause>> {
+        Box::pin(async move {
+            match offer.alpn() {
+                [only] if only == b"dwcp/1" => Ok(Resolved::Credential(Arc::clone(&self.0))),
+                _ => Err("not for that".into()),
+            }
+        })
+    }
+}
+
+#[tokio::test]
+async fn at_t6_what_a_resolver_answered_is_for_what_the_first_hello_speaks() {
+    let authority = Authority::new("second resolved");
+    let store = authority.store(&Leaf::named("server"));
+    let tenant = Leaf { names: vec!["DNS:shop.example".parse().unwrap()], ..Leaf::named("tenant") };
+    let resolver = Arc::new(First(Arc::new(authority.issue(&tenant))));
+    for settings in [
+        open().with_alpn(["dwcp/1", "dwcp/2"]),
+        open(),
+        open().with_alpn(["else"]).without_alpn(WithoutAlpn::AcceptOthers),
+    ] {
+        let resolver: Arc<dyn CertificateResolver> = Arc::<First>::clone(&resolver);
+        let server = serving(&store, settings.with_resolver(resolver, DEADLINE));
+        let offer = || Plain::asking("shop.example").speaking(&["dwcp/1"]);
+        let error = altered(&server, offer(), b"dwcp/1", b"dwcp/2").await.unwrap_err();
+        assert_eq!(error.code(), "tls.protocol.violated", "{error:?}");
+        let same = altered(&server, offer(), b"dwcp/1", b"dwcp/1").await.unwrap_err();
+        assert_eq!(same.code(), "tls.peer.closed", "{same:?}");
+    }
+}
+
+#[tokio::test]
+async fn at_t6_a_second_hello_speaks_no_protocol_that_the_first_would_have_been_refused_for() {
+    let authority = Authority::new("second protocols");
+    let store = authority.store(&Leaf::named("server"));
+    let (validation, other) = (&b"acme-tls/1"[..], &b"acme-tls/2"[..]);
+    for settings in [open(), open().with_alpn(["dwcp/1"]).without_alpn(WithoutAlpn::AcceptOthers)] {
+        let server = serving(&store, settings);
+        let offer = || Plain::asking("server.mesh").speaking(&["acme-tls/2"]);
+        let error = altered(&server, offer(), other, validation).await.unwrap_err();
+        assert_eq!(error.code(), "tls.protocol.violated", "{error:?}");
+        let same = altered(&server, offer(), other, other).await.unwrap_err();
+        assert_eq!(same.code(), "tls.peer.closed", "{same:?}");
+    }
+    // The extension becomes one that nobody knows.
+    let server = serving(&store, open().with_alpn(["dwcp/1"]).without_alpn(WithoutAlpn::Refuse));
+    let (protocols, unknown) = (b"\0\x10\0\x09\0\x07\x06dwcp/1", b"\xfa\xfa\0\x09\0\x07\x06dwcp/1");
+    let offer = Plain::asking("server.mesh").speaking(&["dwcp/1"]);
+    let error = altered(&server, offer, protocols, unknown).await.unwrap_err();
     assert_eq!(error.code(), "tls.protocol.violated", "{error:?}");
 }
