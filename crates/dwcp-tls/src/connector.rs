@@ -228,8 +228,9 @@ impl TlsConnector {
 
 impl Inner {
     fn destination(&self, expected: &ExpectedServer) -> Result<Destination, TlsError> {
-        let judge = self.shared.judge();
         let mut destinations = self.destinations.lock().unwrap_or_else(PoisonError::into_inner);
+        // Under the lock, so that whoever was held up brings no older generation back and drops the newer one's tickets.
+        let judge = self.shared.judge();
         if destinations.generation != judge.generation.number() {
             *destinations = Destinations { generation: judge.generation.number(), ..Destinations::default() };
             self.vault.clear();
