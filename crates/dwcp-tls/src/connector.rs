@@ -2,7 +2,7 @@
 
 use crate::bounded_io::BoundedIo;
 use crate::clock::EngineClock;
-use crate::connection_sessions::{ConnectionSessions, tickets_of};
+use crate::connection_sessions::{ConnectionSessions, StillGood, Ticket, tickets_of};
 use crate::early_data::EarlyConnected;
 use crate::error::TlsError;
 use crate::expected::ExpectedServer;
@@ -50,7 +50,7 @@ struct Inner {
     shared: Arc<Shared>,
     settings: ClientSettings,
     destinations: Mutex<Destinations>,
-    vault: Arc<Vault>,
+    vault: Arc<Vault<Ticket>>,
 }
 
 /// The configurations of one generation, by expected server.
@@ -108,7 +108,8 @@ impl TlsConnector {
     }
 
     /// As [`connect`](Self::connect), with `bytes` in the first flight (0-RTT, RFC 9846 §2.3) as far as a kept ticket allows. Says how
-    /// many the server took, and hands back the rest, to be written to the session.
+    /// many the server took, and hands back the rest, to be written to the session. The server of the ticket is judged as of now before
+    /// anything is said to it; when it is not accepted any more the handshake is a full one, with nothing sent early.
     ///
     /// # Errors
     /// As [`connect`](Self::connect); the server may have acted by the bytes all the same.
@@ -144,7 +145,7 @@ impl TlsConnector {
         let mut laps = Laps::begin(clock);
         let progress = Progress::starting(HandshakeState::AwaitingAnswer);
         let destination = self.inner.destination(expected)?;
-        let (config, sessions) = self.inner.for_one_connection(destination, early);
+        let (config, sessions) = self.inner.for_one_connection(destination, expected, early);
         laps.times.choosing = laps.lap(clock);
         let refusal = RefusalSlot::default();
         let bounded = BoundedIo::new(io, LARGEST_HANDSHAKE).counted_by(sessions.wire());
@@ -256,9 +257,12 @@ impl Inner {
     fn for_one_connection(
         &self,
         Destination { config, shelf }: Destination,
+        expected: &ExpectedServer,
         early: &[u8],
     ) -> (Arc<ClientConfig>, Arc<ConnectionSessions>) {
-        let sessions = Arc::new(ConnectionSessions::new(&self.vault, shelf, &self.shared.clock));
+        let before_speaking = (!early.is_empty()).then(|| self.still_good(expected));
+        let sessions =
+            Arc::new(ConnectionSessions::new(&self.vault, shelf, &self.shared.clock, before_speaking));
         if self.settings.tickets == Tickets::Off {
             return (config, sessions);
         }
@@ -267,6 +271,15 @@ impl Inner {
         config.resumption = Sessions::store(Arc::<ConnectionSessions>::clone(&sessions));
         config.enable_early_data = !early.is_empty();
         (Arc::new(config), sessions)
+    }
+
+    /// The judgement of a resumed session's server, for a time when there is no session yet.
+    fn still_good(&self, expected: &ExpectedServer) -> StillGood {
+        let (shared, expected, rules) =
+            (Arc::clone(&self.shared), expected.clone(), self.settings.rules.clone());
+        Box::new(move |chain| {
+            judge_server(&shared.judge(), &expected, &rules, chain, Staple::Remembered).is_ok()
+        })
     }
 
     fn build(&self, judge: Judge, expected: &ExpectedServer) -> Result<ClientConfig, TlsError> {

@@ -3,14 +3,16 @@
 
 mod common;
 
-use common::{Authority, DEADLINE, Leaf, clock, manager, required, serial, server_dns, talk};
+use common::{Authority, DEADLINE, HOUR, Leaf, clock, manager, now, required, serial, server_dns, talk};
 use dwcp_base::Coded;
-use dwcp_pki::CertificateStore;
+use dwcp_pki::{CertificateStore, PeerIdentity};
 use dwcp_tls::{
-    ClientSettings, EarlyConnected, EarlyData, Resumption, ServerSettings, TicketSource, TlsConnector,
-    TlsContext, TlsError, TlsPolicy, TlsSession,
+    CheckRefusal, ClientSettings, EarlyConnected, EarlyData, PeerCheck, PeerRules, Resumption, RuleCode,
+    ServerSettings, TicketSource, TlsConnector, TlsContext, TlsError, TlsPolicy, TlsSession,
 };
+use rustls::pki_types::CertificateDer;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
@@ -136,6 +138,48 @@ async fn at_t5_the_early_data_of_a_since_revoked_client_is_never_handed_out() {
     // Without a session there is nothing to ask for its early data.
     assert_eq!(near.unwrap_err().code(), "tls.resumption.refused");
     drop(far);
+}
+
+#[tokio::test]
+async fn at_t5_nothing_is_said_early_to_a_server_that_is_not_accepted_any_more() {
+    let authority = Authority::new("ended");
+    let ours = clock();
+    let store = authority.store(&Leaf::named("server").until(now().plus(HOUR)));
+    let server = manager(store, TlsPolicy::new(), &ours).server(early()).unwrap();
+    let refusing = Arc::new(AtomicBool::new(false));
+    let rules = PeerRules::new().with_check(Arc::new(Switch(Arc::clone(&refusing))));
+    let store = authority.store(&Leaf::named("client"));
+    let manager = manager(store, TlsPolicy::new(), &ours);
+    let by_rule = manager.client(ClientSettings::new().with_rules(rules)).unwrap();
+    let by_time = manager.client(ClientSettings::new()).unwrap();
+    for client in [&by_rule, &by_time] {
+        talk(&server, client, &server_dns()).await;
+        let (near, far) = shake(&server, client, b"secret").await;
+        assert_eq!((far.unwrap().accepted, near.unwrap().early_data().as_deref()), (6, Some(&b"secret"[..])));
+    }
+    refusing.store(true, Ordering::SeqCst);
+    let (near, far) = shake(&server, &by_rule, b"secret").await;
+    assert_eq!(far.unwrap_err().code(), "inventory.peer.retired");
+    // It was refused with an alert in a full handshake: the ticket was not shown, and no early data sent.
+    assert_eq!(near.unwrap_err().code(), "tls.peer.access_denied");
+    ours.advance(HOUR + Duration::from_secs(1));
+    let (near, far) = shake(&server, &by_time, b"secret").await;
+    assert_eq!(far.unwrap_err().code(), "tls.certificate.expired");
+    assert_eq!(near.unwrap_err().code(), "tls.peer.certificate_expired");
+}
+
+/// A check that turns.
+struct Switch(Arc<AtomicBool>);
+
+impl PeerCheck for Switch {
+    fn name(&self) -> &'static str {
+        "inventory"
+    }
+
+    fn check(&self, _: &PeerIdentity, _: &[CertificateDer<'_>]) -> Result<(), CheckRefusal> {
+        let code = RuleCode::new("inventory.peer.retired").unwrap();
+        if self.0.load(Ordering::SeqCst) { Err(CheckRefusal::new(code, "retired")) } else { Ok(()) }
+    }
 }
 
 /// The client's bytes up to the server's answer, and the answer's first record.
