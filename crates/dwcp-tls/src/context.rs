@@ -154,7 +154,10 @@ impl TlsContext {
         let settled = shaken
             .and_then(|stream| self.settle(TlsStream::from(stream), hello, laps, progress).map(Box::new));
         match settled {
-            Ok(session) => Ok(session.resumed_by(tickets.opened())),
+            Ok(session) => {
+                active.ticketing.settled(&tickets);
+                Ok(session.resumed_by(tickets.opened()))
+            }
             Err(unsettled) => Err(unsettled.leave().await),
         }
     }

@@ -1,6 +1,7 @@
 //! What becomes of tickets in one handshake of a server: which one was opened, and how much may be issued.
 
 use crate::session_ticket::SessionTicket;
+use dwcp_crypto::Secret;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,6 +14,7 @@ pub(crate) struct TicketTrace(Arc<Traced>);
 struct Traced {
     opened: Mutex<Option<SessionTicket>>,
     issued: AtomicUsize,
+    held: Mutex<Vec<(Vec<u8>, Secret)>>,
 }
 
 impl TicketTrace {
@@ -37,6 +39,21 @@ impl TicketTrace {
         let _ = TRACE.try_with(|trace| {
             *trace.0.opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(ticket);
         });
+    }
+
+    /// The trace of the handshake that is being polled, if one is.
+    pub(crate) fn current() -> Option<Self> {
+        TRACE.try_with(Self::clone).ok()
+    }
+
+    /// Holds a session back until its peer was judged.
+    pub(crate) fn hold(&self, id: Vec<u8>, session: Secret) {
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner).push((id, session));
+    }
+
+    /// What was held back.
+    pub(crate) fn release(&self) -> Vec<(Vec<u8>, Secret)> {
+        std::mem::take(&mut *self.0.held.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether one more ticket of so many bytes may go out in this handshake: all of them wait in memory until the client reads.

@@ -12,7 +12,7 @@ use dwcp_tls::{
 };
 use rustls::pki_types::CertificateDer;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
@@ -166,6 +166,37 @@ async fn at_t5_nothing_is_said_early_to_a_server_that_is_not_accepted_any_more()
     let (near, far) = shake(&server, &by_time, b"secret").await;
     assert_eq!(far.unwrap_err().code(), "tls.certificate.expired");
     assert_eq!(near.unwrap_err().code(), "tls.peer.certificate_expired");
+}
+
+#[tokio::test]
+async fn at_t5_a_session_that_was_refused_when_it_was_done_is_not_resumed() {
+    let authority = Authority::new("refused");
+    let rules = PeerRules::new().with_check(Arc::new(Second(AtomicUsize::new(0))));
+    let server = authority.node("server").server(early().with_rules(rules)).unwrap();
+    let client = authority.node("client").client(ClientSettings::new()).unwrap();
+    let (near, far) = common::shake(&server, &client, &server_dns()).await;
+    assert_eq!(near.unwrap_err().code(), "inventory.peer.retired");
+    assert_eq!(common::what_it_is_told(far).await.code(), "tls.peer.truncated");
+    assert!(!client.tickets(&server_dns()).is_empty(), "its tickets were on their way");
+    let (near, far) = shake(&server, &client, b"secret").await;
+    let (mut near, far) = (near.unwrap(), far.unwrap());
+    assert_eq!((near.facts().resumed, far.accepted), (Resumption::Full, 0));
+    assert_eq!(near.early_data(), None);
+}
+
+/// A check that refuses the second time it is asked.
+struct Second(AtomicUsize);
+
+impl PeerCheck for Second {
+    fn name(&self) -> &'static str {
+        "inventory"
+    }
+
+    fn check(&self, _: &PeerIdentity, _: &[CertificateDer<'_>]) -> Result<(), CheckRefusal> {
+        let code = RuleCode::new("inventory.peer.retired").unwrap();
+        let asked = self.0.fetch_add(1, Ordering::SeqCst);
+        if asked == 1 { Err(CheckRefusal::new(code, "retired")) } else { Ok(()) }
+    }
 }
 
 /// A check that turns.
