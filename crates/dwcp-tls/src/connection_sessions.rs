@@ -71,6 +71,11 @@ impl ConnectionSessions {
         Arc::clone(&self.wire)
     }
 
+    /// Says that the server does not know the session that it was spoken to by: with the tickets beside that one it would be no better.
+    pub(crate) fn are_unknown(&self) {
+        self.vault.empty(self.shelf);
+    }
+
     /// Says which chain is copied into each ticket; until then it takes what a handshake may take.
     pub(crate) fn chain_is(&self, chain: &[CertificateDer<'static>]) {
         // Said once for a connection.

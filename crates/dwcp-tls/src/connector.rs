@@ -26,7 +26,7 @@ use crate::vault::{ShelfId, Vault};
 use crate::verify_server::{ServerVerifier, Staple, judge_server};
 use dwcp_pki::Peer;
 use rustls::client::Resumption as Sessions;
-use rustls::{ClientConfig, version::TLS13};
+use rustls::{ClientConfig, HandshakeKind, version::TLS13};
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::io::Write;
@@ -112,7 +112,9 @@ impl TlsConnector {
     /// anything is said to it; when it is not accepted any more the handshake is a full one, with nothing sent early.
     ///
     /// # Errors
-    /// As [`connect`](Self::connect); the server may have acted by the bytes all the same.
+    /// As [`connect`](Self::connect); the server may have acted by the bytes all the same. One that lost the session, as after a restart, may
+    /// skip less of them than the ticket allowed (one of this stack half as much, or less where segments are small) and break the
+    /// handshake off, here or at the first read. The other tickets for it are dropped then: dial once more.
     ///
     /// # Security
     /// Early data has no forward secrecy, and nothing but the server's memory keeps it from being replayed there: send what may
@@ -163,11 +165,18 @@ impl TlsConnector {
             Err(_) => return Err(TlsError::Timeout { deadline, state: progress.state() }),
             Ok(Ok(stream)) => stream,
             Ok(Err((error, io))) => {
+                if sent > 0 {
+                    sessions.are_unknown();
+                }
                 farewell::linger(io).await;
                 return Err(TlsError::from_handshake(error, progress.state(), refusal.take()));
             }
         };
-        let accepted = if stream.get_ref().1.is_early_data_accepted() { sent } else { 0 };
+        let engine = stream.get_ref().1;
+        let accepted = if engine.is_early_data_accepted() { sent } else { 0 };
+        if sent > 0 && engine.handshake_kind() != Some(HandshakeKind::Resumed) {
+            sessions.are_unknown();
+        }
         // The world may have changed while the two shook hands: judge by what the store holds now.
         let judge = self.inner.shared.judge();
         let settling = Settling {

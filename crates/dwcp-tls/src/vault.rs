@@ -84,6 +84,16 @@ impl<T> Vault<T> {
         }
     }
 
+    /// Drops what is on a shelf, which stays: for a server that does not know its tickets any more.
+    pub(crate) fn empty(&self, id: ShelfId) {
+        let mut state = self.state();
+        let Some(shelf) = state.shelves.get_mut(&id) else { return };
+        shelf.tickets = 0;
+        for batch in std::mem::take(&mut shelf.batches) {
+            state.drop_batch(batch);
+        }
+    }
+
     /// Drops everything.
     pub(crate) fn clear(&self) {
         let mut state = self.state();

@@ -108,6 +108,25 @@ async fn no_more_is_sent_early_than_the_ticket_allows() {
 }
 
 #[tokio::test]
+async fn a_server_that_lost_its_sessions_costs_a_client_one_attempt_at_most() {
+    let authority = Authority::new("restarted");
+    let store = authority.store(&Leaf::named("server"));
+    let [made, restarted] = [(); 2].map(|()| server_of(&store, early()));
+    let off = server_of(&store, required());
+    for (server, bytes) in [(&restarted, 16 * 1024), (&restarted, 9000), (&off, 9000), (&off, 4000)] {
+        let client = authority.node("client").client(ClientSettings::new()).unwrap();
+        talk(&made, &client, &server_dns()).await;
+        let bytes = vec![7; bytes];
+        let (near, far) = shake(server, &client, &bytes).await;
+        assert_eq!(near.is_ok(), bytes.len() == 4000, "what is skipped is bounded");
+        assert!(far.is_err() || far.unwrap().accepted == 0);
+        assert!(client.tickets(&server_dns()).is_empty(), "the other one is as old");
+        let (near, far) = shake(server, &client, &bytes).await;
+        assert_eq!((near.unwrap().early_data(), far.unwrap().rest), (None, &bytes[..]));
+    }
+}
+
+#[tokio::test]
 async fn at_t5_early_data_of_a_session_that_is_not_fresh_is_refused_and_handed_back() {
     let authority = Authority::new("stale");
     let (ours, theirs) = (clock(), clock());
