@@ -63,6 +63,15 @@ async fn a_fresh_session_carries_early_data_apart_from_the_rest_and_once() {
 }
 
 #[tokio::test]
+async fn a_client_that_asks_for_many_sessions_in_memory_gets_eight() {
+    let authority = Authority::new("greedy");
+    let server = authority.node("server").server(early()).unwrap();
+    let client = authority.node("client").client(ClientSettings::new().with_streams(256)).unwrap();
+    talk(&server, &client, &server_dns()).await;
+    assert_eq!(client.tickets(&server_dns()).len(), 8);
+}
+
+#[tokio::test]
 async fn at_t5_early_data_is_off_unless_a_listener_asks_for_it() {
     let authority = Authority::new("off");
     let server = authority.node("server").server(required()).unwrap();

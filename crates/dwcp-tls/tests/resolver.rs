@@ -9,7 +9,7 @@ use dwcp_base::{Blame, Coded};
 use dwcp_crypto::KeyType;
 use dwcp_pki::{BoxFuture, Cause, Credential};
 use dwcp_tls::{
-    CertificateResolver, ClientAuth, ClientOffer, ClientSettings, ExpectedServer, Group, Resolved,
+    CertificateResolver, ClientAuth, ClientOffer, ClientSettings, EarlyData, ExpectedServer, Group, Resolved,
     Resumption, ServerSettings, TlsContext, TlsError, TlsPolicy, WithoutAlpn,
 };
 use plain::Plain;
@@ -132,4 +132,42 @@ async fn what_was_resolved_is_never_resumed() {
         assert_eq!(near.facts().resumed, resumed, "the store's goes on as ever");
     }
     assert_eq!(stage.asked(), 4, "a ticket is no way around it");
+}
+
+/// Leaves the first clients to the store, and has a certificate of its own for the others.
+struct Later {
+    credential: Arc<Credential>,
+    asked: AtomicUsize,
+}
+
+impl CertificateResolver for Later {
+    fn resolve<'a>(&'a self, _: &'a ClientOffer) -> BoxFuture<'a, Result<Resolved, Cause>> {
+        let asked = self.asked.fetch_add(1, Ordering::SeqCst);
+        let own = || Resolved::Credential(Arc::clone(&self.credential));
+        Box::pin(std::future::ready(Ok(if asked < 2 { Resolved::Store } else { own() })))
+    }
+}
+
+#[tokio::test]
+async fn a_ticket_of_the_stores_stands_in_for_nothing_that_is_resolved_later() {
+    for settings in [required(), required().with_early_data(EarlyData::new())] {
+        let authority = Authority::new("later");
+        let credential = Arc::new(authority.issue(&Leaf::named("server")));
+        let shown = credential.chain().leaf().der().to_vec();
+        let resolver: Arc<dyn CertificateResolver> =
+            Arc::new(Later { credential, asked: AtomicUsize::new(0) });
+        let server = authority.node("server").server(settings.with_resolver(resolver, SOON)).unwrap();
+        let client = authority.node("client").client(ClientSettings::new().with_streams(8)).unwrap();
+        for (resumed, by_store) in [
+            (Resumption::Full, true),
+            (Resumption::Resumed, true),
+            (Resumption::Full, false),
+            (Resumption::Full, false),
+        ] {
+            let (near, far) = talk(&server, &client, &common::server_dns()).await;
+            assert_eq!((near.facts().resumed, far.facts().resumed), (resumed, resumed));
+            assert!(!client.tickets(&common::server_dns()).is_empty(), "there were tickets all the time");
+            assert_eq!(far.presented()[0].to_vec() != shown, by_store);
+        }
+    }
 }
