@@ -9,18 +9,32 @@ use rustls::client::{ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSes
 use rustls::pki_types::{CertificateDer, ServerName};
 use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
+
+/// A ticket, and the certificates of the server that it resumes a session with.
+pub(crate) struct Ticket {
+    value: Tls13ClientSessionValue,
+    /// `None` where it allows no early data, or came before the server was judged.
+    chain: Option<Chain>,
+}
+
+type Chain = Arc<[CertificateDer<'static>]>;
+
+/// Whether the server of a chain would be accepted now.
+pub(crate) type StillGood = Box<dyn Fn(&[CertificateDer<'static>]) -> bool + Send + Sync>;
 
 /// What the engine sees of the [`Vault`]: one shelf, whatever the name it asks for, and what this connection's tickets take.
 pub(crate) struct ConnectionSessions {
-    vault: Arc<Vault>,
+    vault: Arc<Vault<Ticket>>,
     shelf: ShelfId,
     clock: Arc<dyn Clock>,
     /// Bytes that were read from the transport so far.
     wire: Arc<AtomicUsize>,
-    /// What a copy of the server's chain takes.
-    chain: AtomicUsize,
+    /// The server's chain, once it is known.
+    chain: OnceLock<Chain>,
+    /// Asked about the server before anything is said to it; `None` where nothing is.
+    before_speaking: Option<StillGood>,
     newest: Mutex<Newest>,
 }
 
@@ -33,13 +47,21 @@ struct Newest {
 }
 
 impl ConnectionSessions {
-    pub(crate) fn new(vault: &Arc<Vault>, shelf: ShelfId, clock: &Arc<dyn Clock>) -> Self {
+    /// `before_speaking` is for a connection with early data, which goes out before the engine hears of the server: with a ticket of one
+    /// that is not accepted any more nothing is said, and the handshake is a full one.
+    pub(crate) fn new(
+        vault: &Arc<Vault<Ticket>>,
+        shelf: ShelfId,
+        clock: &Arc<dyn Clock>,
+        before_speaking: Option<StillGood>,
+    ) -> Self {
         Self {
             vault: Arc::clone(vault),
             shelf,
             clock: Arc::clone(clock),
             wire: Arc::default(),
-            chain: AtomicUsize::new(LARGEST_HANDSHAKE),
+            chain: OnceLock::new(),
+            before_speaking,
             newest: Mutex::default(),
         }
     }
@@ -49,9 +71,22 @@ impl ConnectionSessions {
         Arc::clone(&self.wire)
     }
 
-    /// Says what the chain takes that is copied into each ticket; until then it is what a handshake may take.
-    pub(crate) fn chain_is(&self, chain: &[CertificateDer<'_>]) {
-        self.chain.store(chain.iter().map(|certificate| certificate.len()).sum(), Ordering::Relaxed);
+    /// Says that the server does not know the session that it was spoken to by: with the tickets beside that one it would be no better.
+    pub(crate) fn are_unknown(&self) {
+        self.vault.empty(self.shelf);
+    }
+
+    /// Says which chain is copied into each ticket; until then it takes what a handshake may take.
+    pub(crate) fn chain_is(&self, chain: &[CertificateDer<'static>]) {
+        // Said once for a connection.
+        let _ = self.chain.set(chain.into());
+    }
+
+    /// What a copy of the chain takes.
+    fn chain_takes(&self) -> usize {
+        self.chain
+            .get()
+            .map_or(LARGEST_HANDSHAKE, |chain| chain.iter().map(|certificate| certificate.len()).sum())
     }
 }
 
@@ -80,13 +115,22 @@ impl ClientSessionStore for ConnectionSessions {
             let size = wire.saturating_sub(newest.wire).min(LARGEST_BATCH);
             *newest = Newest { batch: None, wire, size };
         }
-        let each = self.chain.load(Ordering::Relaxed).saturating_add(OVERHEAD);
-        let ticket = Kept { value, received: self.clock.unix() };
+        let chain = self.chain.get().filter(|_| value.max_early_data_size() > 0).cloned();
+        // The engine's copy, and ours where there is one.
+        let copies = if chain.is_some() { 2 } else { 1 };
+        let each = self.chain_takes().saturating_mul(copies).saturating_add(OVERHEAD);
+        let ticket = Kept { value: Ticket { value, chain }, received: self.clock.unix() };
         newest.batch = self.vault.keep(self.shelf, newest.batch, ticket, Size { batch: newest.size, each });
     }
 
     fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
-        self.vault.take(self.shelf, self.clock.unix()).map(|kept| kept.value)
+        let Ticket { value, chain } = self.vault.take(self.shelf, self.clock.unix())?.value;
+        match &self.before_speaking {
+            Some(still_good) if value.max_early_data_size() > 0 => {
+                chain.is_some_and(|chain| still_good(&chain)).then_some(value)
+            }
+            _ => Some(value),
+        }
     }
 }
 
@@ -97,14 +141,15 @@ impl fmt::Debug for ConnectionSessions {
 }
 
 /// What may be known of the tickets of a shelf, newest first.
-pub(crate) fn tickets_of(vault: &Vault, shelf: ShelfId, now: UnixTime) -> Vec<SessionTicket> {
-    let facts = |kept: &Kept<Tls13ClientSessionValue>| {
+pub(crate) fn tickets_of(vault: &Vault<Ticket>, shelf: ShelfId, now: UnixTime) -> Vec<SessionTicket> {
+    let facts = |kept: &Kept<Ticket>| {
+        let value = &kept.value.value;
         let age = u64::try_from(now.secs().saturating_sub(kept.received.secs())).unwrap_or(0);
         SessionTicket {
             source: TicketSource::Server,
             issued: kept.received,
-            left: lifetime(&kept.value).saturating_sub(Duration::from_secs(age)),
-            early_data: kept.value.max_early_data_size(),
+            left: lifetime(value).saturating_sub(Duration::from_secs(age)),
+            early_data: value.max_early_data_size(),
         }
     };
     let tickets = vault.each(shelf, now, facts);

@@ -2,7 +2,7 @@
 
 use crate::bounded_io::BoundedIo;
 use crate::clock::EngineClock;
-use crate::connection_sessions::{ConnectionSessions, tickets_of};
+use crate::connection_sessions::{ConnectionSessions, StillGood, Ticket, tickets_of};
 use crate::early_data::EarlyConnected;
 use crate::error::TlsError;
 use crate::expected::ExpectedServer;
@@ -26,7 +26,7 @@ use crate::vault::{ShelfId, Vault};
 use crate::verify_server::{ServerVerifier, Staple, judge_server};
 use dwcp_pki::Peer;
 use rustls::client::Resumption as Sessions;
-use rustls::{ClientConfig, version::TLS13};
+use rustls::{ClientConfig, HandshakeKind, version::TLS13};
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::io::Write;
@@ -50,7 +50,7 @@ struct Inner {
     shared: Arc<Shared>,
     settings: ClientSettings,
     destinations: Mutex<Destinations>,
-    vault: Arc<Vault>,
+    vault: Arc<Vault<Ticket>>,
 }
 
 /// The configurations of one generation, by expected server.
@@ -108,10 +108,13 @@ impl TlsConnector {
     }
 
     /// As [`connect`](Self::connect), with `bytes` in the first flight (0-RTT, RFC 9846 §2.3) as far as a kept ticket allows. Says how
-    /// many the server took, and hands back the rest, to be written to the session.
+    /// many the server took, and hands back the rest, to be written to the session. The server of the ticket is judged as of now before
+    /// anything is said to it; when it is not accepted any more the handshake is a full one, with nothing sent early.
     ///
     /// # Errors
-    /// As [`connect`](Self::connect); the server may have acted by the bytes all the same.
+    /// As [`connect`](Self::connect); the server may have acted by the bytes all the same. One that lost the session, as after a restart, may
+    /// skip less of them than the ticket allowed (one of this stack half as much, or less where segments are small) and break the
+    /// handshake off, here or at the first read. The other tickets for it are dropped then: dial once more.
     ///
     /// # Security
     /// Early data has no forward secrecy, and nothing but the server's memory keeps it from being replayed there: send what may
@@ -144,7 +147,7 @@ impl TlsConnector {
         let mut laps = Laps::begin(clock);
         let progress = Progress::starting(HandshakeState::AwaitingAnswer);
         let destination = self.inner.destination(expected)?;
-        let (config, sessions) = self.inner.for_one_connection(destination, early);
+        let (config, sessions) = self.inner.for_one_connection(destination, expected, early);
         laps.times.choosing = laps.lap(clock);
         let refusal = RefusalSlot::default();
         let bounded = BoundedIo::new(io, LARGEST_HANDSHAKE).counted_by(sessions.wire());
@@ -162,11 +165,18 @@ impl TlsConnector {
             Err(_) => return Err(TlsError::Timeout { deadline, state: progress.state() }),
             Ok(Ok(stream)) => stream,
             Ok(Err((error, io))) => {
+                if sent > 0 {
+                    sessions.are_unknown();
+                }
                 farewell::linger(io).await;
                 return Err(TlsError::from_handshake(error, progress.state(), refusal.take()));
             }
         };
-        let accepted = if stream.get_ref().1.is_early_data_accepted() { sent } else { 0 };
+        let engine = stream.get_ref().1;
+        let accepted = if engine.is_early_data_accepted() { sent } else { 0 };
+        if sent > 0 && engine.handshake_kind() != Some(HandshakeKind::Resumed) {
+            sessions.are_unknown();
+        }
         // The world may have changed while the two shook hands: judge by what the store holds now.
         let judge = self.inner.shared.judge();
         let settling = Settling {
@@ -228,8 +238,9 @@ impl TlsConnector {
 
 impl Inner {
     fn destination(&self, expected: &ExpectedServer) -> Result<Destination, TlsError> {
-        let judge = self.shared.judge();
         let mut destinations = self.destinations.lock().unwrap_or_else(PoisonError::into_inner);
+        // Under the lock, so that whoever was held up brings no older generation back and drops the newer one's tickets.
+        let judge = self.shared.judge();
         if destinations.generation != judge.generation.number() {
             *destinations = Destinations { generation: judge.generation.number(), ..Destinations::default() };
             self.vault.clear();
@@ -255,9 +266,12 @@ impl Inner {
     fn for_one_connection(
         &self,
         Destination { config, shelf }: Destination,
+        expected: &ExpectedServer,
         early: &[u8],
     ) -> (Arc<ClientConfig>, Arc<ConnectionSessions>) {
-        let sessions = Arc::new(ConnectionSessions::new(&self.vault, shelf, &self.shared.clock));
+        let before_speaking = (!early.is_empty()).then(|| self.still_good(expected));
+        let sessions =
+            Arc::new(ConnectionSessions::new(&self.vault, shelf, &self.shared.clock, before_speaking));
         if self.settings.tickets == Tickets::Off {
             return (config, sessions);
         }
@@ -266,6 +280,15 @@ impl Inner {
         config.resumption = Sessions::store(Arc::<ConnectionSessions>::clone(&sessions));
         config.enable_early_data = !early.is_empty();
         (Arc::new(config), sessions)
+    }
+
+    /// The judgement of a resumed session's server, for a time when there is no session yet.
+    fn still_good(&self, expected: &ExpectedServer) -> StillGood {
+        let (shared, expected, rules) =
+            (Arc::clone(&self.shared), expected.clone(), self.settings.rules.clone());
+        Box::new(move |chain| {
+            judge_server(&shared.judge(), &expected, &rules, chain, Staple::Remembered).is_ok()
+        })
     }
 
     fn build(&self, judge: Judge, expected: &ExpectedServer) -> Result<ClientConfig, TlsError> {

@@ -149,10 +149,12 @@ impl TlsContext {
                 // In a box, since nobody else is to hold room for it.
                 return Err(Box::pin(challenge::answer(start, config, domain, (deadline, end))).await);
             }
-            Ok((active, serving)) => serving.configuration(settings, &active, &hello, resolved),
+            Ok((active, serving)) => serving
+                .configuration(settings, &active, &hello, resolved)
+                .map(|config| (config, active.ticketing.clone())),
             Err(unserved) => Err(unserved),
         };
-        let config = match config {
+        let (config, ticketing) = match config {
             Ok(config) => config,
             Err(unserved) => {
                 // What the engine holds of the hello is gone before the peer is given time to read.
@@ -177,7 +179,10 @@ impl TlsContext {
         let settled = shaken
             .and_then(|stream| self.settle(TlsStream::from(stream), hello, laps, progress).map(Box::new));
         match settled {
-            Ok(session) => Ok(session.resumed_by(tickets.opened())),
+            Ok(session) => {
+                ticketing.settled(&tickets);
+                Ok(session.resumed_by(tickets.opened()))
+            }
             Err(unsettled) => Err(unsettled.leave().await),
         }
     }

@@ -47,7 +47,7 @@ impl Judge {
 
     /// Validates `chain` with the status response that came along; empty: none did.
     ///
-    /// Such a verdict is kept apart, for [`again`](Self::again) alone. What comes along is judged each time it does: a response that does
+    /// Such a verdict is kept apart, for [`again`](Self::again) and for who shows no response after one that told of a revocation. What comes along is judged each time it does: a response that does
     /// not count any more refuses, also where a list covers the certificate.
     pub(crate) fn stapled(
         &self,
@@ -56,28 +56,45 @@ impl Judge {
         staple: &[u8],
     ) -> Result<PeerIdentity, ValidationError> {
         if staple.is_empty() {
-            return self.chain(chain, purpose);
+            let known = self.verdicts.stapled(chain, purpose);
+            return known
+                .and_then(|known| self.revoked(known))
+                .map_or_else(|| self.chain(chain, purpose), Err);
         }
         let responses = [staple];
         let evidence = Evidence::of_responses(&responses);
         let verdict = self.generation.trust().validate_with(chain, purpose, self.clock.unix(), &evidence);
-        self.verdicts.note_stapled(stapled_key(chain, purpose), &verdict);
+        self.verdicts.note_stapled(stapled_key(chain, purpose), &verdict, self.generation.number());
         verdict
     }
 
     /// Judges a chain that was shown before, now without the response that came with it: the last good verdict for which one vouched
-    /// counts as long as the response does. It may be of an earlier generation, so it is held against this one.
+    /// counts as long as the response does. It may be of an earlier generation, so it is held against this one. Whose revocation was shown
+    /// under this generation is refused, although a list covers it that does not know yet.
     pub(crate) fn again(
         &self,
         chain: &[CertificateDer<'_>],
         purpose: Purpose,
     ) -> Result<PeerIdentity, ValidationError> {
-        if let Some(identity) = self.verdicts.stapled(chain, purpose)
-            && self.generation.trust().recheck(&identity, self.clock.unix()).is_ok()
-        {
-            return Ok(identity);
+        match self.verdicts.stapled(chain, purpose) {
+            Some(Noted::Good(identity))
+                if self.generation.trust().recheck(&identity, self.clock.unix()).is_ok() =>
+            {
+                Ok(identity)
+            }
+            known => {
+                let revoked = known.and_then(|known| self.revoked(known));
+                revoked.map_or_else(|| self.chain(chain, purpose), Err)
+            }
         }
-        self.chain(chain, purpose)
+    }
+
+    /// The refusal of a chain whose revocation was shown under this generation.
+    fn revoked(&self, known: Noted) -> Option<ValidationError> {
+        match known {
+            Noted::Revoked { error, generation } if generation == self.generation.number() => Some(error),
+            _ => None,
+        }
     }
 
     /// What a verdict depends on, all of it: the bytes that were presented, the use, and what was trusted then.
@@ -130,18 +147,34 @@ pub(crate) fn presented<'a>(
         .collect()
 }
 
-/// Good verdicts, by what they were about: at most [`MOST_VERDICTS`] of each kind, the oldest goes first. Refusals are not kept.
+/// Verdicts, by what they were about: at most [`MOST_VERDICTS`] of each kind, the oldest goes first. Refusals are not kept, but for
+/// revocations that a response told of.
 #[derive(Debug, Default)]
 pub(crate) struct Verdicts {
-    all: Mutex<Table>,
-    /// Those for which a status response vouches, by chain and use alone.
-    stapled: Mutex<Table>,
+    all: Mutex<Table<PeerIdentity>>,
+    /// Those that a status response was weighed in, by chain and use alone.
+    stapled: Mutex<Table<Noted>>,
 }
 
-#[derive(Debug, Default)]
-struct Table {
-    verdicts: HashMap<[u8; 32], PeerIdentity>,
+/// What the last response that counted said.
+#[derive(Clone, Debug)]
+enum Noted {
+    /// It vouches for the chain.
+    Good(PeerIdentity),
+    /// The chain is revoked. It counts as long as the tickets that may be left over do, which go with the generation.
+    Revoked { error: ValidationError, generation: u64 },
+}
+
+#[derive(Debug)]
+struct Table<V> {
+    verdicts: HashMap<[u8; 32], V>,
     order: VecDeque<[u8; 32]>,
+}
+
+impl<V> Default for Table<V> {
+    fn default() -> Self {
+        Self { verdicts: HashMap::new(), order: VecDeque::new() }
+    }
 }
 
 impl Verdicts {
@@ -153,7 +186,7 @@ impl Verdicts {
         locked(&self.all).keep(key, identity);
     }
 
-    fn stapled(&self, chain: &[CertificateDer<'_>], purpose: Purpose) -> Option<PeerIdentity> {
+    fn stapled(&self, chain: &[CertificateDer<'_>], purpose: Purpose) -> Option<Noted> {
         let table = locked(&self.stapled);
         // Most servers staple nothing: then nothing is hashed.
         if table.verdicts.is_empty() {
@@ -163,26 +196,29 @@ impl Verdicts {
     }
 
     /// Keeps the verdict that is vouched for longest, until the chain turns out to be revoked.
-    fn note_stapled(&self, key: [u8; 32], verdict: &Result<PeerIdentity, ValidationError>) {
+    fn note_stapled(&self, key: [u8; 32], verdict: &Result<PeerIdentity, ValidationError>, generation: u64) {
         let mut table = locked(&self.stapled);
         match verdict {
             Ok(identity) => {
-                let lasts_longer = |known: &PeerIdentity| known.vouched_until() < identity.vouched_until();
-                if table.verdicts.get(&key).is_none_or(lasts_longer) {
-                    table.keep(key, identity.clone());
+                let yields = |known: &Noted| match known {
+                    Noted::Good(known) => known.vouched_until() < identity.vouched_until(),
+                    Noted::Revoked { .. } => true,
+                };
+                if table.verdicts.get(&key).is_none_or(yields) {
+                    table.keep(key, Noted::Good(identity.clone()));
                 }
             }
             Err(error) if error.is_revocation() => {
-                table.forget(&key);
+                table.keep(key, Noted::Revoked { error: error.clone(), generation });
             }
             Err(_) => {}
         }
     }
 }
 
-impl Table {
-    fn keep(&mut self, key: [u8; 32], identity: PeerIdentity) {
-        if self.verdicts.insert(key, identity).is_some() {
+impl<V> Table<V> {
+    fn keep(&mut self, key: [u8; 32], verdict: V) {
+        if self.verdicts.insert(key, verdict).is_some() {
             return;
         }
         self.order.push_back(key);
@@ -192,15 +228,9 @@ impl Table {
             self.verdicts.remove(&oldest);
         }
     }
-
-    fn forget(&mut self, key: &[u8; 32]) {
-        if self.verdicts.remove(key).is_some() {
-            self.order.retain(|known| known != key);
-        }
-    }
 }
 
-fn locked(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
+fn locked<V>(table: &Mutex<Table<V>>) -> MutexGuard<'_, Table<V>> {
     table.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -102,6 +102,9 @@ impl ProducesTickets for SharedTicketer {
             Some(at) => (keys.current.get(at)?, keys.epoch),
             None => (keys.previous.get(find(&keys.previous)?)?, keys.epoch.saturating_sub(1)),
         };
+        if !TicketTrace::may_try() {
+            return None;
+        }
         let (plain, issued) = key.open(ticket).ok()?;
         let (source, left) = (TicketSource::Sealed(key.name()), self.left(epoch));
         TicketTrace::open(SessionTicket { source, issued, left, early_data: 0 });
@@ -127,6 +130,7 @@ fn seconds(clock: &dyn Clock) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ticket_trace::MOST_TRIED;
     use dwcp_base::{ManualClock, UnixTime};
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -159,6 +163,18 @@ mod tests {
         let ticket = one.encrypt(b"session").unwrap();
         assert_eq!(process(&keys, 2).1.decrypt(&ticket), None);
         assert_eq!(process(&TicketKeySet::generate().unwrap(), 1).1.decrypt(&ticket), None);
+    }
+
+    #[test]
+    fn a_hello_full_of_forged_tickets_is_not_tried_to_its_end() {
+        let (_, one) = process(&TicketKeySet::generate().unwrap(), 1);
+        let good = one.encrypt(b"session").unwrap();
+        let forged = [&good[..32], &[0; 16]].concat();
+        TicketTrace::default().within(|| {
+            assert!((0..MOST_TRIED - 1).all(|_| one.decrypt(&forged).is_none()));
+            assert!(one.decrypt(&good).is_some());
+            assert!(one.decrypt(&good).is_none());
+        });
     }
 
     #[test]

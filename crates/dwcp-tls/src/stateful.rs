@@ -40,6 +40,27 @@ impl StatefulSessions {
         Self { clock, most, early_data, table: Mutex::default() }
     }
 
+    /// Keeps what the handshake of `trace` held back: its peer was judged, and there is a session.
+    pub(crate) fn settled(&self, trace: &TicketTrace) {
+        trace.release().into_iter().for_each(|(id, session)| self.keep(id, session));
+    }
+
+    fn keep(&self, id: Vec<u8>, session: Secret) {
+        self.roll();
+        let (issued, at) = (self.clock.unix(), self.clock.tick());
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        table.remove(&id);
+        table.next += 1;
+        let number = table.next;
+        table.bytes += session.len();
+        table.order.insert(number, id.clone());
+        table.sessions.insert(id, Stored { number, session, issued, at });
+        while table.sessions.len() > self.most || table.bytes > MOST_BYTES {
+            let Some(oldest) = table.oldest() else { break };
+            table.remove(&oldest);
+        }
+    }
+
     /// Drops the sessions whose time is over.
     pub(crate) fn roll(&self) {
         let now = self.clock.tick();
@@ -66,23 +87,16 @@ impl Table {
 }
 
 impl StoresServerSessions for StatefulSessions {
+    /// A client that is refused when its handshake is done leaves nothing behind: under such a session it would be early data that no
+    /// rule was held against, such as the one about the group.
     fn put(&self, id: Vec<u8>, session: Vec<u8>) -> bool {
         let session = Secret::from(session);
         if session.len() > LARGEST_TICKET {
             return false;
         }
-        self.roll();
-        let (issued, at) = (self.clock.unix(), self.clock.tick());
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        table.remove(&id);
-        table.next += 1;
-        let number = table.next;
-        table.bytes += session.len();
-        table.order.insert(number, id.clone());
-        table.sessions.insert(id, Stored { number, session, issued, at });
-        while table.sessions.len() > self.most || table.bytes > MOST_BYTES {
-            let Some(oldest) = table.oldest() else { break };
-            table.remove(&oldest);
+        match TicketTrace::current() {
+            Some(trace) => trace.hold(id, session),
+            None => self.keep(id, session),
         }
         true
     }

@@ -1,6 +1,7 @@
 //! What becomes of tickets in one handshake of a server: which one was opened, and how much may be issued.
 
 use crate::session_ticket::SessionTicket;
+use dwcp_crypto::Secret;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,6 +14,8 @@ pub(crate) struct TicketTrace(Arc<Traced>);
 struct Traced {
     opened: Mutex<Option<SessionTicket>>,
     issued: AtomicUsize,
+    tried: AtomicUsize,
+    held: Mutex<Vec<(Vec<u8>, Secret)>>,
 }
 
 impl TicketTrace {
@@ -39,6 +42,27 @@ impl TicketTrace {
         });
     }
 
+    /// The trace of the handshake that is being polled, if one is.
+    pub(crate) fn current() -> Option<Self> {
+        TRACE.try_with(Self::clone).ok()
+    }
+
+    /// Holds a session back until its peer was judged.
+    pub(crate) fn hold(&self, id: Vec<u8>, session: Secret) {
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner).push((id, session));
+    }
+
+    /// What was held back.
+    pub(crate) fn release(&self) -> Vec<(Vec<u8>, Secret)> {
+        std::mem::take(&mut *self.0.held.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether one more ticket may be tried that says it is sealed under a key of ours: the engine tries all that a hello has, each costs a
+    /// derivation, and the name of the key is no secret.
+    pub(crate) fn may_try() -> bool {
+        TRACE.try_with(|trace| trace.0.tried.fetch_add(1, Ordering::Relaxed) < MOST_TRIED).unwrap_or(true)
+    }
+
     /// Whether one more ticket of so many bytes may go out in this handshake: all of them wait in memory until the client reads.
     pub(crate) fn may_issue(bytes: usize) -> bool {
         let within = |trace: &Self| {
@@ -51,6 +75,9 @@ impl TicketTrace {
 tokio::task_local! {
     static TRACE: TicketTrace;
 }
+
+/// The most tickets that are tried in one handshake. Clients offer one.
+pub(crate) const MOST_TRIED: usize = 4;
 
 /// The most bytes of tickets that one handshake issues: 255 for a client whose chain is one certificate of 800 bytes, fewer
 /// for longer ones.

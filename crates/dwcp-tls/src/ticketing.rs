@@ -9,6 +9,7 @@ use crate::settings::{ClientAuth, ServerSettings, Tickets};
 use crate::shared_ticketer::SharedTicketer;
 use crate::stateful::StatefulSessions;
 use crate::ticket_binding::binding;
+use crate::ticket_trace::TicketTrace;
 use crate::tickets::RollingTickets;
 use dwcp_crypto::CryptoError;
 use rustls::ServerConfig;
@@ -77,6 +78,13 @@ impl Ticketing {
                 config.max_tls13_tickets = MOST_FOR_STRANGERS;
             }
             Self::Off => (config.send_tls13_tickets, config.max_tls13_tickets) = (0, 0),
+        }
+    }
+
+    /// There is a session with the client of `trace`: it may come back.
+    pub(crate) fn settled(&self, trace: &TicketTrace) {
+        if let Self::Stateful(sessions) = self {
+            sessions.settled(trace);
         }
     }
 

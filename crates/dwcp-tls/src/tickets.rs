@@ -108,6 +108,9 @@ impl ProducesTickets for RollingTickets {
             Previous::Opens(previous) if previous.sealed(ticket) => (previous, keys.epoch.saturating_sub(1)),
             _ => (&keys.current, keys.epoch),
         };
+        if !key.sealed(ticket) || !TicketTrace::may_try() {
+            return None;
+        }
         let (plain, issued) = key.open(ticket).ok()?;
         let ends = KEY_LIFE.saturating_mul(u32::try_from(epoch).unwrap_or(u32::MAX).saturating_add(2));
         let (source, left) = (TicketSource::Sealed(key.name()), ends.saturating_sub(self.age()));
@@ -131,6 +134,7 @@ pub(crate) const LARGEST_TICKET: usize = 8 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ticket_trace::MOST_TRIED;
     use dwcp_base::{ManualClock, UnixTime};
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -164,6 +168,21 @@ mod tests {
             assert!(opens(&tickets, &early) && opens(&tickets, &late), "to its last second");
             clock.advance(SECOND);
             assert!(!opens(&tickets, &early) && !opens(&tickets, &late), "used between: {used_between}");
+        }
+    }
+
+    #[test]
+    fn a_hello_full_of_forged_tickets_is_not_tried_to_its_end() {
+        let (_clock, tickets) = tickets();
+        let good = tickets.encrypt(b"session").unwrap();
+        let forged = [&good[..32], &[0; 16]].concat();
+        for (before, opened) in [(MOST_TRIED - 1, true), (MOST_TRIED, false)] {
+            TicketTrace::default().within(|| {
+                // What is sealed under no key of ours costs nothing and does not count.
+                assert!((0..200).all(|_| !opens(&tickets, &[0; 48])));
+                assert!((0..before).all(|_| !opens(&tickets, &forged)));
+                assert_eq!(opens(&tickets, &good), opened);
+            });
         }
     }
 

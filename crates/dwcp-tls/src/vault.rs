@@ -2,7 +2,7 @@
 
 use dwcp_base::UnixTime;
 use rustls::NamedGroup;
-use rustls::client::{TicketRequest, Tls13ClientSessionValue};
+use rustls::client::TicketRequest;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use std::time::Duration;
 ///
 /// Tickets that arrived together are a batch. Its size is counted as what came over the wire, since the engine does not say how
 /// large a ticket is; so it is freed when the last of the batch has left.
-pub(crate) struct Vault<T = Tls13ClientSessionValue>(Mutex<State<T>>);
+pub(crate) struct Vault<T>(Mutex<State<T>>);
 
 struct State<T> {
     shelves: HashMap<ShelfId, Shelf>,
@@ -80,6 +80,16 @@ impl<T> Vault<T> {
         let mut state = self.state();
         let Some(shelf) = state.shelves.remove(&id) else { return };
         for batch in shelf.batches {
+            state.drop_batch(batch);
+        }
+    }
+
+    /// Drops what is on a shelf, which stays: for a server that does not know its tickets any more.
+    pub(crate) fn empty(&self, id: ShelfId) {
+        let mut state = self.state();
+        let Some(shelf) = state.shelves.get_mut(&id) else { return };
+        shelf.tickets = 0;
+        for batch in std::mem::take(&mut shelf.batches) {
             state.drop_batch(batch);
         }
     }

@@ -137,3 +137,20 @@ fn a_server_that_gives_less_is_asked_again() {
     assert_eq!(vault.request(shelf, at(5)).resumption_count, 1);
     assert_eq!(vault.request(shelf, at(11)).resumption_count, 100);
 }
+
+#[test]
+fn an_emptied_shelf_takes_what_arrives_later() {
+    let vault = Vault::default();
+    let (one, other) = (vault.open(4), vault.open(4));
+    let batch = vault.keep(one, None, kept(1), SMALL);
+    let _ = vault.keep(other, None, kept(2), SMALL);
+    vault.empty(one);
+    assert_eq!(bytes(&vault), (1, 1500));
+    assert!(vault.take(one, at(1)).is_none());
+    let _ = vault.keep(one, batch, kept(3), SMALL);
+    assert_eq!(bytes(&vault), (2, 3000));
+    assert_eq!(vault.take(one, at(1)).unwrap().value, 3);
+    vault.close(one);
+    vault.empty(one);
+    assert_eq!(bytes(&vault), (1, 1500));
+}

@@ -3,14 +3,16 @@
 
 mod common;
 
-use common::{Authority, DEADLINE, Leaf, clock, manager, required, serial, server_dns, talk};
+use common::{Authority, DEADLINE, HOUR, Leaf, clock, manager, now, required, serial, server_dns, talk};
 use dwcp_base::Coded;
-use dwcp_pki::CertificateStore;
+use dwcp_pki::{CertificateStore, PeerIdentity};
 use dwcp_tls::{
-    ClientSettings, EarlyConnected, EarlyData, Resumption, ServerSettings, TicketSource, TlsConnector,
-    TlsContext, TlsError, TlsPolicy, TlsSession,
+    CheckRefusal, ClientSettings, EarlyConnected, EarlyData, PeerCheck, PeerRules, Resumption, RuleCode,
+    ServerSettings, TicketSource, TlsConnector, TlsContext, TlsError, TlsPolicy, TlsSession,
 };
+use rustls::pki_types::CertificateDer;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
@@ -61,6 +63,15 @@ async fn a_fresh_session_carries_early_data_apart_from_the_rest_and_once() {
 }
 
 #[tokio::test]
+async fn a_client_that_asks_for_many_sessions_in_memory_gets_eight() {
+    let authority = Authority::new("greedy");
+    let server = authority.node("server").server(early()).unwrap();
+    let client = authority.node("client").client(ClientSettings::new().with_streams(256)).unwrap();
+    talk(&server, &client, &server_dns()).await;
+    assert_eq!(client.tickets(&server_dns()).len(), 8);
+}
+
+#[tokio::test]
 async fn at_t5_early_data_is_off_unless_a_listener_asks_for_it() {
     let authority = Authority::new("off");
     let server = authority.node("server").server(required()).unwrap();
@@ -106,6 +117,25 @@ async fn no_more_is_sent_early_than_the_ticket_allows() {
 }
 
 #[tokio::test]
+async fn a_server_that_lost_its_sessions_costs_a_client_one_attempt_at_most() {
+    let authority = Authority::new("restarted");
+    let store = authority.store(&Leaf::named("server"));
+    let [made, restarted] = [(); 2].map(|()| server_of(&store, early()));
+    let off = server_of(&store, required());
+    for (server, bytes) in [(&restarted, 16 * 1024), (&restarted, 9000), (&off, 9000), (&off, 4000)] {
+        let client = authority.node("client").client(ClientSettings::new()).unwrap();
+        talk(&made, &client, &server_dns()).await;
+        let bytes = vec![7; bytes];
+        let (near, far) = shake(server, &client, &bytes).await;
+        assert_eq!(near.is_ok(), bytes.len() == 4000, "what is skipped is bounded");
+        assert!(far.is_err() || far.unwrap().accepted == 0);
+        assert!(client.tickets(&server_dns()).is_empty(), "the other one is as old");
+        let (near, far) = shake(server, &client, &bytes).await;
+        assert_eq!((near.unwrap().early_data(), far.unwrap().rest), (None, &bytes[..]));
+    }
+}
+
+#[tokio::test]
 async fn at_t5_early_data_of_a_session_that_is_not_fresh_is_refused_and_handed_back() {
     let authority = Authority::new("stale");
     let (ours, theirs) = (clock(), clock());
@@ -136,6 +166,79 @@ async fn at_t5_the_early_data_of_a_since_revoked_client_is_never_handed_out() {
     // Without a session there is nothing to ask for its early data.
     assert_eq!(near.unwrap_err().code(), "tls.resumption.refused");
     drop(far);
+}
+
+#[tokio::test]
+async fn at_t5_nothing_is_said_early_to_a_server_that_is_not_accepted_any_more() {
+    let authority = Authority::new("ended");
+    let ours = clock();
+    let store = authority.store(&Leaf::named("server").until(now().plus(HOUR)));
+    let server = manager(store, TlsPolicy::new(), &ours).server(early()).unwrap();
+    let refusing = Arc::new(AtomicBool::new(false));
+    let rules = PeerRules::new().with_check(Arc::new(Switch(Arc::clone(&refusing))));
+    let store = authority.store(&Leaf::named("client"));
+    let manager = manager(store, TlsPolicy::new(), &ours);
+    let by_rule = manager.client(ClientSettings::new().with_rules(rules)).unwrap();
+    let by_time = manager.client(ClientSettings::new()).unwrap();
+    for client in [&by_rule, &by_time] {
+        talk(&server, client, &server_dns()).await;
+        let (near, far) = shake(&server, client, b"secret").await;
+        assert_eq!((far.unwrap().accepted, near.unwrap().early_data().as_deref()), (6, Some(&b"secret"[..])));
+    }
+    refusing.store(true, Ordering::SeqCst);
+    let (near, far) = shake(&server, &by_rule, b"secret").await;
+    assert_eq!(far.unwrap_err().code(), "inventory.peer.retired");
+    // It was refused with an alert in a full handshake: the ticket was not shown, and no early data sent.
+    assert_eq!(near.unwrap_err().code(), "tls.peer.access_denied");
+    ours.advance(HOUR + Duration::from_secs(1));
+    let (near, far) = shake(&server, &by_time, b"secret").await;
+    assert_eq!(far.unwrap_err().code(), "tls.certificate.expired");
+    assert_eq!(near.unwrap_err().code(), "tls.peer.certificate_expired");
+}
+
+#[tokio::test]
+async fn at_t5_a_session_that_was_refused_when_it_was_done_is_not_resumed() {
+    let authority = Authority::new("refused");
+    let rules = PeerRules::new().with_check(Arc::new(Second(AtomicUsize::new(0))));
+    let server = authority.node("server").server(early().with_rules(rules)).unwrap();
+    let client = authority.node("client").client(ClientSettings::new()).unwrap();
+    let (near, far) = common::shake(&server, &client, &server_dns()).await;
+    assert_eq!(near.unwrap_err().code(), "inventory.peer.retired");
+    assert_eq!(common::what_it_is_told(far).await.code(), "tls.peer.truncated");
+    assert!(!client.tickets(&server_dns()).is_empty(), "its tickets were on their way");
+    let (near, far) = shake(&server, &client, b"secret").await;
+    let (mut near, far) = (near.unwrap(), far.unwrap());
+    assert_eq!((near.facts().resumed, far.accepted), (Resumption::Full, 0));
+    assert_eq!(near.early_data(), None);
+}
+
+/// A check that refuses the second time it is asked.
+struct Second(AtomicUsize);
+
+impl PeerCheck for Second {
+    fn name(&self) -> &'static str {
+        "inventory"
+    }
+
+    fn check(&self, _: &PeerIdentity, _: &[CertificateDer<'_>]) -> Result<(), CheckRefusal> {
+        let code = RuleCode::new("inventory.peer.retired").unwrap();
+        let asked = self.0.fetch_add(1, Ordering::SeqCst);
+        if asked == 1 { Err(CheckRefusal::new(code, "retired")) } else { Ok(()) }
+    }
+}
+
+/// A check that turns.
+struct Switch(Arc<AtomicBool>);
+
+impl PeerCheck for Switch {
+    fn name(&self) -> &'static str {
+        "inventory"
+    }
+
+    fn check(&self, _: &PeerIdentity, _: &[CertificateDer<'_>]) -> Result<(), CheckRefusal> {
+        let code = RuleCode::new("inventory.peer.retired").unwrap();
+        if self.0.load(Ordering::SeqCst) { Err(CheckRefusal::new(code, "retired")) } else { Ok(()) }
+    }
 }
 
 /// The client's bytes up to the server's answer, and the answer's first record.

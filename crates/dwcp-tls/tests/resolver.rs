@@ -4,7 +4,7 @@
 mod common;
 mod plain;
 
-use common::{Authority, DEADLINE, Leaf, clock, manager, required, server_dns, talk};
+use common::{Authority, DEADLINE, Leaf, clock, manager, required, talk};
 use dwcp_base::{Blame, Coded};
 use dwcp_crypto::KeyType;
 use dwcp_pki::{BoxFuture, Cause, CertificateStore, Credential};
@@ -170,35 +170,40 @@ async fn at_d1_what_was_replaced_while_it_was_asked_is_not_shown() {
     }
 }
 
-/// Leaves the first client to the store, and has a certificate of its own for every one after that.
+/// Leaves the first clients to the store, and has a certificate of its own for the others.
 struct Later {
+    credential: Arc<Credential>,
     asked: AtomicUsize,
-    own: Arc<Credential>,
 }
 
 impl CertificateResolver for Later {
     fn resolve<'a>(&'a self, _: &'a ClientOffer) -> BoxFuture<'a, Result<Resolved, Cause>> {
-        let first = self.asked.fetch_add(1, Ordering::SeqCst) == 0;
-        Box::pin(async move {
-            Ok(if first { Resolved::Store } else { Resolved::Credential(Arc::clone(&self.own)) })
-        })
+        let asked = self.asked.fetch_add(1, Ordering::SeqCst);
+        let own = || Resolved::Credential(Arc::clone(&self.credential));
+        Box::pin(std::future::ready(Ok(if asked < 2 { Resolved::Store } else { own() })))
     }
 }
 
 #[tokio::test]
-async fn at_t4_a_ticket_of_the_stores_does_not_stand_in_for_what_is_resolved() {
+async fn a_ticket_of_the_stores_stands_in_for_nothing_that_is_resolved_later() {
     for settings in [required(), required().with_early_data(EarlyData::new())] {
         let authority = Authority::new("later");
-        let own = Arc::new(authority.issue(&Leaf::named("server")));
-        let resolver = Arc::new(Later { asked: AtomicUsize::new(0), own: Arc::clone(&own) });
-        let node = authority.node("server");
-        let server = node.server(settings.with_resolver(resolver, DEADLINE)).unwrap();
-        let client = authority.node("client").client(ClientSettings::new()).unwrap();
-        let store = node.store().current().credential().chain().leaf().certificate_der().clone();
-        for leaf in [&store, own.chain().leaf().certificate_der()] {
-            let (near, far) = talk(&server, &client, &server_dns()).await;
-            assert_eq!(near.facts().resumed, Resumption::Full);
-            assert_eq!(&far.presented()[0], leaf);
+        let credential = Arc::new(authority.issue(&Leaf::named("server")));
+        let shown = credential.chain().leaf().der().to_vec();
+        let resolver: Arc<dyn CertificateResolver> =
+            Arc::new(Later { credential, asked: AtomicUsize::new(0) });
+        let server = authority.node("server").server(settings.with_resolver(resolver, SOON)).unwrap();
+        let client = authority.node("client").client(ClientSettings::new().with_streams(8)).unwrap();
+        for (resumed, by_store) in [
+            (Resumption::Full, true),
+            (Resumption::Resumed, true),
+            (Resumption::Full, false),
+            (Resumption::Full, false),
+        ] {
+            let (near, far) = talk(&server, &client, &common::server_dns()).await;
+            assert_eq!((near.facts().resumed, far.facts().resumed), (resumed, resumed));
+            assert!(!client.tickets(&common::server_dns()).is_empty(), "there were tickets all the time");
+            assert_eq!(far.presented()[0].to_vec() != shown, by_store);
         }
     }
 }

@@ -5,10 +5,11 @@ mod common;
 
 use common::{Authority, HOUR, Leaf, clock, manager, now, required, serial, server_dns, shake, talk};
 use dwcp_base::{Coded, LocalDisk, ManualClock};
-use dwcp_pki::{CertificateStore, Credential, RevocationMode, TrustStore};
+use dwcp_pki::{AllowList, CertificateStore, Credential, RevocationMode, TrustStore};
 use dwcp_tls::{
-    ClientAuth, ClientSettings, EarlyData, EarlyDataError, Resumption, ServerSettings, TicketKeySet,
-    TicketSource, Tickets, TlsConnector, TlsContext, TlsError, TlsPolicy, UnknownName,
+    ClientAuth, ClientIdentity, ClientSettings, EarlyData, EarlyDataError, PeerRules, Resumption,
+    ServerSettings, TicketKeySet, TicketSource, Tickets, TlsConnector, TlsContext, TlsError, TlsPolicy,
+    UnknownName,
 };
 use std::sync::Arc;
 
@@ -185,4 +186,24 @@ fn at_t5_shared_tickets_and_early_data_make_no_side() {
         assert_eq!((error.code(), error.reason()), ("tls.config.early_data", "configuration"));
         assert!(matches!(error, TlsError::EarlyData(why) if why == wanted), "{wanted}");
     }
+}
+
+#[tokio::test]
+async fn rules_of_a_process_hold_for_who_came_anonymous_to_another() {
+    let authority = Authority::new("anonymous");
+    let leaf = authority.issue(&Leaf::named("server"));
+    let keys = TicketKeySet::generate().unwrap();
+    let settings = || {
+        let tickets = Tickets::Shared(keys.for_listener("front").unwrap());
+        ServerSettings::new(ClientAuth::Optional).with_tickets(tickets)
+    };
+    let named = PeerRules::new().with_names(AllowList::new(vec!["spiffe://mesh/*".parse().unwrap()]));
+    let (_, open) = process(&leaf, authority.trust(&[]), settings());
+    let (_, closed) = process(&leaf, authority.trust(&[]), settings().with_rules(named));
+    let nobody = ClientSettings::new().with_identity(ClientIdentity::Anonymous);
+    let client = authority.node("client").client(nobody).unwrap();
+    talk(&open, &client, &server_dns()).await;
+    let (near, far) = shake(&closed, &client, &server_dns()).await;
+    assert_eq!(near.unwrap_err().code(), "tls.certificate.missing");
+    assert_eq!(far.unwrap().facts().resumed, Resumption::Resumed, "its ticket opened");
 }

@@ -287,3 +287,34 @@ async fn the_staple_that_a_certificate_asks_for_counts_until_it_lapses() {
     let newer = serving(&credential, Some(authority.good(credential.chain().leaf(), now().plus(2 * HOUR))));
     assert!(dialling(&client, &newer, &meant).await.0.is_ok());
 }
+
+#[tokio::test]
+async fn who_turned_out_to_be_revoked_does_not_come_back_by_a_ticket_although_a_list_covers_it() {
+    let bench = Bench::new();
+    // A list from before the revocation.
+    let list = bench.authority.crl(now()).unwrap();
+    let trust = || {
+        let anchors = vec![bench.authority.root().certificate_der().clone()];
+        TrustStore::new(anchors, vec![list.clone()], RevocationMode::Required).unwrap()
+    };
+    bench.store.install_trust(trust()).unwrap();
+    let stapling = bench.server(Some(bench.response()));
+    dialling(&bench.client, &stapling, &the_server()).await.0.unwrap();
+    let serial = bench.credential.chain().leaf().serial();
+    let _ = bench.authority.revoke(&serial, RevocationReason::KeyCompromise, now()).unwrap();
+    let honest = bench.server(Some(bench.response()));
+    let (refused, _) = dialling(&bench.client, &honest, &the_server()).await;
+    assert_eq!(refused.unwrap_err().code(), "tls.certificate.revoked");
+    // Tickets are left over.
+    let (refused, _) = dialling(&bench.client, &stapling, &the_server()).await;
+    assert_eq!(refused.unwrap_err().code(), "tls.resumption.refused");
+    // Nor does it by showing nothing, until trust changes or somebody vouches for it anew.
+    bench.client.forget(&the_server());
+    let (refused, told) = dialling(&bench.client, &bench.server(None), &the_server()).await;
+    assert_eq!(
+        (refused.unwrap_err().code(), told),
+        ("tls.certificate.revoked", Some("tls.peer.certificate_revoked"))
+    );
+    bench.store.install_trust(trust()).unwrap();
+    assert!(dialling(&bench.client, &bench.server(None), &the_server()).await.0.is_ok());
+}
