@@ -2,9 +2,11 @@
 
 use super::duration::GoDuration;
 use super::load::Loaded;
-use super::model::{Config, Logging, VersionText};
+use super::model::{Config, Logging};
+use super::model_tls::VersionText;
 use super::plan::{IdentityFiles, LoggingPlan, NodePlan, ProviderPlan};
 use super::problem::ConfigProblem;
+use super::side::Defaults;
 use super::{at_rest, endpoint, guard, provider, tls, trust};
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -56,17 +58,19 @@ fn plan(config: &Config, base: &Path) -> Checked<NodePlan> {
     let publish = provider::published(&config.security, &provider, &mut addresses)?;
     let anonymous_tls = config.security.mtls.enabled == Some(false)
         || config.security.mtls.require_client_cert == Some(false);
+    let policy = tls::policy(&config.security.tls)?;
+    let defaults = Defaults { policy: &policy, tickets: config.security.tls.tickets.unwrap_or(true) };
     let listeners = config
         .node
         .listeners
         .iter()
-        .map(|l| endpoint::listener(l, anonymous_tls, &mut names, &mut addresses))
+        .map(|l| endpoint::listener(l, anonymous_tls, &defaults, &mut names, &mut addresses))
         .collect::<Checked<Vec<_>>>()?;
     let dialers = config
         .node
         .dialers
         .iter()
-        .map(|d| endpoint::dialer(d, &mut names, &mut addresses))
+        .map(|d| endpoint::dialer(d, &defaults, &mut names, &mut addresses))
         .collect::<Checked<Vec<_>>>()?;
     for dialer in dialers.iter().filter(|dialer| !dialer.listen.ip().is_loopback()) {
         warnings.push(format!(
@@ -86,8 +90,7 @@ fn plan(config: &Config, base: &Path) -> Checked<NodePlan> {
         bundles,
         profile: trust::profile(config.security.tls.profile.as_deref())?,
         drain: within("node.drain", config.node.drain, Duration::from_secs(8), Duration::ZERO, HOUR)?,
-        tls: tls::policy(&config.security.tls)?,
-        tickets: config.security.tls.tickets.unwrap_or(true),
+        tls: policy,
         admin,
         admin_socket: config.node.admin.socket.as_ref().map(|path| base.join(path)),
         metrics,

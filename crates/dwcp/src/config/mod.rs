@@ -7,9 +7,11 @@ mod endpoint;
 mod guard;
 mod load;
 pub mod model;
+pub mod model_tls;
 mod plan;
 mod problem;
 mod provider;
+mod side;
 mod tls;
 mod trust;
 
@@ -22,4 +24,5 @@ pub use plan::{
     BundlePlan, DialerPlan, IdentityFiles, ListenerPlan, LoggingPlan, NodePlan, ProviderPlan, UnsealPlan,
 };
 pub use problem::ConfigProblem;
+pub use side::{DialerSide, ListenerSide};
 pub(crate) use trust::own_domain;

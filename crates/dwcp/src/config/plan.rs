@@ -1,5 +1,6 @@
 //! A configuration that was found sound: what the node is built from. Only [`check`](super::check()) makes one from a file.
 
+use super::side::{DialerSide, ListenerSide};
 use dwcp_guard::GuardSettings;
 use dwcp_pki::{AllowList, Profile, TrustDomain};
 use dwcp_tls::{ClientAuth, ExpectedServer, TlsPolicy};
@@ -27,10 +28,8 @@ pub struct NodePlan {
     pub identity: IdentityFiles,
     /// Who issues and renews the identity.
     pub provider: ProviderPlan,
-    /// Suites, groups and post-quantum mode.
+    /// Suites, groups and post-quantum mode of the admin listener, and of what has none of its own.
     pub tls: TlsPolicy,
-    /// Whether listeners hand out resumption tickets.
-    pub tickets: bool,
     /// The read-only HTTPS listener.
     pub admin: SocketAddr,
     /// The same on a unix socket, mode 0600.
@@ -134,6 +133,8 @@ pub struct ListenerPlan {
     pub client_auth: ClientAuth,
     /// Who may come in.
     pub allow: AllowList,
+    /// How it speaks TLS.
+    pub tls: ListenerSide,
 }
 
 /// A dialer: a plain port on this machine, mutual TLS to another.
@@ -149,6 +150,8 @@ pub struct DialerPlan {
     pub expected: ExpectedServer,
     /// The patterns behind `expected`, where it goes by patterns; `None` where it goes by name.
     pub allow: Option<AllowList>,
+    /// How it speaks TLS.
+    pub tls: DialerSide,
 }
 
 impl UnsealPlan {

@@ -11,7 +11,7 @@ use dwcp_base::Coded;
 use dwcp_channel::{
     CloseReason, DialError, Incoming, NODE_ALPN, RejectionKind, SecureTransport, Session, relay,
 };
-use dwcp_tls::{ClientSettings, TlsError, WithoutAlpn};
+use dwcp_tls::{ClientSettings, Tickets, TlsError, WithoutAlpn};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -135,7 +135,12 @@ impl Dialer {
 impl Route {
     /// A route after `plan`.
     pub(super) fn new(plan: &DialerPlan, means: Means<'_>) -> Result<Self, TlsError> {
-        let settings = ClientSettings::new().with_alpn([NODE_ALPN]).without_alpn(WithoutAlpn::Accept);
+        let settings = ClientSettings::new()
+            .with_alpn([NODE_ALPN])
+            .without_alpn(WithoutAlpn::Accept)
+            .with_policy(plan.tls.policy.clone())
+            .with_tickets(if plan.tls.tickets { Tickets::Stateless } else { Tickets::Off })
+            .with_streams(STREAMS);
         let connector = means.tls.client(settings)?;
         Ok(Self {
             plan: plan.clone(),
@@ -147,3 +152,6 @@ impl Route {
 
 /// For everything between a plain connection and the other node's verdict, its target included.
 const DIAL_LIMIT: Duration = Duration::from_secs(10);
+/// Connections to one server that resume at once: a pool that opens in a burst, and few enough that the tickets of one handshake, about
+/// 1 KiB each, fit the buffers of whatever server it is.
+const STREAMS: u16 = 32;

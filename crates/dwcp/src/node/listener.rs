@@ -3,13 +3,14 @@
 use super::onion::{Audited, Metered, reason_text};
 use super::shared::Shared;
 use super::tallies::Side;
-use crate::config::{ListenerPlan, NodePlan};
+use crate::config::{ListenerPlan, ListenerSide, NodePlan};
 use arc_swap::ArcSwap;
 use dwcp_audit::EventKind;
 use dwcp_base::Coded;
 use dwcp_channel::{
-    Accept, AdmitAll, BoxedAccept, BoxedAdmit, Ended, Guarded, IdleLimit, Incoming, LivePolicy, NODE_ALPN,
-    ReasonCode, Refused, Rejection, RejectionKind, RelayOutcome, RelaySettings, Session, TlsAcceptor, relay,
+    Accept, AdmitAll, BoxedAccept, BoxedAdmit, CloseReason, Ended, Guarded, IdleLimit, Incoming, LivePolicy,
+    NODE_ALPN, ReasonCode, Refused, Rejection, RejectionKind, RelayOutcome, RelaySettings, Session,
+    TlsAcceptor, relay,
 };
 use dwcp_guard::Guard;
 use dwcp_pki::{AllowList, Peer};
@@ -33,6 +34,7 @@ pub(super) struct Listener {
     pub(super) policy: Arc<LivePolicy>,
     acceptor: ArcSwap<BoxedAccept>,
     target: ArcSwap<String>,
+    tls: ArcSwap<ListenerSide>,
 }
 
 impl Listener {
@@ -46,6 +48,7 @@ impl Listener {
             policy,
             acceptor: ArcSwap::from_pointee(acceptor),
             target: ArcSwap::from_pointee(plan.target.clone()),
+            tls: ArcSwap::from_pointee(plan.tls.clone()),
         })
     }
 
@@ -57,6 +60,7 @@ impl Listener {
     /// Puts a reloaded plan in force. The allow list goes first: a handshake that is under way is judged by it at its end.
     pub(super) fn apply(&self, plan: &ListenerPlan, acceptor: BoxedAccept) {
         self.policy.replace(plan.allow.clone());
+        self.tls.store(Arc::new(plan.tls.clone()));
         self.target.store(Arc::new(plan.target.clone()));
         self.acceptor.store(Arc::new(acceptor));
     }
@@ -66,6 +70,9 @@ impl Listener {
         let target = self.target.load_full();
         let subject = format!("target.{}", self.name);
         let (peer, source) = (session.peer().clone(), session.source());
+        if !self.tls.load().admits(&peer, session.facts().group) {
+            return self.overtaken(session, shared);
+        }
         if let (Peer::Identified(_), Some(guard)) = (&peer, shared.guard.load().as_ref()) {
             // A flood from elsewhere, or from behind the same address, does not lock a known peer out.
             guard.vouch(source.ip(), shared.clock.tick());
@@ -94,6 +101,15 @@ impl Listener {
         }
     }
 
+    /// A reload put rules in force that this session, whose handshake was under way, does not fulfil.
+    fn overtaken(&self, session: Session, shared: &Shared) {
+        shared.telemetry.connection_cut(CloseReason::Denied.as_str());
+        shared.ledger.note_about(session.peer(), session.source(), EventKind::PolicyDenied, |event| {
+            event.code("node.reload.overtaken").field("listener", &self.name)
+        });
+        session.reset();
+    }
+
     /// Lets nobody in any more, whatever handshake is under way: this listener is gone from the configuration, or moved.
     pub(super) fn retire(&self) {
         self.policy.replace(AllowList::new(Vec::new()));
@@ -113,12 +129,14 @@ fn onion(
     policy: &Arc<LivePolicy>,
     means: Means<'_>,
 ) -> Result<BoxedAccept, TlsError> {
-    let Means { shared, tls, guard, plan: node } = means;
-    let tickets = if node.tickets { Tickets::Stateless } else { Tickets::Off };
+    let Means { shared, tls, guard, .. } = means;
+    let tickets = if plan.tls.tickets { Tickets::Stateless } else { Tickets::Off };
     // What the target speaks is not known here, so a client's other protocols are neither chosen nor held against it.
     let settings = ServerSettings::new(plan.client_auth)
         .with_alpn([NODE_ALPN])
         .without_alpn(WithoutAlpn::AcceptOthers)
+        .with_policy(plan.tls.policy.clone())
+        .with_rules(plan.tls.rules())
         .with_tickets(tickets);
     let acceptor = TlsAcceptor::new(tls.server(settings)?, shared.premises(), Arc::clone(policy), name);
     let gate = match guard {

@@ -8,10 +8,10 @@ use super::listener::{Listener, Means};
 use super::publication_port::gate;
 use super::shared::Shared;
 use super::{Node, NodeError, judgement};
-use crate::config::{DialerPlan, NodePlan, ProviderPlan};
+use crate::config::{DialerPlan, ListenerPlan, NodePlan, ProviderPlan};
 use dwcp_audit::{EventKind, SecurityEvent};
 use dwcp_base::Coded;
-use dwcp_channel::{ConnectionInfo, Direction};
+use dwcp_channel::{Agreed, ConnectionInfo, Direction};
 use dwcp_pki::{Serial, TrustStore};
 use dwcp_telemetry::ReloadResult;
 use dwcp_tls::{TlsContext, TlsManager};
@@ -165,7 +165,7 @@ fn other_trust(shared: &Shared, old: &NodePlan, new: &NodePlan) -> Result<Option
 /// What a reload has ready before it changes anything.
 struct Prepared {
     admin: TlsContext,
-    listeners: BTreeMap<String, (crate::config::ListenerPlan, dwcp_channel::BoxedAccept)>,
+    listeners: BTreeMap<String, (ListenerPlan, dwcp_channel::BoxedAccept)>,
     dialers: BTreeMap<String, Route>,
     new_listeners: Vec<(Listener, Bound)>,
     new_dialers: Vec<(Dialer, Bound)>,
@@ -254,7 +254,11 @@ fn still_allowed(connection: &ConnectionInfo, old: &NodePlan, new: &NodePlan) ->
     match connection.direction {
         Direction::Accepted => {
             let listener = new.listeners.iter().find(|listener| listener.name == name);
-            listener.is_none_or(|listener| listener.allow.judge(&connection.peer).is_ok())
+            let admits = |listener: &ListenerPlan| {
+                let ruled = |agreed: Agreed| listener.tls.admits(&connection.peer, agreed.group);
+                listener.allow.judge(&connection.peer).is_ok() && connection.agreed.is_none_or(ruled)
+            };
+            listener.is_none_or(admits)
         }
         Direction::Dialed => {
             let before = old.dialers.iter().find(|dialer| dialer.name == name);

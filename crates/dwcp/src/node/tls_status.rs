@@ -4,22 +4,22 @@
 use super::offers::labels;
 use super::shared::Shared;
 use super::tallies::Side;
-use crate::config::NodePlan;
 use dwcp_channel::{Agreed, ConnectionInfo, ConnectionState, Direction};
-use dwcp_tls::{PostQuantum, Resumption};
+use dwcp_pki::AllowList;
+use dwcp_tls::{PostQuantum, Resumption, TlsPolicy};
 use serde_json::{Map, Value, json};
 
 /// The whole report as one object. At most [`MOST_PEERS`] connections are listed.
 pub(super) fn report(shared: &Shared) -> Value {
     let plan = shared.plan.load();
     let connections = shared.registry.snapshot();
-    let policy = policy(&plan);
     let listeners = plan.listeners.iter().map(|listener| {
         json!({
             "name": listener.name,
             "listen": listener.listen.to_string(),
-            "policy": policy,
-            "tickets": plan.tickets,
+            "policy": policy(&listener.tls.policy),
+            "tickets": listener.tls.tickets,
+            "pq_required_of": listener.tls.post_quantum_of.as_ref().map(patterns),
             "handshakes": shared.tallies.of(Side::Listener, &listener.name).to_json(),
             "live": live(&connections, Direction::Accepted, &listener.name),
         })
@@ -29,7 +29,8 @@ pub(super) fn report(shared: &Shared) -> Value {
             "name": dialer.name,
             "listen": dialer.listen.to_string(),
             "remote": dialer.remote,
-            "policy": policy,
+            "policy": policy(&dialer.tls.policy),
+            "tickets": dialer.tls.tickets,
             "handshakes": shared.tallies.of(Side::Dialer, &dialer.name).to_json(),
             "live": live(&connections, Direction::Dialed, &dialer.name),
         })
@@ -49,15 +50,19 @@ pub(super) fn report(shared: &Shared) -> Value {
     })
 }
 
-fn policy(plan: &NodePlan) -> Value {
-    let suites: Vec<_> = plan.tls.suites().iter().map(|suite| suite.name()).collect();
-    let groups: Vec<_> = plan.tls.groups().iter().map(|group| group.name()).collect();
-    let pq = match plan.tls.post_quantum() {
+fn policy(policy: &TlsPolicy) -> Value {
+    let suites: Vec<_> = policy.suites().iter().map(|suite| suite.name()).collect();
+    let groups: Vec<_> = policy.groups().iter().map(|group| group.name()).collect();
+    let pq = match policy.post_quantum() {
         PostQuantum::Prefer => "prefer",
         PostQuantum::Require => "require",
         PostQuantum::Off => "off",
     };
     json!({ "version": "1.3", "suites": suites, "groups": groups, "pq": pq })
+}
+
+fn patterns(list: &AllowList) -> Vec<String> {
+    list.patterns().iter().map(ToString::to_string).collect()
 }
 
 /// The certificate that the next handshake is served with.

@@ -1,0 +1,84 @@
+//! The keys of TLS: of the node in `security.tls`, and of one listener or dialer beside it.
+
+use super::duration::GoDuration;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use std::path::PathBuf;
+
+/// `security.tls`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tls {
+    /// Must be true: there is no plain mode.
+    pub enabled: Option<bool>,
+    /// `1.3` and nothing else.
+    pub min_version: Option<VersionText>,
+    /// The node's certificate chain (PEM).
+    pub cert_file: Option<PathBuf>,
+    /// Its private key (PEM, mode 0600).
+    pub key_file: Option<PathBuf>,
+    /// Roots that peers are judged by (PEM).
+    pub ca_file: Option<PathBuf>,
+    /// Revocation list of those roots (PEM or DER).
+    pub crl_file: Option<PathBuf>,
+    /// `mesh` or `interop`: how strictly the form of certificates is taken; default mesh.
+    pub profile: Option<String>,
+    /// How many sessions a dialer keeps for resumption.
+    pub session_cache_size: Option<usize>,
+    /// Cipher suites in order of preference.
+    pub suites: Option<Vec<String>>,
+    /// Key-agreement groups in order of preference.
+    pub groups: Option<Vec<String>>,
+    /// `prefer`, `require` or `off`.
+    pub pq: Option<String>,
+    /// Whether listeners hand out resumption tickets; default true.
+    pub tickets: Option<bool>,
+    /// Known, and refused: fetching lists is not part of this version.
+    pub crl_url: Option<IgnoredAny>,
+    /// See `crl_url`.
+    pub crl_refresh: Option<GoDuration>,
+    /// Known; `true` is refused: early data is not part of this version.
+    pub early_data: Option<bool>,
+    /// Known, and refused: pins are written as `pin:sha256/…` in allow and expect lists.
+    pub pins: Option<IgnoredAny>,
+}
+
+/// `1.3` arrives as a string or as a number, depending on quotes.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum VersionText {
+    /// Quoted.
+    Text(String),
+    /// Bare.
+    Number(f64),
+}
+
+/// `node.listeners[].tls`: what one listener does otherwise than `security.tls`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListenerTls {
+    /// Of the node's suites, in order of preference.
+    pub suites: Option<Vec<String>>,
+    /// Of the node's groups, in order of preference.
+    pub groups: Option<Vec<String>>,
+    /// `prefer`, `require` or `off`.
+    pub pq: Option<String>,
+    /// Whether it hands out resumption tickets.
+    pub tickets: Option<bool>,
+    /// Clients that must have agreed on the hybrid group.
+    pub pq_required_of: Option<Vec<String>>,
+}
+
+/// `node.dialers[].tls`: what one dialer does otherwise than `security.tls`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DialerTls {
+    /// Of the node's suites, in order of preference.
+    pub suites: Option<Vec<String>>,
+    /// Of the node's groups, in order of preference.
+    pub groups: Option<Vec<String>>,
+    /// `prefer`, `require` or `off`.
+    pub pq: Option<String>,
+    /// Whether it keeps tickets and resumes.
+    pub tickets: Option<bool>,
+}
