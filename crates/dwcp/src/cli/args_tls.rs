@@ -55,6 +55,9 @@ pub struct Handshake {
     /// Dial a second time and say whether the session was resumed, and what that saved
     #[arg(long, requires = "ca")]
     pub resume: bool,
+    /// Dial once more with TEXT in the first flight (0-RTT) and say how much of it the server took; it may act by it
+    #[arg(long, value_name = "TEXT", requires = "ca", value_parser = early)]
+    pub early_data: Option<String>,
     /// Speak DTLS; it is not part of this version
     #[arg(long)]
     pub dtls: bool,
@@ -66,4 +69,9 @@ pub struct Handshake {
 /// RFC 7301 §3.1: 1 to 255 bytes.
 fn protocol(text: &str) -> Result<String, &'static str> {
     if (1..=255).contains(&text.len()) { Ok(text.to_owned()) } else { Err("it has 1 to 255 bytes") }
+}
+
+/// No ticket allows more.
+fn early(text: &str) -> Result<String, &'static str> {
+    if (1..=16 * 1024).contains(&text.len()) { Ok(text.to_owned()) } else { Err("it has 1 to 16384 bytes") }
 }

@@ -59,7 +59,7 @@ fn plan(config: &Config, base: &Path) -> Checked<NodePlan> {
     let anonymous_tls = config.security.mtls.enabled == Some(false)
         || config.security.mtls.require_client_cert == Some(false);
     let policy = tls::policy(&config.security.tls)?;
-    let defaults = Defaults { policy: &policy, tickets: config.security.tls.tickets.unwrap_or(true) };
+    let defaults = Defaults::new(&config.security.tls, &policy, &mut warnings)?;
     let listeners = config
         .node
         .listeners
@@ -125,7 +125,6 @@ fn refuse_what_is_not_there(config: &Config) -> Checked<()> {
             tls.crl_url.is_some(),
             "fetch the list with another tool and name it in crl_file",
         ),
-        ("security.tls.early_data", tls.early_data == Some(true), "remove the key"),
         ("security.tls.pins", tls.pins.is_some(), "write pin:sha256/… in the allow and expect lists"),
         ("node.tunnels", !config.node.tunnels.is_empty(), "remove the key"),
     ];
@@ -248,7 +247,6 @@ fn note_what_is_not_used_yet(config: &Config, warnings: &mut Vec<String>) {
         note("monitoring.logging.output");
     }
     let unused = [
-        ("security.tls.session_cache_size", config.security.tls.session_cache_size.is_some()),
         ("security.tls.crl_refresh", config.security.tls.crl_refresh.is_some()),
         ("security.encryption.enabled", config.security.encryption.enabled == Some(true)),
         ("security.cert_management.vault", config.security.cert_management.vault.is_some()),

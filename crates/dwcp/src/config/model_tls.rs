@@ -23,7 +23,7 @@ pub struct Tls {
     pub crl_file: Option<PathBuf>,
     /// `mesh` or `interop`: how strictly the form of certificates is taken; default mesh.
     pub profile: Option<String>,
-    /// How many sessions a dialer keeps for resumption.
+    /// How many sessions a listener with early data keeps, and how many tickets a dialer asks for at most.
     pub session_cache_size: Option<usize>,
     /// Cipher suites in order of preference.
     pub suites: Option<Vec<String>>,
@@ -37,7 +37,7 @@ pub struct Tls {
     pub crl_url: Option<IgnoredAny>,
     /// See `crl_url`.
     pub crl_refresh: Option<GoDuration>,
-    /// Known; `true` is refused: early data is not part of this version.
+    /// Whether listeners take early data (0-RTT), where they do not say themselves; default false.
     pub early_data: Option<bool>,
     /// Known, and refused: pins are written as `pin:sha256/…` in allow and expect lists.
     pub pins: Option<IgnoredAny>,
@@ -65,6 +65,8 @@ pub struct ListenerTls {
     pub pq: Option<String>,
     /// Whether it hands out resumption tickets.
     pub tickets: Option<bool>,
+    /// Whether it takes early data (0-RTT).
+    pub early_data: Option<bool>,
     /// Clients that must have agreed on the hybrid group.
     pub pq_required_of: Option<Vec<String>>,
 }

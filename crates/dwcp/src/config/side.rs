@@ -2,16 +2,42 @@
 
 use super::check::Checked;
 use super::endpoint::patterns;
-use super::model_tls::{DialerTls, ListenerTls};
+use super::model_tls::{DialerTls, ListenerTls, Tls};
 use super::problem::ConfigProblem;
 use super::tls::{Offer, narrowed};
 use dwcp_pki::{AllowList, Peer};
-use dwcp_tls::{Group, PeerRules, TlsPolicy};
+use dwcp_tls::{EarlyData, Group, PeerRules, TlsPolicy};
 
 /// What the sections of listeners and dialers start from.
 pub(super) struct Defaults<'a> {
-    pub(super) policy: &'a TlsPolicy,
-    pub(super) tickets: bool,
+    policy: &'a TlsPolicy,
+    tickets: bool,
+    early_data: bool,
+    sessions: Option<usize>,
+}
+
+impl<'a> Defaults<'a> {
+    pub(super) fn new(section: &Tls, policy: &'a TlsPolicy, warnings: &mut Vec<String>) -> Checked<Self> {
+        let written = section.session_cache_size;
+        if written == Some(0) {
+            return Err(ConfigProblem::new(
+                "security.tls.session_cache_size",
+                "0 keeps nothing to resume by",
+                "write 1 to 65536, or security.tls.tickets: false to resume nothing",
+            ));
+        }
+        if written.is_some_and(|written| written > MOST_SESSIONS) {
+            warnings.push(format!(
+                "security.tls.session_cache_size is more than {MOST_SESSIONS}: that many are kept"
+            ));
+        }
+        Ok(Self {
+            policy,
+            tickets: section.tickets.unwrap_or(true),
+            early_data: section.early_data.unwrap_or(false),
+            sessions: written.map(|written| written.min(MOST_SESSIONS)),
+        })
+    }
 }
 
 /// How a listener speaks TLS.
@@ -21,6 +47,8 @@ pub struct ListenerSide {
     pub policy: TlsPolicy,
     /// Whether it hands out resumption tickets.
     pub tickets: bool,
+    /// Early data (0-RTT), where it takes any.
+    pub early_data: Option<EarlyData>,
     /// Clients that must have agreed on the hybrid group.
     pub post_quantum_of: Option<AllowList>,
 }
@@ -32,6 +60,8 @@ pub struct DialerSide {
     pub policy: TlsPolicy,
     /// Whether it keeps tickets and resumes.
     pub tickets: bool,
+    /// How many connections that open at once resume.
+    pub streams: u16,
 }
 
 impl ListenerSide {
@@ -43,9 +73,11 @@ impl ListenerSide {
         let named = section.pq_required_of.as_deref();
         let post_quantum_of =
             named.map(|written| post_quantum_of(&format!("{key}.pq_required_of"), written, &policy));
+        let tickets = section.tickets.unwrap_or(defaults.tickets);
         Ok(Self {
             policy,
-            tickets: section.tickets.unwrap_or(defaults.tickets),
+            tickets,
+            early_data: early_data(&key, section, tickets, defaults)?,
             post_quantum_of: post_quantum_of.transpose()?,
         })
     }
@@ -74,8 +106,34 @@ impl DialerSide {
         Ok(Self {
             policy: narrowed(defaults.policy, &offer)?,
             tickets: section.tickets.unwrap_or(defaults.tickets),
+            streams: defaults
+                .sessions
+                .and_then(|most| u16::try_from(most).ok())
+                .unwrap_or(STREAMS)
+                .min(STREAMS),
         })
     }
+}
+
+/// What a listener takes in a client's first flight: nothing unless it, or the node for all of them, says so.
+fn early_data(
+    key: &str,
+    section: &ListenerTls,
+    tickets: bool,
+    defaults: &Defaults<'_>,
+) -> Checked<Option<EarlyData>> {
+    if !section.early_data.unwrap_or(defaults.early_data) {
+        return Ok(None);
+    }
+    if !tickets {
+        return Err(ConfigProblem::new(
+            format!("{key}.early_data"),
+            "is true where no session is resumed, and early data comes with a resumed one alone",
+            "write early_data: false for this listener, or let it have tickets",
+        ));
+    }
+    let early = EarlyData::new();
+    Ok(Some(defaults.sessions.map_or(early, |sessions| early.with_sessions(sessions))))
 }
 
 /// A rule that nobody could fulfil, or that is about nobody, is a mistake.
@@ -96,3 +154,9 @@ fn post_quantum_of(key: &str, written: &[String], policy: &TlsPolicy) -> Checked
     }
     Ok(AllowList::new(patterns(key, written)?))
 }
+
+/// Connections to one server that resume at once: a pool that opens in a burst, and few enough that the tickets of one handshake, about
+/// 1 KiB each, fit the buffers of whatever server it is.
+const STREAMS: u16 = 32;
+/// As many as are kept for early data at most.
+const MOST_SESSIONS: usize = 65_536;

@@ -140,7 +140,7 @@ impl Route {
             .without_alpn(WithoutAlpn::Accept)
             .with_policy(plan.tls.policy.clone())
             .with_tickets(if plan.tls.tickets { Tickets::Stateless } else { Tickets::Off })
-            .with_streams(STREAMS);
+            .with_streams(plan.tls.streams);
         let connector = means.tls.client(settings)?;
         Ok(Self {
             plan: plan.clone(),
@@ -152,6 +152,3 @@ impl Route {
 
 /// For everything between a plain connection and the other node's verdict, its target included.
 const DIAL_LIMIT: Duration = Duration::from_secs(10);
-/// Connections to one server that resume at once: a pool that opens in a burst, and few enough that the tickets of one handshake, about
-/// 1 KiB each, fit the buffers of whatever server it is.
-const STREAMS: u16 = 32;

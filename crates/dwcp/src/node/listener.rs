@@ -138,6 +138,10 @@ fn onion(
         .with_policy(plan.tls.policy.clone())
         .with_rules(plan.tls.rules())
         .with_tickets(tickets);
+    let settings = match plan.tls.early_data {
+        Some(early_data) => settings.with_early_data(early_data),
+        None => settings,
+    };
     let acceptor = TlsAcceptor::new(tls.server(settings)?, shared.premises(), Arc::clone(policy), name);
     let gate = match guard {
         Some(guard) => BoxedAdmit::new(guard.clone()),

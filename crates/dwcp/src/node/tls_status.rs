@@ -19,6 +19,7 @@ pub(super) fn report(shared: &Shared) -> Value {
             "listen": listener.listen.to_string(),
             "policy": policy(&listener.tls.policy),
             "tickets": listener.tls.tickets,
+            "early_data": listener.tls.early_data.is_some(),
             "pq_required_of": listener.tls.post_quantum_of.as_ref().map(patterns),
             "handshakes": shared.tallies.of(Side::Listener, &listener.name).to_json(),
             "live": live(&connections, Direction::Accepted, &listener.name),

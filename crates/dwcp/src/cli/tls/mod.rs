@@ -4,6 +4,7 @@ mod admin_socket;
 mod answer;
 mod ciphers;
 mod dial;
+mod early;
 mod fix;
 mod handshake;
 mod phases;
