@@ -88,5 +88,6 @@ fn missing_files(plan: &NodePlan) -> Vec<PathBuf> {
         plan.identity.crl.as_ref(),
     ];
     let bundles = plan.bundles.iter().flat_map(|bundle| [Some(&bundle.roots), bundle.crl.as_ref()]);
-    files.into_iter().chain(bundles).flatten().filter(|path| !path.exists()).cloned().collect()
+    let further = plan.certificates.iter().flat_map(|further| [Some(&further.cert), Some(&further.key)]);
+    files.into_iter().chain(bundles).chain(further).flatten().filter(|path| !path.exists()).cloned().collect()
 }

@@ -112,8 +112,7 @@ fn claim(
     names: &mut BTreeSet<String>,
     addresses: &mut BTreeSet<SocketAddr>,
 ) -> Checked<()> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
+    if !is_plain_name(name) {
         return Err(ConfigProblem::new(
             format!("{key}.name"),
             "is no plain name",
@@ -135,6 +134,12 @@ fn claim(
         ));
     }
     Ok(())
+}
+
+/// What can stand in a metric and a path: letters, digits, dots and dashes, 64 at most.
+pub(super) fn is_plain_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    (1..=64).contains(&name.len()) && name.chars().all(plain)
 }
 
 fn only_tls(key: &str, transport: Option<&str>) -> Checked<()> {

@@ -4,6 +4,7 @@ mod at_rest;
 mod check;
 mod duration;
 mod endpoint;
+mod further;
 mod guard;
 mod load;
 pub mod model;
@@ -19,6 +20,7 @@ pub use at_rest::key_derivation;
 pub use check::check;
 pub use duration::GoDuration;
 pub(crate) use endpoint::host_of;
+pub use further::FurtherPlan;
 pub use load::{Loaded, load, parse};
 pub use plan::{
     BundlePlan, DialerPlan, IdentityFiles, ListenerPlan, LoggingPlan, NodePlan, ProviderPlan, UnsealPlan,

@@ -17,6 +17,8 @@ pub struct Tls {
     pub cert_file: Option<PathBuf>,
     /// Its private key (PEM, mode 0600).
     pub key_file: Option<PathBuf>,
+    /// Certificates that listeners show besides, to clients that ask for one of their names.
+    pub certificates: Vec<FurtherCertificate>,
     /// Roots that peers are judged by (PEM).
     pub ca_file: Option<PathBuf>,
     /// Revocation list of those roots (PEM or DER).
@@ -41,6 +43,25 @@ pub struct Tls {
     pub early_data: Option<bool>,
     /// Known, and refused: pins are written as `pin:sha256/…` in allow and expect lists.
     pub pins: Option<IgnoredAny>,
+}
+
+/// One of `security.tls.certificates`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FurtherCertificate {
+    /// How it is called in metrics, health and status; default: the name of `cert_file` without its ending.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Certificate chain (PEM).
+    pub cert_file: PathBuf,
+    /// Its private key (PEM, mode 0600).
+    pub key_file: PathBuf,
+    /// `mesh` or `public`; default mesh.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// Application protocols that it is for; default all.
+    #[serde(default)]
+    pub protocols: Option<Vec<String>>,
 }
 
 /// `1.3` arrives as a string or as a number, depending on quotes.

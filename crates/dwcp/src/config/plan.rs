@@ -1,5 +1,6 @@
 //! A configuration that was found sound: what the node is built from. Only [`check`](super::check()) makes one from a file.
 
+use super::further::FurtherPlan;
 use super::side::{DialerSide, ListenerSide};
 use dwcp_guard::GuardSettings;
 use dwcp_pki::{AllowList, Profile, TrustDomain};
@@ -26,6 +27,8 @@ pub struct NodePlan {
     pub drain: Duration,
     /// The identity's files.
     pub identity: IdentityFiles,
+    /// What listeners show besides the identity.
+    pub certificates: Vec<FurtherPlan>,
     /// Who issues and renews the identity.
     pub provider: ProviderPlan,
     /// Suites, groups and post-quantum mode of the admin listener, and of what has none of its own.

@@ -41,7 +41,8 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     // Files, an index on its disk, and perhaps a key that has to be derived from a passphrase.
     let material =
         off_loop(move || Material::read(&whose, &*reader)).await.ok_or(NodeError::Interrupted)??;
-    let Material { credential, trust, authority, revision } = material;
+    let Material { credential, trust, further, authority, revision } = material;
+    further.fits(&trust)?;
     if credential.not_after() <= clock.unix() {
         tracing::error!(ended = %credential.not_after(), "the node's certificate has ended: nobody will accept it");
     }
@@ -55,6 +56,9 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     let news = Arc::new(News { ledger: Arc::clone(&ledger), telemetry: Arc::clone(&telemetry) });
     let store = CertificateStore::new(credential, trust).map_err(NodeError::Installed)?;
     let store = Arc::new(store.observed_by(Arc::<News>::clone(&news)));
+    if !further.named.is_empty() {
+        store.install_further(further.set).map_err(NodeError::Installed)?;
+    }
 
     // Who renews (pki), who may come in (guard), who is in (channel).
     let identity = match authority {
@@ -93,6 +97,7 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     let shared = Arc::new(Shared {
         clock,
         store,
+        further: ArcSwap::from_pointee(further.named),
         identity,
         trusting: Mutex::default(),
         news,
@@ -218,7 +223,12 @@ fn labels(plan: &NodePlan) -> LabelSets {
         tls_groups: Group::ALL.iter().map(|group| group.name()).collect(),
         tls_suites: CipherSuite::ALL.iter().map(|suite| suite.name()).collect(),
         tls_weaknesses: WeakOffer::ALL.iter().map(|weakness| weakness.label()).collect(),
-        certificates: plan.name.iter().cloned().collect(),
+        certificates: plan
+            .name
+            .iter()
+            .chain(plan.certificates.iter().map(|further| &further.name))
+            .cloned()
+            .collect(),
     }
 }
 

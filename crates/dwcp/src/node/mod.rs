@@ -9,6 +9,7 @@ mod descriptors;
 mod dialer;
 mod error;
 mod floor;
+mod further;
 pub mod health;
 mod http;
 mod http_date;

@@ -3,6 +3,7 @@
 use super::compose::{PUBLICATION, admin_context, guard, named};
 use super::dialer::{Dialer, Route};
 use super::floor::Bound;
+use super::further::{Further, Named, is_an_identity};
 use super::identity::{Identity, Material, embedded_trust};
 use super::listener::{Listener, Means};
 use super::publication_port::gate;
@@ -12,7 +13,7 @@ use crate::config::{DialerPlan, ListenerPlan, NodePlan, ProviderPlan};
 use dwcp_audit::{EventKind, SecurityEvent};
 use dwcp_base::Coded;
 use dwcp_channel::{Agreed, ConnectionInfo, Direction};
-use dwcp_pki::{Serial, TrustStore};
+use dwcp_pki::{Certificate, Serial, TrustStore};
 use dwcp_telemetry::ReloadResult;
 use dwcp_tls::{TlsContext, TlsManager};
 use std::collections::BTreeMap;
@@ -74,6 +75,13 @@ async fn apply(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
         _ => None,
     };
     let serving = Arc::clone(shared.store.current().credential());
+    let further = match &material {
+        Some(material) => material.further.clone(),
+        None => {
+            is_an_identity(&plan, &serving)?;
+            Further::read(&plan)?
+        }
+    };
     let plan = named(plan, material.as_ref().map_or(&serving, |material| &material.credential));
     needs_restart(&shared.plan.load(), &plan)?;
     if let Some(ended) = material.as_ref().map(|material| material.credential.not_after())
@@ -95,10 +103,19 @@ async fn apply(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
     let gate = (old_plan.guard != plan.guard).then(|| gate(&plan)).transpose()?;
     let prepared = prepare(Means { shared, tls: &tls, guard: &guard, plan: &plan }, &floor)?;
     let before = serving.chain().leaf().serial();
-    let installed = match (material, other_trust(shared, &old_plan, &plan)?) {
-        (Some(material), _) => shared.store.install(material.credential, material.trust),
-        (None, Some(trust)) => shared.store.install_trust(trust),
-        (None, None) => Ok(shared.store.number()),
+    let trust = other_trust(shared, &old_plan, &plan)?;
+    let current = shared.store.current();
+    further.fits(match (&material, &trust) {
+        (Some(material), _) => &material.trust,
+        (None, Some(trust)) => trust,
+        (None, None) => current.trust(),
+    })?;
+    let none_shown = further.named.is_empty() && shared.further.load().is_empty();
+    let installed = match (material, trust) {
+        (Some(material), _) => shared.store.install_served(material.credential, further.set, material.trust),
+        (None, Some(trust)) => shared.store.install_around(further.set, trust),
+        (None, None) if none_shown => Ok(shared.store.number()),
+        (None, None) => shared.store.install_further(further.set),
     };
     let generation = installed.map_err(NodeError::Installed)?;
 
@@ -113,6 +130,7 @@ async fn apply(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
     shared.troubles.retain(&plan);
     shared.tallies.retain(&plan);
     note_rotation(shared, before);
+    note_further(shared, further.named);
     let mut done = Reloaded {
         generation,
         started: prepared.new_listeners.len()
@@ -223,15 +241,35 @@ fn note_rotation(shared: &Shared, before: Serial) {
     let generation = shared.store.current();
     let leaf = generation.credential().chain().leaf();
     if leaf.serial() != before {
-        let name = shared.certificate_name();
-        shared.telemetry.certificate_rotated(&name);
-        shared.ledger.note(
-            SecurityEvent::local(EventKind::CertificateRotated)
-                .field("name", &name)
-                .field("serial", leaf.serial())
-                .field("not_after", leaf.not_after()),
-        );
+        rotated(shared, &shared.certificate_name(), leaf);
     }
+}
+
+/// The same for those that are shown besides; one that is gone has no end to tell of.
+fn note_further(shared: &Shared, named: Vec<Named>) {
+    let before = shared.further.swap(Arc::new(named));
+    let now = shared.further.load();
+    for old in before.iter() {
+        match now.iter().find(|new| new.name == old.name) {
+            None => shared.telemetry.certificate_gone(&old.name),
+            Some(new) => {
+                let leaf = new.credential.chain().leaf();
+                if leaf.serial() != old.credential.chain().leaf().serial() {
+                    rotated(shared, &new.name, leaf);
+                }
+            }
+        }
+    }
+}
+
+fn rotated(shared: &Shared, name: &str, leaf: &Certificate) {
+    shared.telemetry.certificate_rotated(name);
+    shared.ledger.note(
+        SecurityEvent::local(EventKind::CertificateRotated)
+            .field("name", name)
+            .field("serial", leaf.serial())
+            .field("not_after", leaf.not_after()),
+    );
 }
 
 /// Gives those a moment to end whom the new lists no longer name, and judges everyone by the new trust.

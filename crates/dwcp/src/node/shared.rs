@@ -1,5 +1,6 @@
 //! What every part of a running node sees: its store, registry, guard, numbers, log, and how its parts stand.
 
+use super::further::Named;
 use super::health::{Finding, HealthBoard, HealthReport};
 use super::ledger::Ledger;
 use super::news::News;
@@ -23,6 +24,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) plan: ArcSwap<NodePlan>,
     pub(crate) store: Arc<CertificateStore>,
+    /// What the store shows besides the own certificate, by name.
+    pub(super) further: ArcSwap<Vec<Named>>,
     pub(crate) identity: Identity,
     /// Held from the reading of what trust is made of until it is in force: the keeper and a reload both make some.
     pub(super) trusting: tokio::sync::Mutex<()>,
@@ -109,6 +112,9 @@ impl Shared {
         }
         let (received, sent) = self.registry.totals();
         self.telemetry.connection_totals(received, sent);
+        for further in self.further.load().iter() {
+            self.telemetry.certificate(&further.name, further.credential.not_after());
+        }
         let generation = self.store.current();
         self.telemetry.certificate(&self.certificate_name(), generation.credential().not_after());
         self.telemetry.render(self.now(), format)

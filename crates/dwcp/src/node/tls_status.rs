@@ -1,11 +1,12 @@
 //! `/status/tls`: what each listener and dialer speaks, what came of the handshakes, and who is still classical. Read-only, and
 //! without a secret.
 
+use super::further::Named;
 use super::offers::labels;
 use super::shared::Shared;
 use super::tallies::Side;
 use dwcp_channel::{Agreed, ConnectionInfo, ConnectionState, Direction};
-use dwcp_pki::AllowList;
+use dwcp_pki::{AllowList, IdentityKind};
 use dwcp_tls::{PostQuantum, Resumption, TlsPolicy};
 use serde_json::{Map, Value, json};
 
@@ -42,6 +43,7 @@ pub(super) fn report(shared: &Shared) -> Value {
         "node": shared.certificate_name(),
         "at": shared.now().to_string(),
         "certificate": certificate(shared),
+        "certificates": shared.further.load().iter().map(further).collect::<Vec<_>>(),
         "listeners": listeners,
         "dialers": dialers,
         "handshakes": handshakes(shared),
@@ -75,6 +77,24 @@ fn certificate(shared: &Shared) -> Value {
         "generation": generation.number(),
         "name": names.first(),
         "names": names,
+        "serial": leaf.serial().to_string(),
+        "not_before": leaf.not_before().to_string(),
+        "not_after": leaf.not_after().to_string(),
+        "pin": leaf.key_pin().to_string(),
+    })
+}
+
+/// One that is shown to clients which ask for its names.
+fn further(named: &Named) -> Value {
+    let leaf = named.credential.chain().leaf();
+    json!({
+        "name": named.name,
+        "kind": match named.kind {
+            IdentityKind::Mesh => "mesh",
+            IdentityKind::Public => "public",
+        },
+        "protocols": named.protocols,
+        "names": leaf.names().iter().map(ToString::to_string).collect::<Vec<_>>(),
         "serial": leaf.serial().to_string(),
         "not_before": leaf.not_before().to_string(),
         "not_after": leaf.not_after().to_string(),

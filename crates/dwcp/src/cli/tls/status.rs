@@ -24,6 +24,11 @@ fn text(status: &Value) -> String {
         "",
         format!("until {}, generation {}", word(&certificate["not_after"]), word(&certificate["generation"])),
     );
+    for further in rows(&status["certificates"]) {
+        let names = rows(&further["names"]).iter().map(word).collect::<Vec<_>>().join(" ");
+        page.row("shows also", format!("{} ({}): {names}", word(&further["name"]), word(&further["kind"])));
+        page.row("", format!("until {}, serial {}", word(&further["not_after"]), word(&further["serial"])));
+    }
     for listener in rows(&status["listeners"]) {
         let tickets = if listener["tickets"] == true { "on" } else { "off" };
         page.row(
