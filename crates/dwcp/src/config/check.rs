@@ -7,7 +7,7 @@ use super::model_tls::VersionText;
 use super::plan::{IdentityFiles, LoggingPlan, NodePlan, ProviderPlan};
 use super::problem::ConfigProblem;
 use super::side::Defaults;
-use super::{at_rest, endpoint, further, guard, provider, tls, trust};
+use super::{at_rest, endpoint, further, guard, provider, tickets, tls, trust};
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -91,6 +91,7 @@ fn plan(config: &Config, base: &Path) -> Checked<NodePlan> {
         profile: trust::profile(config.security.tls.profile.as_deref())?,
         drain: within("node.drain", config.node.drain, Duration::from_secs(8), Duration::ZERO, HOUR)?,
         tls: policy,
+        ticket_source: tickets::source(config.security.tls.tickets.as_ref(), base)?,
         certificates: further::plans(&config.security.tls.certificates, base, config.node.name.as_deref())?,
         admin,
         admin_socket: config.node.admin.socket.as_ref().map(|path| base.join(path)),

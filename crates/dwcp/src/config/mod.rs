@@ -13,6 +13,7 @@ mod plan;
 mod problem;
 mod provider;
 mod side;
+pub mod tickets;
 mod tls;
 mod trust;
 
@@ -27,4 +28,5 @@ pub use plan::{
 };
 pub use problem::ConfigProblem;
 pub use side::{DialerSide, ListenerSide};
+pub use tickets::{TicketSource, TicketsPlan};
 pub(crate) use trust::own_domain;

@@ -1,6 +1,7 @@
 //! The keys of TLS: of the node in `security.tls`, and of one listener or dialer beside it.
 
 use super::duration::GoDuration;
+use super::tickets::TicketsKey;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::path::PathBuf;
@@ -33,8 +34,8 @@ pub struct Tls {
     pub groups: Option<Vec<String>>,
     /// `prefer`, `require` or `off`.
     pub pq: Option<String>,
-    /// Whether listeners hand out resumption tickets; default true.
-    pub tickets: Option<bool>,
+    /// Whether listeners hand out resumption tickets, and by whose keys; default true.
+    pub tickets: Option<TicketsKey>,
     /// Known, and refused: fetching lists is not part of this version.
     pub crl_url: Option<IgnoredAny>,
     /// See `crl_url`.

@@ -2,6 +2,7 @@
 
 use super::further::FurtherPlan;
 use super::side::{DialerSide, ListenerSide};
+use super::tickets::TicketSource;
 use dwcp_guard::GuardSettings;
 use dwcp_pki::{AllowList, Profile, TrustDomain};
 use dwcp_tls::{ClientAuth, ExpectedServer, TlsPolicy};
@@ -33,6 +34,8 @@ pub struct NodePlan {
     pub provider: ProviderPlan,
     /// Suites, groups and post-quantum mode of the admin listener, and of what has none of its own.
     pub tls: TlsPolicy,
+    /// Where the keys of tickets come from that several processes share.
+    pub ticket_source: Option<TicketSource>,
     /// The read-only HTTPS listener.
     pub admin: SocketAddr,
     /// The same on a unix socket, mode 0600.

@@ -4,6 +4,7 @@ use super::check::Checked;
 use super::endpoint::patterns;
 use super::model_tls::{DialerTls, ListenerTls, Tls};
 use super::problem::ConfigProblem;
+use super::tickets::{self, TicketsPlan};
 use super::tls::{Offer, narrowed};
 use dwcp_pki::{AllowList, Peer};
 use dwcp_tls::{EarlyData, Group, PeerRules, TlsPolicy};
@@ -11,7 +12,7 @@ use dwcp_tls::{EarlyData, Group, PeerRules, TlsPolicy};
 /// What the sections of listeners and dialers start from.
 pub(super) struct Defaults<'a> {
     policy: &'a TlsPolicy,
-    tickets: bool,
+    tickets: TicketsPlan,
     early_data: bool,
     sessions: Option<usize>,
 }
@@ -33,7 +34,7 @@ impl<'a> Defaults<'a> {
         }
         Ok(Self {
             policy,
-            tickets: section.tickets.unwrap_or(true),
+            tickets: tickets::plan(section.tickets.as_ref()),
             early_data: section.early_data.unwrap_or(false),
             sessions: written.map(|written| written.min(MOST_SESSIONS)),
         })
@@ -45,8 +46,8 @@ impl<'a> Defaults<'a> {
 pub struct ListenerSide {
     /// Suites, groups and post-quantum mode.
     pub policy: TlsPolicy,
-    /// Whether it hands out resumption tickets.
-    pub tickets: bool,
+    /// Whether it hands out resumption tickets, and by whose keys.
+    pub tickets: TicketsPlan,
     /// Early data (0-RTT), where it takes any.
     pub early_data: Option<EarlyData>,
     /// Clients that must have agreed on the hybrid group.
@@ -73,7 +74,11 @@ impl ListenerSide {
         let named = section.pq_required_of.as_deref();
         let post_quantum_of =
             named.map(|written| post_quantum_of(&format!("{key}.pq_required_of"), written, &policy));
-        let tickets = section.tickets.unwrap_or(defaults.tickets);
+        let tickets = match (section.tickets, defaults.tickets) {
+            (Some(false), _) => TicketsPlan::Off,
+            (Some(true), TicketsPlan::Off) => TicketsPlan::Own,
+            (_, of_node) => of_node,
+        };
         Ok(Self {
             policy,
             tickets,
@@ -105,7 +110,7 @@ impl DialerSide {
         let offer = Offer { key: &key, suites, groups, pq: section.pq.as_deref() };
         Ok(Self {
             policy: narrowed(defaults.policy, &offer)?,
-            tickets: section.tickets.unwrap_or(defaults.tickets),
+            tickets: section.tickets.unwrap_or(defaults.tickets != TicketsPlan::Off),
             streams: defaults
                 .sessions
                 .and_then(|most| u16::try_from(most).ok())
@@ -119,13 +124,20 @@ impl DialerSide {
 fn early_data(
     key: &str,
     section: &ListenerTls,
-    tickets: bool,
+    tickets: TicketsPlan,
     defaults: &Defaults<'_>,
 ) -> Checked<Option<EarlyData>> {
     if !section.early_data.unwrap_or(defaults.early_data) {
         return Ok(None);
     }
-    if !tickets {
+    if tickets == TicketsPlan::Shared {
+        return Err(ConfigProblem::new(
+            format!("{key}.early_data"),
+            "is true where several processes share tickets: each of them would take the same first flight once",
+            "write early_data: false for this listener, or security.tls.tickets: true",
+        ));
+    }
+    if tickets == TicketsPlan::Off {
         return Err(ConfigProblem::new(
             format!("{key}.early_data"),
             "is true where no session is resumed, and early data comes with a resumed one alone",

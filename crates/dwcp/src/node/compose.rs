@@ -14,6 +14,7 @@ use super::offers::Offers;
 use super::publication::Publication;
 use super::shared::{Shared, Troubles};
 use super::tallies::Tallies;
+use super::ticket_keys::TicketKeys;
 use super::{Node, NodeError, keeper, trust};
 use crate::config::{NodePlan, ProviderPlan};
 use arc_swap::ArcSwap;
@@ -46,6 +47,7 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     if credential.not_after() <= clock.unix() {
         tracing::error!(ended = %credential.not_after(), "the node's certificate has ended: nobody will accept it");
     }
+    let ticket_keys = TicketKeys::read(&plan).await?;
     trust::tell_unsuitable(&trust);
     let plan = named(plan, &credential);
     let names = credential.names().to_vec();
@@ -98,6 +100,7 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
         clock,
         store,
         further: ArcSwap::from_pointee(further.named),
+        ticket_keys: ArcSwap::from_pointee(ticket_keys),
         identity,
         trusting: Mutex::default(),
         news,
@@ -120,7 +123,14 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     let metrics = plan.metrics.map(|address| Bound::new("the metrics listener", address)).transpose()?;
     let publication = plan.publish.map(|address| Bound::new(PUBLICATION, address)).transpose()?;
     let guard = shared.guard.load_full();
-    let means = Means { shared: &shared, tls: &tls, guard: &guard, plan: &plan };
+    let ticket_keys = shared.ticket_keys.load_full();
+    let means = Means {
+        shared: &shared,
+        tls: &tls,
+        guard: &guard,
+        plan: &plan,
+        ticket_keys: ticket_keys.as_ref().as_ref(),
+    };
     let mut listeners = Vec::new();
     for listener in &plan.listeners {
         let socket = Bound::new(&format!("listener `{}`", listener.name), listener.listen)?;

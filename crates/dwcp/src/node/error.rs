@@ -9,7 +9,7 @@ use dwcp_pki::{
     AuthorityError, CredentialError, FurtherError, InstallError, ManagerError, ParseError, PublicMark,
     RequestError, TrustError, ValidationError,
 };
-use dwcp_tls::TlsError;
+use dwcp_tls::{TicketKeysError, TlsError};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -84,6 +84,15 @@ pub enum NodeError {
         cert: PathBuf,
         /// What says so.
         mark: PublicMark,
+    },
+    /// The keys of tickets that several processes share can not be had.
+    #[error("no ticket keys could be read from {from}")]
+    TicketKeys {
+        /// The descriptor or file.
+        from: String,
+        /// What is wrong.
+        #[source]
+        source: TicketKeysError,
     },
     /// The embedded authority can not be used.
     #[error("the authority in {dir} can not be used")]
@@ -193,6 +202,8 @@ impl Coded for NodeError {
             Self::Installed(source) => source.code(),
             Self::Further { source, .. } => source.code(),
             Self::Unanchored { source, .. } => source.code(),
+            Self::TicketKeys { source: TicketKeysError::Envelope(source), .. } => source.code(),
+            Self::TicketKeys { .. } => "node.tickets.unread",
             Self::PublicIdentity { .. } => "node.identity.public",
             Self::Authority { source, .. } => source.code(),
             Self::Passphrase { source, .. } => source.code(),

@@ -3,7 +3,8 @@
 use super::onion::{Audited, Metered, reason_text};
 use super::shared::Shared;
 use super::tallies::Side;
-use crate::config::{ListenerPlan, ListenerSide, NodePlan};
+use super::ticket_keys::TicketKeys;
+use crate::config::{ListenerPlan, ListenerSide, NodePlan, TicketsPlan};
 use arc_swap::ArcSwap;
 use dwcp_audit::EventKind;
 use dwcp_base::Coded;
@@ -26,6 +27,7 @@ pub(super) struct Means<'a> {
     pub(super) tls: &'a TlsManager,
     pub(super) guard: &'a Option<Guard>,
     pub(super) plan: &'a NodePlan,
+    pub(super) ticket_keys: Option<&'a TicketKeys>,
 }
 
 /// One listener. What a reload changes is swapped; the socket stays.
@@ -129,8 +131,15 @@ fn onion(
     policy: &Arc<LivePolicy>,
     means: Means<'_>,
 ) -> Result<BoxedAccept, TlsError> {
-    let Means { shared, tls, guard, .. } = means;
-    let tickets = if plan.tls.tickets { Tickets::Stateless } else { Tickets::Off };
+    let Means { shared, tls, guard, ticket_keys, .. } = means;
+    let tickets = match (plan.tls.tickets, ticket_keys) {
+        (TicketsPlan::Own, _) => Tickets::Stateless,
+        // Names of listeners are within the bound. Were one not, it would have no tickets.
+        (TicketsPlan::Shared, Some(keys)) => {
+            keys.set.for_listener(name).map_or(Tickets::Off, Tickets::Shared)
+        }
+        (TicketsPlan::Off, _) | (TicketsPlan::Shared, None) => Tickets::Off,
+    };
     // What the target speaks is not known here, so a client's other protocols are neither chosen nor held against it.
     let settings = ServerSettings::new(plan.client_auth)
         .with_alpn([NODE_ALPN])

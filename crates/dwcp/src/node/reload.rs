@@ -8,6 +8,7 @@ use super::identity::{Identity, Material, embedded_trust};
 use super::listener::{Listener, Means};
 use super::publication_port::gate;
 use super::shared::Shared;
+use super::ticket_keys::TicketKeys;
 use super::{Node, NodeError, judgement};
 use crate::config::{DialerPlan, ListenerPlan, NodePlan, ProviderPlan};
 use dwcp_audit::{EventKind, SecurityEvent};
@@ -101,7 +102,9 @@ async fn apply(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
     let guard = if old_plan.guard == plan.guard { shared.guard.load_full() } else { Arc::new(guard(&plan)?) };
     // What the gate of the plain HTTP port has learned stays as well.
     let gate = (old_plan.guard != plan.guard).then(|| gate(&plan)).transpose()?;
-    let prepared = prepare(Means { shared, tls: &tls, guard: &guard, plan: &plan }, &floor)?;
+    let ticket_keys = TicketKeys::again(&plan, shared.ticket_keys.load().as_ref().as_ref()).await?;
+    let means = Means { shared, tls: &tls, guard: &guard, plan: &plan, ticket_keys: ticket_keys.as_ref() };
+    let prepared = prepare(means, &floor)?;
     let before = serving.chain().leaf().serial();
     let trust = other_trust(shared, &old_plan, &plan)?;
     let current = shared.store.current();
@@ -126,6 +129,7 @@ async fn apply(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
     if let Some(gate) = gate {
         shared.replace_gate(gate);
     }
+    shared.ticket_keys.store(Arc::new(ticket_keys));
     shared.plan.store(Arc::new(plan.clone()));
     shared.troubles.retain(&plan);
     shared.tallies.retain(&plan);

@@ -7,6 +7,7 @@ use super::news::News;
 use super::offers::Offers;
 use super::publication::Publication;
 use super::tallies::Tallies;
+use super::ticket_keys::TicketKeys;
 use super::{checks, identity::Identity};
 use crate::config::NodePlan;
 use arc_swap::ArcSwap;
@@ -26,6 +27,7 @@ pub(crate) struct Shared {
     pub(crate) store: Arc<CertificateStore>,
     /// What the store shows besides the own certificate, by name.
     pub(super) further: ArcSwap<Vec<Named>>,
+    pub(super) ticket_keys: ArcSwap<Option<TicketKeys>>,
     pub(crate) identity: Identity,
     /// Held from the reading of what trust is made of until it is in force: the keeper and a reload both make some.
     pub(super) trusting: tokio::sync::Mutex<()>,

@@ -5,6 +5,7 @@ use super::further::Named;
 use super::offers::labels;
 use super::shared::Shared;
 use super::tallies::Side;
+use crate::config::TicketsPlan;
 use dwcp_channel::{Agreed, ConnectionInfo, ConnectionState, Direction};
 use dwcp_pki::{AllowList, IdentityKind};
 use dwcp_tls::{PostQuantum, Resumption, TlsPolicy};
@@ -19,7 +20,8 @@ pub(super) fn report(shared: &Shared) -> Value {
             "name": listener.name,
             "listen": listener.listen.to_string(),
             "policy": policy(&listener.tls.policy),
-            "tickets": listener.tls.tickets,
+            "tickets": listener.tls.tickets != TicketsPlan::Off,
+            "shared_ticket_keys": shared_keys(shared, listener.tls.tickets),
             "early_data": listener.tls.early_data.is_some(),
             "pq_required_of": listener.tls.post_quantum_of.as_ref().map(patterns),
             "handshakes": shared.tallies.of(Side::Listener, &listener.name).to_json(),
@@ -62,6 +64,13 @@ fn policy(policy: &TlsPolicy) -> Value {
         PostQuantum::Off => "off",
     };
     json!({ "version": "1.3", "suites": suites, "groups": groups, "pq": pq })
+}
+
+/// The name of the set that seals a listener's tickets, where several processes have it: it says nothing about the keys.
+fn shared_keys(shared: &Shared, tickets: TicketsPlan) -> Option<String> {
+    let keys = shared.ticket_keys.load();
+    let keys = keys.as_ref().as_ref().filter(|_| tickets == TicketsPlan::Shared)?;
+    Some(keys.set.name().to_string())
 }
 
 fn patterns(list: &AllowList) -> Vec<String> {

@@ -30,7 +30,11 @@ fn text(status: &Value) -> String {
         page.row("", format!("until {}, serial {}", word(&further["not_after"]), word(&further["serial"])));
     }
     for listener in rows(&status["listeners"]) {
-        let tickets = if listener["tickets"] == true { "on" } else { "off" };
+        let tickets = match (&listener["tickets"], &listener["shared_ticket_keys"]) {
+            (_, Value::String(set)) => format!("shared (set {})", inert(set)),
+            (Value::Bool(true), _) => "on".to_owned(),
+            _ => "off".to_owned(),
+        };
         page.row(
             "listener",
             format!("{} on {}, tickets {tickets}", word(&listener["name"]), word(&listener["listen"])),
