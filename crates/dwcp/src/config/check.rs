@@ -127,7 +127,6 @@ fn refuse_what_is_not_there(config: &Config) -> Checked<()> {
             tls.crl_url.is_some(),
             "fetch the list with another tool and name it in crl_file",
         ),
-        ("security.tls.pins", tls.pins.is_some(), "write pin:sha256/… in the allow and expect lists"),
         ("node.tunnels", !config.node.tunnels.is_empty(), "remove the key"),
     ];
     match refused.iter().find(|(_, asked, _)| *asked) {

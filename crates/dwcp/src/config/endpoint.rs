@@ -45,7 +45,7 @@ pub(super) fn listener(
         target: listener.target.clone(),
         client_auth: if anonymous { ClientAuth::Optional } else { ClientAuth::Required },
         allow: AllowList::new(patterns),
-        tls: ListenerSide::new(&key, &listener.tls, defaults)?,
+        tls: ListenerSide::new(&key, &listener.tls, anonymous, defaults)?,
     })
 }
 

@@ -9,6 +9,7 @@ mod guard;
 mod load;
 pub mod model;
 pub mod model_tls;
+mod pins;
 mod plan;
 mod problem;
 mod provider;

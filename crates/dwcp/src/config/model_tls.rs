@@ -42,8 +42,8 @@ pub struct Tls {
     pub crl_refresh: Option<GoDuration>,
     /// Whether listeners take early data (0-RTT), where they do not say themselves; default false.
     pub early_data: Option<bool>,
-    /// Known, and refused: pins are written as `pin:sha256/…` in allow and expect lists.
-    pub pins: Option<IgnoredAny>,
+    /// Keys that the servers of dialers must have, where a dialer says nothing itself: `sha256/BASE64`.
+    pub pins: Option<Vec<String>>,
 }
 
 /// One of `security.tls.certificates`
@@ -91,6 +91,8 @@ pub struct ListenerTls {
     pub early_data: Option<bool>,
     /// Clients that must have agreed on the hybrid group.
     pub pq_required_of: Option<Vec<String>>,
+    /// Keys that its clients must have: `sha256/BASE64`.
+    pub pins: Option<Vec<String>>,
 }
 
 /// `node.dialers[].tls`: what one dialer does otherwise than `security.tls`.
@@ -105,4 +107,6 @@ pub struct DialerTls {
     pub pq: Option<String>,
     /// Whether it keeps tickets and resumes.
     pub tickets: Option<bool>,
+    /// Keys that its server must have, instead of the node's: `sha256/BASE64`.
+    pub pins: Option<Vec<String>>,
 }

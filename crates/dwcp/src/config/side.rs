@@ -3,11 +3,13 @@
 use super::check::Checked;
 use super::endpoint::patterns;
 use super::model_tls::{DialerTls, ListenerTls, Tls};
+use super::pins;
 use super::problem::ConfigProblem;
 use super::tickets::{self, TicketsPlan};
 use super::tls::{Offer, narrowed};
-use dwcp_pki::{AllowList, Peer};
+use dwcp_pki::{AllowList, KeyPin, Peer};
 use dwcp_tls::{EarlyData, Group, PeerRules, TlsPolicy};
+use std::collections::BTreeSet;
 
 /// What the sections of listeners and dialers start from.
 pub(super) struct Defaults<'a> {
@@ -15,6 +17,7 @@ pub(super) struct Defaults<'a> {
     tickets: TicketsPlan,
     early_data: bool,
     sessions: Option<usize>,
+    pins: Option<BTreeSet<KeyPin>>,
 }
 
 impl<'a> Defaults<'a> {
@@ -37,6 +40,11 @@ impl<'a> Defaults<'a> {
             tickets: tickets::plan(section.tickets.as_ref()),
             early_data: section.early_data.unwrap_or(false),
             sessions: written.map(|written| written.min(MOST_SESSIONS)),
+            pins: section
+                .pins
+                .as_deref()
+                .map(|written| pins::parse("security.tls.pins", written))
+                .transpose()?,
         })
     }
 }
@@ -52,6 +60,8 @@ pub struct ListenerSide {
     pub early_data: Option<EarlyData>,
     /// Clients that must have agreed on the hybrid group.
     pub post_quantum_of: Option<AllowList>,
+    /// Keys that clients must have.
+    pub pins: Option<BTreeSet<KeyPin>>,
 }
 
 /// How a dialer speaks TLS.
@@ -63,10 +73,17 @@ pub struct DialerSide {
     pub tickets: bool,
     /// How many connections that open at once resume.
     pub streams: u16,
+    /// Keys that the server must have.
+    pub pins: Option<BTreeSet<KeyPin>>,
 }
 
 impl ListenerSide {
-    pub(super) fn new(key: &str, section: &ListenerTls, defaults: &Defaults<'_>) -> Checked<Self> {
+    pub(super) fn new(
+        key: &str,
+        section: &ListenerTls,
+        anonymous: bool,
+        defaults: &Defaults<'_>,
+    ) -> Checked<Self> {
         let key = format!("{key}.tls");
         let (suites, groups) = (section.suites.as_deref(), section.groups.as_deref());
         let offer = Offer { key: &key, suites, groups, pq: section.pq.as_deref() };
@@ -84,12 +101,22 @@ impl ListenerSide {
             tickets,
             early_data: early_data(&key, section, tickets, defaults)?,
             post_quantum_of: post_quantum_of.transpose()?,
+            pins: match section.pins.as_deref() {
+                Some(_) if anonymous => {
+                    return Err(ConfigProblem::new(
+                        format!("{key}.pins"),
+                        "stands where `anonymous` is allowed: who shows no key has none of these",
+                        "remove anonymous from the allow list, or the key",
+                    ));
+                }
+                written => written.map(|written| pins::parse(&format!("{key}.pins"), written)).transpose()?,
+            },
         })
     }
 
     /// What clients have to be besides those whom the allow list names.
     pub(crate) fn rules(&self) -> PeerRules {
-        let rules = PeerRules::new();
+        let rules = pinned(self.pins.as_ref());
         match &self.post_quantum_of {
             Some(list) => rules.with_post_quantum_for(list.clone()),
             None => rules,
@@ -99,7 +126,8 @@ impl ListenerSide {
     /// Whether a live connection is one that these rules would let in today.
     pub(crate) fn admits(&self, peer: &Peer, group: Group) -> bool {
         let named = |list: &AllowList| list.judge(peer).is_ok();
-        group.is_post_quantum() || !self.post_quantum_of.as_ref().is_some_and(named)
+        let fit = group.is_post_quantum() || !self.post_quantum_of.as_ref().is_some_and(named);
+        fit && pins::admit(self.pins.as_ref(), peer)
     }
 }
 
@@ -116,8 +144,26 @@ impl DialerSide {
                 .and_then(|most| u16::try_from(most).ok())
                 .unwrap_or(STREAMS)
                 .min(STREAMS),
+            pins: match section.pins.as_deref() {
+                Some(written) => Some(pins::parse(&format!("{key}.pins"), written)?),
+                None => defaults.pins.clone(),
+            },
         })
     }
+
+    /// What the server has to be besides the one that is expected.
+    pub(crate) fn rules(&self) -> PeerRules {
+        pinned(self.pins.as_ref())
+    }
+
+    /// Whether a live connection is one that these rules would let be today.
+    pub(crate) fn admits(&self, peer: &Peer) -> bool {
+        pins::admit(self.pins.as_ref(), peer)
+    }
+}
+
+fn pinned(pins: Option<&BTreeSet<KeyPin>>) -> PeerRules {
+    pins.map_or_else(PeerRules::new, |pins| PeerRules::new().with_pins(pins.iter().copied()))
 }
 
 /// What a listener takes in a client's first flight: nothing unless it, or the node for all of them, says so.

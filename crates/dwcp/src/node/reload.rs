@@ -306,6 +306,7 @@ fn still_allowed(connection: &ConnectionInfo, old: &NodePlan, new: &NodePlan) ->
             let before = old.dialers.iter().find(|dialer| dialer.name == name);
             let dialer = new.dialers.iter().find(|dialer| dialer.name == name);
             match (before, dialer) {
+                (_, Some(dialer)) if !dialer.tls.admits(&connection.peer) => false,
                 (_, Some(DialerPlan { allow: Some(allow), .. })) => allow.judge(&connection.peer).is_ok(),
                 // By name: another name means another server.
                 (Some(before), Some(dialer)) => before.expected == dialer.expected,

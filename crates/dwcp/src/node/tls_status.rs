@@ -7,9 +7,10 @@ use super::shared::Shared;
 use super::tallies::Side;
 use crate::config::TicketsPlan;
 use dwcp_channel::{Agreed, ConnectionInfo, ConnectionState, Direction};
-use dwcp_pki::{AllowList, IdentityKind};
+use dwcp_pki::{AllowList, IdentityKind, KeyPin};
 use dwcp_tls::{PostQuantum, Resumption, TlsPolicy};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// The whole report as one object. At most [`MOST_PEERS`] connections are listed.
 pub(super) fn report(shared: &Shared) -> Value {
@@ -24,6 +25,7 @@ pub(super) fn report(shared: &Shared) -> Value {
             "shared_ticket_keys": shared_keys(shared, listener.tls.tickets),
             "early_data": listener.tls.early_data.is_some(),
             "pq_required_of": listener.tls.post_quantum_of.as_ref().map(patterns),
+            "pins": pins(listener.tls.pins.as_ref()),
             "handshakes": shared.tallies.of(Side::Listener, &listener.name).to_json(),
             "live": live(&connections, Direction::Accepted, &listener.name),
         })
@@ -35,6 +37,7 @@ pub(super) fn report(shared: &Shared) -> Value {
             "remote": dialer.remote,
             "policy": policy(&dialer.tls.policy),
             "tickets": dialer.tls.tickets,
+            "pins": pins(dialer.tls.pins.as_ref()),
             "handshakes": shared.tallies.of(Side::Dialer, &dialer.name).to_json(),
             "live": live(&connections, Direction::Dialed, &dialer.name),
         })
@@ -71,6 +74,10 @@ fn shared_keys(shared: &Shared, tickets: TicketsPlan) -> Option<String> {
     let keys = shared.ticket_keys.load();
     let keys = keys.as_ref().as_ref().filter(|_| tickets == TicketsPlan::Shared)?;
     Some(keys.set.name().to_string())
+}
+
+fn pins(pins: Option<&BTreeSet<KeyPin>>) -> Option<Vec<String>> {
+    pins.map(|pins| pins.iter().map(ToString::to_string).collect())
 }
 
 fn patterns(list: &AllowList) -> Vec<String> {
