@@ -8,6 +8,7 @@ use super::plan::{IdentityFiles, LoggingPlan, NodePlan, ProviderPlan};
 use super::problem::ConfigProblem;
 use super::side::Defaults;
 use super::{at_rest, endpoint, further, guard, provider, tickets, tls, trust};
+use dwcp_tls::CertificateCompression;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -91,6 +92,10 @@ fn plan(config: &Config, base: &Path) -> Checked<NodePlan> {
         profile: trust::profile(config.security.tls.profile.as_deref())?,
         drain: within("node.drain", config.node.drain, Duration::from_secs(8), Duration::ZERO, HOUR)?,
         tls: policy,
+        compression: match config.security.tls.certificate_compression {
+            Some(true) => CertificateCompression::Zlib,
+            None | Some(false) => CertificateCompression::Off,
+        },
         ticket_source: tickets::source(config.security.tls.tickets.as_ref(), base)?,
         certificates: further::plans(&config.security.tls.certificates, base, config.node.name.as_deref())?,
         admin,

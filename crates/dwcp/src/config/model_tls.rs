@@ -36,6 +36,8 @@ pub struct Tls {
     pub pq: Option<String>,
     /// Whether listeners hand out resumption tickets, and by whose keys; default true.
     pub tickets: Option<TicketsKey>,
+    /// Whether chains are sent and taken compressed (RFC 8879); default false.
+    pub certificate_compression: Option<bool>,
     /// Known, and refused: fetching lists is not part of this version.
     pub crl_url: Option<IgnoredAny>,
     /// See `crl_url`.

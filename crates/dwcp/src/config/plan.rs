@@ -5,7 +5,7 @@ use super::side::{DialerSide, ListenerSide};
 use super::tickets::TicketSource;
 use dwcp_guard::GuardSettings;
 use dwcp_pki::{AllowList, Profile, TrustDomain};
-use dwcp_tls::{ClientAuth, ExpectedServer, TlsPolicy};
+use dwcp_tls::{CertificateCompression, ClientAuth, ExpectedServer, TlsPolicy};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -34,6 +34,8 @@ pub struct NodePlan {
     pub provider: ProviderPlan,
     /// Suites, groups and post-quantum mode of the admin listener, and of what has none of its own.
     pub tls: TlsPolicy,
+    /// Whether listeners and dialers send and take chains compressed.
+    pub compression: CertificateCompression,
     /// Where the keys of tickets come from that several processes share.
     pub ticket_source: Option<TicketSource>,
     /// The read-only HTTPS listener.

@@ -141,6 +141,7 @@ impl Route {
             .without_alpn(WithoutAlpn::Accept)
             .with_policy(plan.tls.policy.clone())
             .with_rules(plan.tls.rules())
+            .with_certificate_compression(means.plan.compression)
             .with_tickets(if plan.tls.tickets { Tickets::Stateless } else { Tickets::Off })
             .with_streams(plan.tls.streams);
         let connector = means.tls.client(settings)?;

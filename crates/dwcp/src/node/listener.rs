@@ -131,7 +131,7 @@ fn onion(
     policy: &Arc<LivePolicy>,
     means: Means<'_>,
 ) -> Result<BoxedAccept, TlsError> {
-    let Means { shared, tls, guard, ticket_keys, .. } = means;
+    let Means { shared, tls, guard, ticket_keys, plan: node } = means;
     let tickets = match (plan.tls.tickets, ticket_keys) {
         (TicketsPlan::Own, _) => Tickets::Stateless,
         // Names of listeners are within the bound. Were one not, it would have no tickets.
@@ -146,6 +146,7 @@ fn onion(
         .without_alpn(WithoutAlpn::AcceptOthers)
         .with_policy(plan.tls.policy.clone())
         .with_rules(plan.tls.rules())
+        .with_certificate_compression(node.compression)
         .with_tickets(tickets);
     let settings = match plan.tls.early_data {
         Some(early_data) => settings.with_early_data(early_data),
