@@ -71,7 +71,11 @@ impl Accept for TlsAcceptor {
         };
         let mut owed = Owed::to_peer_of(&tls);
         match self.judge(&tls, &arrival) {
-            Ok((tracked, standing)) => Ok(Session::new(tls, tracked, source, standing, owed)),
+            Ok((tracked, standing)) => {
+                // Only now: of a client that is not let in nobody is to act by a byte.
+                let early = tls.early_data().unwrap_or_default();
+                Ok(Session::new(tls, tracked, source, standing, owed).led_by(&early))
+            }
             Err(cause) => {
                 let refused = Refused::known(source, tls.peer().clone(), cause);
                 tell(&mut tls, &mut owed, refused.verdict()).await;

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// Bytes of data that were read while a dial waited for a sign of acceptance.
+/// Bytes of data that were read while a dial waited for a sign of acceptance, or that a client sent early.
 #[derive(Debug, Default)]
 pub(crate) struct Leading {
     bytes: Box<[u8]>,

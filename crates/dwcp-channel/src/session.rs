@@ -30,6 +30,7 @@ pub struct Session {
     pub(crate) tracked: Tracked,
     pub(crate) leading: Leading,
     pub(crate) owed: Owed,
+    early: usize,
     source: SocketAddr,
     standing: Standing,
     permits: Vec<Box<dyn Any + Send>>,
@@ -59,12 +60,20 @@ impl Session {
             tracked,
             leading: Leading::default(),
             owed,
+            early: 0,
             source,
             standing,
             permits: Vec::new(),
             reader: Watch::new(Seat::Reader),
             writer: Watch::new(Seat::Writer),
         }
+    }
+
+    /// With what the client sent in its first flight (0-RTT), to be read before everything else.
+    pub(crate) fn led_by(mut self, early: &[u8]) -> Self {
+        self.early = early.len();
+        self.leading = Leading::new(early);
+        self
     }
 
     /// Who the other side is.
@@ -75,6 +84,12 @@ impl Session {
     /// What the handshake agreed on.
     pub fn facts(&self) -> &HandshakeFacts {
         self.tls.facts()
+    }
+
+    /// How many of the bytes that are read first came as early data (0-RTT, RFC 9846 §2.3): at most 16 KiB, none where the listener takes
+    /// none and on dialed connections. Nothing of it can be read before the client was granted.
+    pub fn early_data(&self) -> usize {
+        self.early
     }
 
     /// The other side's address.

@@ -154,6 +154,19 @@ impl CertificateStore {
         self.swap(Change { further: Some(further), ..Change::default() })
     }
 
+    /// Replaces further certificates and trust at once, leaves the own certificate as it is, whoever renews it meanwhile, and returns the
+    /// new generation's number.
+    ///
+    /// # Errors
+    /// As [`install_trust`](Self::install_trust), for the new further certificates.
+    pub fn install_around(
+        &self,
+        further: FurtherCertificates,
+        trust: TrustStore,
+    ) -> Result<u64, InstallError> {
+        self.swap(Change { further: Some(further), trust: Some(trust), ..Change::default() })
+    }
+
     /// Replaces own certificate, further ones and trust at once, and returns the new generation's number.
     ///
     /// # Errors

@@ -36,6 +36,13 @@ impl Certificates {
         }
     }
 
+    /// Its rotations go on being told; any number would be read as an expiry.
+    pub(crate) fn gone(&self, name: &str) {
+        if let Some(slot) = self.known().find(|slot| slot.name == name) {
+            slot.not_after_millis.store(UNKNOWN, Ordering::Relaxed);
+        }
+    }
+
     pub(crate) fn rotated(&self, name: &str) {
         self.slot(name).map_or(&self.other_rotations, |slot| &slot.rotations).fetch_add(1, Ordering::Relaxed);
     }
@@ -96,6 +103,9 @@ mod tests {
         assert_eq!(rotations[0], ("mesh", 0));
         assert_eq!(rotations[256], ("other", 1_000 - 255 + 1));
         assert_eq!(certificates.expiries().count(), 255);
+        certificates.gone("slot-7");
+        certificates.gone("never there");
+        assert_eq!((certificates.expiries().count(), certificates.rotations().count()), (254, 257));
     }
 
     #[test]

@@ -130,6 +130,11 @@ impl TelemetryCollector {
         self.certificates.expires(name, not_after);
     }
 
+    /// The slot `name` serves no certificate any more: its expiry is told no longer.
+    pub fn certificate_gone(&self, name: &str) {
+        self.certificates.gone(name);
+    }
+
     /// The slot `name` serves another certificate than before.
     pub fn certificate_rotated(&self, name: &str) {
         self.certificates.rotated(name);

@@ -5,7 +5,7 @@ use crate::ticket_key::{NAME, SECRET, TicketKey};
 use dwcp_base::UnixTime;
 use dwcp_crypto::hkdf::{Hash, Prk};
 use dwcp_crypto::kek::KeyEncryptionKey;
-use dwcp_crypto::{CryptoError, Envelope, EnvelopeError, Secret, random};
+use dwcp_crypto::{CryptoError, Envelope, EnvelopeError, KekError, Secret, random};
 use std::fmt;
 use std::hash::{Hash as Hashed, Hasher};
 use std::io;
@@ -207,6 +207,13 @@ impl SharedTickets {
     /// The listener's name.
     pub fn listener(&self) -> &str {
         &self.listener
+    }
+}
+
+/// What [`at_once`](dwcp_crypto::kek::at_once) gives where a key can not be used without waiting.
+impl From<KekError> for TicketKeysError {
+    fn from(error: KekError) -> Self {
+        Self::Envelope(error.into())
     }
 }
 

@@ -139,7 +139,7 @@ fn a_broken_configuration_names_its_line() {
         ("network: {x: 1}\nbogus: 1", "unknown key `bogus`"),
         ("security: {tls: {groups: [rsa]}}", "not offered"),
         ("security: {cert_management: {renew_before: 30d}}", "no duration"),
-        ("security: {tls: {pins: [x]}}", "not part of this version"),
+        ("security: {tls: {pins: [x]}}", "44 characters of base64"),
         ("security: {tls: {crl_url: 'http://x'}}", "crl_file"),
         ("node: {tunnels: [{name: t}]}", "not part of this version"),
         ("node: {drain: 999999h}", "outside"),

@@ -1,5 +1,6 @@
 //! The command line of `dwcp tls …`.
 
+use super::args_at_rest::Unlock;
 use clap::{Args, Subcommand};
 use dwcp_pki::Profile;
 use dwcp_tls::{CipherSuite, Group, PostQuantum};
@@ -12,8 +13,42 @@ pub enum Tls {
     Handshake(Box<Handshake>),
     /// Say by what a running node protects its connections, and who is still classical
     Status,
+    /// The keys of session tickets that several nodes share, sealed for rest
+    #[command(subcommand)]
+    Tickets(Tickets),
     /// List the cipher suites, groups and signature schemes that are offered
     Ciphers,
+}
+
+/// `dwcp tls tickets …`
+#[derive(Debug, Subcommand)]
+pub enum Tickets {
+    /// Make a set of one fresh secret
+    Create(TicketsCreate),
+    /// Put a fresh secret in front: it seals from now on, and the newest three of the others still open
+    Rotate(TicketsRotate),
+}
+
+/// `dwcp tls tickets create`
+#[derive(Debug, Args)]
+pub struct TicketsCreate {
+    /// The sealed set to make; must not exist yet
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub lock: Unlock,
+    /// Make up a passphrase: written to --passphrase-file (0600, must not exist), or shown once
+    #[arg(long, conflicts_with_all = ["passphrase_fd", "key_file"])]
+    pub generate: bool,
+}
+
+/// `dwcp tls tickets rotate`
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("by").required(true).args(["passphrase_file", "key_file"]))]
+pub struct TicketsRotate {
+    /// The sealed set
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub unlock: Unlock,
 }
 
 /// `dwcp tls handshake`
@@ -55,6 +90,9 @@ pub struct Handshake {
     /// Dial a second time and say whether the session was resumed, and what that saved
     #[arg(long, requires = "ca")]
     pub resume: bool,
+    /// Dial once more with TEXT in the first flight (0-RTT) and say how much of it the server took; it may act by it
+    #[arg(long, value_name = "TEXT", requires = "ca", value_parser = early)]
+    pub early_data: Option<String>,
     /// Speak DTLS; it is not part of this version
     #[arg(long)]
     pub dtls: bool,
@@ -66,4 +104,9 @@ pub struct Handshake {
 /// RFC 7301 §3.1: 1 to 255 bytes.
 fn protocol(text: &str) -> Result<String, &'static str> {
     if (1..=255).contains(&text.len()) { Ok(text.to_owned()) } else { Err("it has 1 to 255 bytes") }
+}
+
+/// No ticket allows more.
+fn early(text: &str) -> Result<String, &'static str> {
+    if (1..=16 * 1024).contains(&text.len()) { Ok(text.to_owned()) } else { Err("it has 1 to 16384 bytes") }
 }

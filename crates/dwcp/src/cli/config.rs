@@ -3,8 +3,8 @@
 use super::args::ConfigVerb;
 use super::exit::{Exit, Failure};
 use super::output::Report;
-use crate::config::{self, Loaded, NodePlan, ProviderPlan};
-use crate::node::{Material, NodeError};
+use crate::config::{self, Loaded, NodePlan, ProviderPlan, TicketSource};
+use crate::node::{self, Material, NodeError};
 use dwcp_base::{Clock, SystemClock};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,7 @@ pub(super) fn run(verb: &ConfigVerb, named: Option<&Path>) -> Result<Report, Fai
         let clock = SystemClock::new();
         let material = Material::read(&plan, &clock)?;
         material.fits()?;
+        node::check_ticket_keys(&plan)?;
         warnings.extend(material.warnings());
         let ended = material.not_after();
         if ended <= clock.unix() {
@@ -88,5 +89,18 @@ fn missing_files(plan: &NodePlan) -> Vec<PathBuf> {
         plan.identity.crl.as_ref(),
     ];
     let bundles = plan.bundles.iter().flat_map(|bundle| [Some(&bundle.roots), bundle.crl.as_ref()]);
-    files.into_iter().chain(bundles).flatten().filter(|path| !path.exists()).cloned().collect()
+    let tickets = match &plan.ticket_source {
+        Some(TicketSource::Sealed { file, unseal }) => [Some(file), Some(unseal.path())],
+        _ => [None, None],
+    };
+    let further = plan.certificates.iter().flat_map(|further| [Some(&further.cert), Some(&further.key)]);
+    files
+        .into_iter()
+        .chain(bundles)
+        .chain(further)
+        .chain(tickets)
+        .flatten()
+        .filter(|path| !path.exists())
+        .cloned()
+        .collect()
 }

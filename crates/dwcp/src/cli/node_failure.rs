@@ -6,7 +6,9 @@ use super::exit::{Exit, Failure};
 use crate::node::NodeError;
 use dwcp_audit::OpenError;
 use dwcp_base::SecretFileError;
-use dwcp_pki::{AuthorityError, ChainFault, CredentialError, KeyFileError};
+use dwcp_crypto::EnvelopeError;
+use dwcp_pki::{AuthorityError, ChainFault, CredentialError, FurtherError, KeyFileError};
+use dwcp_tls::TicketKeysError;
 
 /// The failure that `error` is to a user.
 pub(super) fn failure(error: NodeError) -> Failure {
@@ -67,6 +69,16 @@ pub(super) fn failure(error: NodeError) -> Failure {
                     Exit::Configuration,
                     "name a file that holds certificates of authorities, or their revocation lists",
                 ),
+                NodeError::TicketKeys { source, .. } => ticket_keys(source),
+                NodeError::Further { source, .. } => (Exit::Configuration, further(source)),
+                NodeError::Unanchored { .. } => (
+                    Exit::Configuration,
+                    "write kind: public if a public authority issued it, or use one that leads to the mesh's roots",
+                ),
+                NodeError::PublicIdentity { .. } => (
+                    Exit::Configuration,
+                    "let cert_file be a certificate of the mesh, and show this one by security.tls.certificates with kind: public",
+                ),
                 NodeError::Installed(error) => (Exit::Configuration, installed(error.verdict().fault())),
                 NodeError::Ended { .. } => {
                     (Exit::Configuration, "put the renewed certificate and its key in place")
@@ -79,6 +91,35 @@ pub(super) fn failure(error: NodeError) -> Failure {
             let what = other.to_string();
             Failure::new(exit, what, &other, fix).coded(&other)
         }
+    }
+}
+
+/// What to do about ticket keys that are not to be had.
+pub(super) fn ticket_keys(error: &TicketKeysError) -> (Exit, &'static str) {
+    match error {
+        TicketKeysError::NotAPipe => {
+            (Exit::Configuration, "pass the set by a pipe, or seal it with `dwcp tls tickets create`")
+        }
+        TicketKeysError::Io(_) => {
+            (Exit::Failure, "let what starts the node write the set into a pipe that the node inherits")
+        }
+        TicketKeysError::Envelope(EnvelopeError::Kek { .. } | EnvelopeError::Damaged) => {
+            (Exit::Verification, "name the key_file or passphrase_file that the set was sealed under")
+        }
+        _ => (
+            Exit::Configuration,
+            "name a set that `dwcp tls tickets create` sealed: it is never read from a plain file",
+        ),
+    }
+}
+
+/// What to do about a certificate that can not be shown.
+fn further(error: &FurtherError) -> &'static str {
+    match error {
+        FurtherError::Nameless { .. } => "use a certificate with a DNS name: clients ask for it",
+        FurtherError::NoServer { .. } => "use a certificate that was issued for servers",
+        FurtherError::PublicSpiffe { .. } => "write kind: mesh if the mesh issued it",
+        _ => "show fewer certificates at one node",
     }
 }
 

@@ -2,10 +2,13 @@
 
 use super::duration::GoDuration;
 use super::load::Loaded;
-use super::model::{Config, Logging, VersionText};
+use super::model::{Config, Logging};
+use super::model_tls::VersionText;
 use super::plan::{IdentityFiles, LoggingPlan, NodePlan, ProviderPlan};
 use super::problem::ConfigProblem;
-use super::{at_rest, endpoint, guard, provider, tls, trust};
+use super::side::Defaults;
+use super::{at_rest, endpoint, further, guard, provider, tickets, tls, trust};
+use dwcp_tls::CertificateCompression;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -57,17 +60,19 @@ fn plan(config: &Config, base: &Path) -> Checked<NodePlan> {
     let publish = provider::published(&config.security, &provider, &mut addresses)?;
     let anonymous_tls = config.security.mtls.enabled == Some(false)
         || config.security.mtls.require_client_cert == Some(false);
+    let policy = tls::policy(&config.security.tls)?;
+    let defaults = Defaults::new(&config.security.tls, &policy, &mut warnings)?;
     let listeners = config
         .node
         .listeners
         .iter()
-        .map(|l| endpoint::listener(l, anonymous_tls, &mut names, &mut addresses))
+        .map(|l| endpoint::listener(l, anonymous_tls, &defaults, &mut names, &mut addresses))
         .collect::<Checked<Vec<_>>>()?;
     let dialers = config
         .node
         .dialers
         .iter()
-        .map(|d| endpoint::dialer(d, &mut names, &mut addresses))
+        .map(|d| endpoint::dialer(d, &defaults, &mut names, &mut addresses))
         .collect::<Checked<Vec<_>>>()?;
     for dialer in dialers.iter().filter(|dialer| !dialer.listen.ip().is_loopback()) {
         warnings.push(format!(
@@ -87,9 +92,14 @@ fn plan(config: &Config, base: &Path) -> Checked<NodePlan> {
         bundles,
         profile: trust::profile(config.security.tls.profile.as_deref())?,
         drain: within("node.drain", config.node.drain, Duration::from_secs(8), Duration::ZERO, HOUR)?,
-        tls: tls::policy(&config.security.tls)?,
+        tls: policy,
+        compression: match config.security.tls.certificate_compression {
+            Some(true) => CertificateCompression::Zlib,
+            None | Some(false) => CertificateCompression::Off,
+        },
+        ticket_source: tickets::source(config.security.tls.tickets.as_ref(), base)?,
+        certificates: further::plans(&config.security.tls.certificates, base, config.node.name.as_deref())?,
         key_log: config.security.tls.key_log.unwrap_or(false),
-        tickets: config.security.tls.tickets.unwrap_or(true),
         admin,
         admin_socket: config.node.admin.socket.as_ref().map(|path| base.join(path)),
         metrics,
@@ -124,8 +134,6 @@ fn refuse_what_is_not_there(config: &Config) -> Checked<()> {
             tls.crl_url.is_some(),
             "fetch the list with another tool and name it in crl_file",
         ),
-        ("security.tls.early_data", tls.early_data == Some(true), "remove the key"),
-        ("security.tls.pins", tls.pins.is_some(), "write pin:sha256/… in the allow and expect lists"),
         ("node.tunnels", !config.node.tunnels.is_empty(), "remove the key"),
     ];
     match refused.iter().find(|(_, asked, _)| *asked) {
@@ -259,7 +267,6 @@ fn note_what_is_not_used_yet(config: &Config, warnings: &mut Vec<String>) {
         note("monitoring.logging.output");
     }
     let unused = [
-        ("security.tls.session_cache_size", config.security.tls.session_cache_size.is_some()),
         ("security.tls.crl_refresh", config.security.tls.crl_refresh.is_some()),
         ("security.encryption.enabled", config.security.encryption.enabled == Some(true)),
         ("security.cert_management.vault", config.security.cert_management.vault.is_some()),

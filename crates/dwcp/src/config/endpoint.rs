@@ -4,6 +4,7 @@ use super::check::Checked;
 use super::model::{Dialer, Listener};
 use super::plan::{DialerPlan, ListenerPlan};
 use super::problem::ConfigProblem;
+use super::side::{Defaults, DialerSide, ListenerSide};
 use dwcp_pki::{AllowList, IdentityPattern, SubjectName};
 use dwcp_tls::{ClientAuth, ExpectedServer};
 use std::collections::BTreeSet;
@@ -13,6 +14,7 @@ use std::net::SocketAddr;
 pub(super) fn listener(
     listener: &Listener,
     anonymous_tls: bool,
+    defaults: &Defaults<'_>,
     names: &mut BTreeSet<String>,
     addresses: &mut BTreeSet<SocketAddr>,
 ) -> Checked<ListenerPlan> {
@@ -43,12 +45,14 @@ pub(super) fn listener(
         target: listener.target.clone(),
         client_auth: if anonymous { ClientAuth::Optional } else { ClientAuth::Required },
         allow: AllowList::new(patterns),
+        tls: ListenerSide::new(&key, &listener.tls, anonymous, defaults)?,
     })
 }
 
 /// A dialer's plan.
 pub(super) fn dialer(
     dialer: &Dialer,
+    defaults: &Defaults<'_>,
     names: &mut BTreeSet<String>,
     addresses: &mut BTreeSet<SocketAddr>,
 ) -> Checked<DialerPlan> {
@@ -97,6 +101,7 @@ pub(super) fn dialer(
         remote: dialer.remote.clone(),
         expected,
         allow,
+        tls: DialerSide::new(&key, &dialer.tls, defaults)?,
     })
 }
 
@@ -107,8 +112,7 @@ fn claim(
     names: &mut BTreeSet<String>,
     addresses: &mut BTreeSet<SocketAddr>,
 ) -> Checked<()> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
+    if !is_plain_name(name) {
         return Err(ConfigProblem::new(
             format!("{key}.name"),
             "is no plain name",
@@ -130,6 +134,12 @@ fn claim(
         ));
     }
     Ok(())
+}
+
+/// What can stand in a metric and a path: letters, digits, dots and dashes, 64 at most.
+pub(super) fn is_plain_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    (1..=64).contains(&name.len()) && name.chars().all(plain)
 }
 
 fn only_tls(key: &str, transport: Option<&str>) -> Checked<()> {
@@ -157,7 +167,7 @@ fn host_and_port<'a>(key: &str, text: &'a str) -> Checked<&'a str> {
     })
 }
 
-fn patterns(key: &str, written: &[String]) -> Checked<Vec<IdentityPattern>> {
+pub(super) fn patterns(key: &str, written: &[String]) -> Checked<Vec<IdentityPattern>> {
     let parse = |text: &String| {
         text.parse().map_err(|error| {
             ConfigProblem::new(

@@ -4,12 +4,17 @@ mod at_rest;
 mod check;
 mod duration;
 mod endpoint;
+mod further;
 mod guard;
 mod load;
 pub mod model;
+pub mod model_tls;
+mod pins;
 mod plan;
 mod problem;
 mod provider;
+mod side;
+pub mod tickets;
 mod tls;
 mod trust;
 
@@ -17,9 +22,12 @@ pub use at_rest::key_derivation;
 pub use check::check;
 pub use duration::GoDuration;
 pub(crate) use endpoint::host_of;
+pub use further::FurtherPlan;
 pub use load::{Loaded, load, parse};
 pub use plan::{
     BundlePlan, DialerPlan, IdentityFiles, ListenerPlan, LoggingPlan, NodePlan, ProviderPlan, UnsealPlan,
 };
 pub use problem::ConfigProblem;
+pub use side::{DialerSide, ListenerSide};
+pub use tickets::{TicketSource, TicketsPlan};
 pub(crate) use trust::own_domain;

@@ -1,6 +1,7 @@
 //! The configuration file's keys, one struct a section. Unknown keys are refused; other systems' sections are left alone.
 
 use super::duration::GoDuration;
+use super::model_tls::{DialerTls, ListenerTls, Tls};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::net::SocketAddr;
@@ -45,56 +46,6 @@ pub struct Security {
     pub encryption: Encryption,
     /// `security.auditing`
     pub auditing: Auditing,
-}
-
-/// `security.tls`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Tls {
-    /// Must be true: there is no plain mode.
-    pub enabled: Option<bool>,
-    /// `1.3` and nothing else.
-    pub min_version: Option<VersionText>,
-    /// The node's certificate chain (PEM).
-    pub cert_file: Option<PathBuf>,
-    /// Its private key (PEM, mode 0600).
-    pub key_file: Option<PathBuf>,
-    /// Roots that peers are judged by (PEM).
-    pub ca_file: Option<PathBuf>,
-    /// Revocation list of those roots (PEM or DER).
-    pub crl_file: Option<PathBuf>,
-    /// `mesh` or `interop`: how strictly the form of certificates is taken; default mesh.
-    pub profile: Option<String>,
-    /// How many sessions a dialer keeps for resumption.
-    pub session_cache_size: Option<usize>,
-    /// Cipher suites in order of preference.
-    pub suites: Option<Vec<String>>,
-    /// Key-agreement groups in order of preference.
-    pub groups: Option<Vec<String>>,
-    /// `prefer`, `require` or `off`.
-    pub pq: Option<String>,
-    /// Whether listeners hand out resumption tickets; default true.
-    pub tickets: Option<bool>,
-    /// Whether the secrets of sessions may be written to the file in SSLKEYLOGFILE; only in builds with the feature `keylog`.
-    pub key_log: Option<bool>,
-    /// Known, and refused: fetching lists is not part of this version.
-    pub crl_url: Option<IgnoredAny>,
-    /// See `crl_url`.
-    pub crl_refresh: Option<GoDuration>,
-    /// Known; `true` is refused: early data is not part of this version.
-    pub early_data: Option<bool>,
-    /// Known, and refused: pins are written as `pin:sha256/…` in allow and expect lists.
-    pub pins: Option<IgnoredAny>,
-}
-
-/// `1.3` arrives as a string or as a number, depending on quotes.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub enum VersionText {
-    /// Quoted.
-    Text(String),
-    /// Bare.
-    Number(f64),
 }
 
 /// `security.mtls`
@@ -318,6 +269,9 @@ pub struct Listener {
     /// Who may come in. Required: nobody is admitted by omission.
     #[serde(default)]
     pub allow: Option<Vec<String>>,
+    /// `node.listeners[].tls`
+    #[serde(default)]
+    pub tls: ListenerTls,
 }
 
 /// One of `node.dialers`
@@ -339,6 +293,9 @@ pub struct Dialer {
     /// Who the other node must be, by identity.
     #[serde(default)]
     pub expect: Option<Vec<String>>,
+    /// `node.dialers[].tls`
+    #[serde(default)]
+    pub tls: DialerTls,
 }
 
 /// `guard`

@@ -1,8 +1,11 @@
 //! A configuration that was found sound: what the node is built from. Only [`check`](super::check()) makes one from a file.
 
+use super::further::FurtherPlan;
+use super::side::{DialerSide, ListenerSide};
+use super::tickets::TicketSource;
 use dwcp_guard::GuardSettings;
 use dwcp_pki::{AllowList, Profile, TrustDomain};
-use dwcp_tls::{ClientAuth, ExpectedServer, TlsPolicy};
+use dwcp_tls::{CertificateCompression, ClientAuth, ExpectedServer, TlsPolicy};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,14 +28,18 @@ pub struct NodePlan {
     pub drain: Duration,
     /// The identity's files.
     pub identity: IdentityFiles,
+    /// What listeners show besides the identity.
+    pub certificates: Vec<FurtherPlan>,
     /// Who issues and renews the identity.
     pub provider: ProviderPlan,
-    /// Suites, groups and post-quantum mode.
+    /// Suites, groups and post-quantum mode of the admin listener, and of what has none of its own.
     pub tls: TlsPolicy,
     /// Whether the secrets of sessions may be written down.
     pub key_log: bool,
-    /// Whether listeners hand out resumption tickets.
-    pub tickets: bool,
+    /// Whether listeners and dialers send and take chains compressed.
+    pub compression: CertificateCompression,
+    /// Where the keys of tickets come from that several processes share.
+    pub ticket_source: Option<TicketSource>,
     /// The read-only HTTPS listener.
     pub admin: SocketAddr,
     /// The same on a unix socket, mode 0600.
@@ -136,6 +143,8 @@ pub struct ListenerPlan {
     pub client_auth: ClientAuth,
     /// Who may come in.
     pub allow: AllowList,
+    /// How it speaks TLS.
+    pub tls: ListenerSide,
 }
 
 /// A dialer: a plain port on this machine, mutual TLS to another.
@@ -151,6 +160,8 @@ pub struct DialerPlan {
     pub expected: ExpectedServer,
     /// The patterns behind `expected`, where it goes by patterns; `None` where it goes by name.
     pub allow: Option<AllowList>,
+    /// How it speaks TLS.
+    pub tls: DialerSide,
 }
 
 impl UnsealPlan {

@@ -20,14 +20,19 @@ pub(super) fn open(dir: &Path, unseal: Option<&UnsealPlan>) -> Result<Certificat
     let failed = |source| NodeError::Authority { dir: dir.to_owned(), source };
     let disk = Arc::new(LocalDisk);
     let Some(unseal) = unseal else { return CertificateAuthority::open(disk, dir).map_err(failed) };
-    let kek: Box<dyn KeyEncryptionKey> = match unseal {
+    let kek = opening(unseal)?;
+    let key = at_once(AuthorityKey::unseal(dir, &*kek, AT_ONCE)).map_err(failed)?;
+    CertificateAuthority::open_with(disk, dir, key).map_err(failed)
+}
+
+/// What opens a sealed secret of this node.
+pub(super) fn opening(unseal: &UnsealPlan) -> Result<Box<dyn KeyEncryptionKey>, NodeError> {
+    Ok(match unseal {
         UnsealPlan::Passphrase(path) => Box::new(PassphraseKek::opening(passphrase(path)?)),
         UnsealPlan::KeyFile(path) => {
             Box::new(FileKek::open(path).map_err(|source| NodeError::KeyFile { path: path.clone(), source })?)
         }
-    };
-    let key = at_once(AuthorityKey::unseal(dir, &*kek, AT_ONCE)).map_err(failed)?;
-    CertificateAuthority::open_with(disk, dir, key).map_err(failed)
+    })
 }
 
 fn passphrase(path: &Path) -> Result<Passphrase, NodeError> {
@@ -40,4 +45,4 @@ fn passphrase(path: &Path) -> Result<Passphrase, NodeError> {
 }
 
 /// Passphrases and key files never wait for anybody.
-const AT_ONCE: Duration = Duration::from_secs(60);
+pub(super) const AT_ONCE: Duration = Duration::from_secs(60);

@@ -1,5 +1,6 @@
 //! What the health endpoints look at.
 
+use super::further::Named;
 use super::health::Finding;
 use super::identity::Identity;
 use super::publication::Publication;
@@ -83,6 +84,7 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
             }
         }
     });
+    findings.extend(shared.further.load().iter().map(|named| further(named, now)));
     findings.push(revocation(shared));
     let trust = generation.trust();
     findings.push(anchors(trust));
@@ -121,6 +123,24 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// A certificate that listeners show besides; another tool renews it.
+fn further(named: &Named, now: UnixTime) -> Finding {
+    let id = format!("certs.further.{}", named.name);
+    let (begin, end) = (named.credential.not_before(), named.credential.not_after());
+    let fix = "put a new certificate and key in place and send SIGHUP";
+    if end <= now {
+        Finding::fail(
+            id,
+            format!("the certificate ended at {end}: clients that ask for its names refuse it"),
+            fix,
+        )
+    } else if now.plus(begin.until(end) / 5) >= end {
+        Finding::warn(id, format!("the certificate ends at {end}"), fix)
+    } else {
+        Finding::pass(id, format!("good until {end}"))
+    }
 }
 
 /// The log, the guard, secrets on disk.

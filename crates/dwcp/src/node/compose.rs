@@ -15,6 +15,7 @@ use super::offers::Offers;
 use super::publication::Publication;
 use super::shared::{Shared, Troubles};
 use super::tallies::Tallies;
+use super::ticket_keys::TicketKeys;
 use super::{Node, NodeError, keeper, trust};
 use crate::config::{NodePlan, ProviderPlan};
 use arc_swap::ArcSwap;
@@ -42,10 +43,12 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     // Files, an index on its disk, and perhaps a key that has to be derived from a passphrase.
     let material =
         off_loop(move || Material::read(&whose, &*reader)).await.ok_or(NodeError::Interrupted)??;
-    let Material { credential, trust, authority, revision } = material;
+    let Material { credential, trust, further, authority, revision } = material;
+    further.fits(&trust)?;
     if credential.not_after() <= clock.unix() {
         tracing::error!(ended = %credential.not_after(), "the node's certificate has ended: nobody will accept it");
     }
+    let ticket_keys = TicketKeys::read(&plan).await?;
     trust::tell_unsuitable(&trust);
     let plan = named(plan, &credential);
     let names = credential.names().to_vec();
@@ -56,6 +59,9 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     let news = Arc::new(News { ledger: Arc::clone(&ledger), telemetry: Arc::clone(&telemetry) });
     let store = CertificateStore::new(credential, trust).map_err(NodeError::Installed)?;
     let store = Arc::new(store.observed_by(Arc::<News>::clone(&news)));
+    if !further.named.is_empty() {
+        store.install_further(further.set).map_err(NodeError::Installed)?;
+    }
 
     // Who renews (pki), who may come in (guard), who is in (channel).
     let identity = match authority {
@@ -97,6 +103,8 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     let shared = Arc::new(Shared {
         clock,
         store,
+        further: ArcSwap::from_pointee(further.named),
+        ticket_keys: ArcSwap::from_pointee(ticket_keys),
         identity,
         trusting: Mutex::default(),
         news,
@@ -121,7 +129,14 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     let metrics = plan.metrics.map(|address| Bound::new("the metrics listener", address)).transpose()?;
     let publication = plan.publish.map(|address| Bound::new(PUBLICATION, address)).transpose()?;
     let guard = shared.guard.load_full();
-    let means = Means { shared: &shared, tls: &tls, guard: &guard, plan: &plan };
+    let ticket_keys = shared.ticket_keys.load_full();
+    let means = Means {
+        shared: &shared,
+        tls: &tls,
+        guard: &guard,
+        plan: &plan,
+        ticket_keys: ticket_keys.as_ref().as_ref(),
+    };
     let mut listeners = Vec::new();
     for listener in &plan.listeners {
         let socket = Bound::new(&format!("listener `{}`", listener.name), listener.listen)?;
@@ -225,7 +240,12 @@ fn labels(plan: &NodePlan) -> LabelSets {
         tls_groups: Group::ALL.iter().map(|group| group.name()).collect(),
         tls_suites: CipherSuite::ALL.iter().map(|suite| suite.name()).collect(),
         tls_weaknesses: WeakOffer::ALL.iter().map(|weakness| weakness.label()).collect(),
-        certificates: plan.name.iter().cloned().collect(),
+        certificates: plan
+            .name
+            .iter()
+            .chain(plan.certificates.iter().map(|further| &further.name))
+            .cloned()
+            .collect(),
     }
 }
 

@@ -11,7 +11,7 @@ use dwcp_base::Coded;
 use dwcp_channel::{
     CloseReason, DialError, Incoming, NODE_ALPN, RejectionKind, SecureTransport, Session, relay,
 };
-use dwcp_tls::{ClientSettings, TlsError, WithoutAlpn};
+use dwcp_tls::{ClientSettings, Tickets, TlsError, WithoutAlpn};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,10 +95,11 @@ impl Dialer {
     fn still_expects(&self, route: &Arc<Route>, session: &Session) -> bool {
         let now = self.route.load();
         Arc::ptr_eq(route, &now)
-            || match &now.plan.allow {
-                Some(allow) => allow.judge(session.peer()).is_ok(),
-                None => now.plan.expected == route.plan.expected,
-            }
+            || now.plan.tls.admits(session.peer())
+                && match &now.plan.allow {
+                    Some(allow) => allow.judge(session.peer()).is_ok(),
+                    None => now.plan.expected == route.plan.expected,
+                }
     }
 
     /// A local program that dials a dead remote in a loop must not fill the log: its failures are summed up like a stranger's.
@@ -135,7 +136,14 @@ impl Dialer {
 impl Route {
     /// A route after `plan`.
     pub(super) fn new(plan: &DialerPlan, means: Means<'_>) -> Result<Self, TlsError> {
-        let settings = ClientSettings::new().with_alpn([NODE_ALPN]).without_alpn(WithoutAlpn::Accept);
+        let settings = ClientSettings::new()
+            .with_alpn([NODE_ALPN])
+            .without_alpn(WithoutAlpn::Accept)
+            .with_policy(plan.tls.policy.clone())
+            .with_rules(plan.tls.rules())
+            .with_certificate_compression(means.plan.compression)
+            .with_tickets(if plan.tls.tickets { Tickets::Stateless } else { Tickets::Off })
+            .with_streams(plan.tls.streams);
         let connector = means.tls.client(settings)?;
         Ok(Self {
             plan: plan.clone(),

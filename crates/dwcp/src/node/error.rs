@@ -6,9 +6,10 @@ use dwcp_base::{Blame, Coded, SecretFileError, UnixTime};
 use dwcp_crypto::kek::KekFileError;
 use dwcp_crypto::{CryptoError, PassphraseError};
 use dwcp_pki::{
-    AuthorityError, CredentialError, InstallError, ManagerError, ParseError, RequestError, TrustError,
+    AuthorityError, CredentialError, FurtherError, InstallError, ManagerError, ParseError, PublicMark,
+    RequestError, TrustError, ValidationError,
 };
-use dwcp_tls::TlsError;
+use dwcp_tls::{TicketKeysError, TlsError};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -58,6 +59,41 @@ pub enum NodeError {
     /// The identity does not pass the node's own trust.
     #[error("the node's own certificate is refused by its own trust")]
     Installed(#[source] InstallError),
+    /// A certificate to show besides the node's own is none that can be shown.
+    #[error("{key} can not be shown to clients")]
+    Further {
+        /// Which, as the configuration names it.
+        key: String,
+        /// What is wrong with it.
+        #[source]
+        source: FurtherError,
+    },
+    /// A certificate of the mesh leads to nothing that this node trusts.
+    #[error("{key} leads to no root of this node")]
+    Unanchored {
+        /// Which, as the configuration names it.
+        key: String,
+        /// What the validation said.
+        #[source]
+        source: ValidationError,
+    },
+    /// The node would dial with a certificate that no peer accepts of a client.
+    #[error("{cert} is of a public authority and can not be the identity of a node that dials: {mark}")]
+    PublicIdentity {
+        /// The certificate's file.
+        cert: PathBuf,
+        /// What says so.
+        mark: PublicMark,
+    },
+    /// The keys of tickets that several processes share can not be had.
+    #[error("no ticket keys could be read from {from}")]
+    TicketKeys {
+        /// The descriptor or file.
+        from: String,
+        /// What is wrong.
+        #[source]
+        source: TicketKeysError,
+    },
     /// The embedded authority can not be used.
     #[error("the authority in {dir} can not be used")]
     Authority {
@@ -173,6 +209,11 @@ impl Coded for NodeError {
             Self::Credential { source, .. } => source.code(),
             Self::Trust(source) => source.code(),
             Self::Installed(source) => source.code(),
+            Self::Further { source, .. } => source.code(),
+            Self::Unanchored { source, .. } => source.code(),
+            Self::TicketKeys { source: TicketKeysError::Envelope(source), .. } => source.code(),
+            Self::TicketKeys { .. } => "node.tickets.unread",
+            Self::PublicIdentity { .. } => "node.identity.public",
             Self::Authority { source, .. } => source.code(),
             Self::Passphrase { source, .. } => source.code(),
             Self::KeyFile { source, .. } => source.code(),

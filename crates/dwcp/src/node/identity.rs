@@ -3,6 +3,7 @@
 use super::authority;
 use super::compose::named;
 use super::error::NodeError;
+use super::further::{self, Further};
 use super::publication::Publication;
 use super::trust::{self, Own};
 use crate::config::{ConfigProblem, IdentityFiles, NodePlan, ProviderPlan};
@@ -38,6 +39,8 @@ pub(crate) struct Embedded {
 pub struct Material {
     pub(crate) credential: Credential,
     pub(crate) trust: TrustStore,
+    /// What is shown besides.
+    pub(crate) further: Further,
     /// The embedded authority, and the list in `trust` that it signed.
     pub(crate) authority: Option<(CertificateAuthority, Crl)>,
     /// The state of the authority's directory from before the list in `trust` was signed.
@@ -51,6 +54,12 @@ impl Material {
     /// # Errors
     /// [`NodeError`] with the file and what is wrong with it.
     pub fn read(plan: &NodePlan, clock: &dyn Clock) -> Result<Self, NodeError> {
+        let material = Self::read_own(plan, clock)?;
+        further::is_an_identity(plan, &material.credential)?;
+        Ok(Self { further: Further::read(plan)?, ..material })
+    }
+
+    fn read_own(plan: &NodePlan, clock: &dyn Clock) -> Result<Self, NodeError> {
         match &plan.provider {
             ProviderPlan::Manual => Self::from_files(plan),
             ProviderPlan::Embedded { ca_dir, unseal, .. } => {
@@ -67,7 +76,8 @@ impl Material {
                 let revision = authority.revision().ok();
                 let list = signed_list(&authority, now)?;
                 let trust = embedded_trust(&authority, list.clone(), &named(plan.clone(), &credential))?;
-                Ok(Self { credential, trust, authority: Some((authority, list)), revision })
+                let authority = Some((authority, list));
+                Ok(Self { credential, trust, further: Further::default(), authority, revision })
             }
         }
     }
@@ -75,10 +85,11 @@ impl Material {
     /// Whether a node can start from it: its own certificate leads to what it trusts.
     ///
     /// # Errors
-    /// [`NodeError::Installed`] as a start says it.
+    /// [`NodeError`] as a start says it.
     pub fn fits(&self) -> Result<(), NodeError> {
         let covered = self.trust.covers(self.credential.chain());
-        covered.map_err(|refusal| NodeError::Installed(refusal.into()))
+        covered.map_err(|refusal| NodeError::Installed(refusal.into()))?;
+        self.further.fits(&self.trust)
     }
 
     /// What is odd about the material and no reason to refuse it.
@@ -124,7 +135,7 @@ impl Material {
             None => (Vec::new(), RevocationMode::Off),
         };
         let trust = trust::store(Own { anchors, lists, mode }, &named(plan.clone(), &credential))?;
-        Ok(Self { credential, trust, authority: None, revision: None })
+        Ok(Self { credential, trust, further: Further::default(), authority: None, revision: None })
     }
 }
 

@@ -3,13 +3,15 @@
 use super::onion::{Audited, Metered, reason_text};
 use super::shared::Shared;
 use super::tallies::Side;
-use crate::config::{ListenerPlan, NodePlan};
+use super::ticket_keys::TicketKeys;
+use crate::config::{ListenerPlan, ListenerSide, NodePlan, TicketsPlan};
 use arc_swap::ArcSwap;
 use dwcp_audit::EventKind;
 use dwcp_base::Coded;
 use dwcp_channel::{
-    Accept, AdmitAll, BoxedAccept, BoxedAdmit, Ended, Guarded, IdleLimit, Incoming, LivePolicy, NODE_ALPN,
-    ReasonCode, Refused, Rejection, RejectionKind, RelayOutcome, RelaySettings, Session, TlsAcceptor, relay,
+    Accept, AdmitAll, BoxedAccept, BoxedAdmit, CloseReason, Ended, Guarded, IdleLimit, Incoming, LivePolicy,
+    NODE_ALPN, ReasonCode, Refused, Rejection, RejectionKind, RelayOutcome, RelaySettings, Session,
+    TlsAcceptor, relay,
 };
 use dwcp_guard::Guard;
 use dwcp_pki::{AllowList, Peer};
@@ -25,6 +27,7 @@ pub(super) struct Means<'a> {
     pub(super) tls: &'a TlsManager,
     pub(super) guard: &'a Option<Guard>,
     pub(super) plan: &'a NodePlan,
+    pub(super) ticket_keys: Option<&'a TicketKeys>,
 }
 
 /// One listener. What a reload changes is swapped; the socket stays.
@@ -33,6 +36,7 @@ pub(super) struct Listener {
     pub(super) policy: Arc<LivePolicy>,
     acceptor: ArcSwap<BoxedAccept>,
     target: ArcSwap<String>,
+    tls: ArcSwap<ListenerSide>,
 }
 
 impl Listener {
@@ -46,6 +50,7 @@ impl Listener {
             policy,
             acceptor: ArcSwap::from_pointee(acceptor),
             target: ArcSwap::from_pointee(plan.target.clone()),
+            tls: ArcSwap::from_pointee(plan.tls.clone()),
         })
     }
 
@@ -57,6 +62,7 @@ impl Listener {
     /// Puts a reloaded plan in force. The allow list goes first: a handshake that is under way is judged by it at its end.
     pub(super) fn apply(&self, plan: &ListenerPlan, acceptor: BoxedAccept) {
         self.policy.replace(plan.allow.clone());
+        self.tls.store(Arc::new(plan.tls.clone()));
         self.target.store(Arc::new(plan.target.clone()));
         self.acceptor.store(Arc::new(acceptor));
     }
@@ -66,6 +72,9 @@ impl Listener {
         let target = self.target.load_full();
         let subject = format!("target.{}", self.name);
         let (peer, source) = (session.peer().clone(), session.source());
+        if !self.tls.load().admits(&peer, session.facts().group) {
+            return self.overtaken(session, shared);
+        }
         if let (Peer::Identified(_), Some(guard)) = (&peer, shared.guard.load().as_ref()) {
             // A flood from elsewhere, or from behind the same address, does not lock a known peer out.
             guard.vouch(source.ip(), shared.clock.tick());
@@ -94,6 +103,15 @@ impl Listener {
         }
     }
 
+    /// A reload put rules in force that this session, whose handshake was under way, does not fulfil.
+    fn overtaken(&self, session: Session, shared: &Shared) {
+        shared.telemetry.connection_cut(CloseReason::Denied.as_str());
+        shared.ledger.note_about(session.peer(), session.source(), EventKind::PolicyDenied, |event| {
+            event.code("node.reload.overtaken").field("listener", &self.name)
+        });
+        session.reset();
+    }
+
     /// Lets nobody in any more, whatever handshake is under way: this listener is gone from the configuration, or moved.
     pub(super) fn retire(&self) {
         self.policy.replace(AllowList::new(Vec::new()));
@@ -113,13 +131,27 @@ fn onion(
     policy: &Arc<LivePolicy>,
     means: Means<'_>,
 ) -> Result<BoxedAccept, TlsError> {
-    let Means { shared, tls, guard, plan: node } = means;
-    let tickets = if node.tickets { Tickets::Stateless } else { Tickets::Off };
+    let Means { shared, tls, guard, ticket_keys, plan: node } = means;
+    let tickets = match (plan.tls.tickets, ticket_keys) {
+        (TicketsPlan::Own, _) => Tickets::Stateless,
+        // Names of listeners are within the bound. Were one not, it would have no tickets.
+        (TicketsPlan::Shared, Some(keys)) => {
+            keys.set.for_listener(name).map_or(Tickets::Off, Tickets::Shared)
+        }
+        (TicketsPlan::Off, _) | (TicketsPlan::Shared, None) => Tickets::Off,
+    };
     // What the target speaks is not known here, so a client's other protocols are neither chosen nor held against it.
     let settings = ServerSettings::new(plan.client_auth)
         .with_alpn([NODE_ALPN])
         .without_alpn(WithoutAlpn::AcceptOthers)
+        .with_policy(plan.tls.policy.clone())
+        .with_rules(plan.tls.rules())
+        .with_certificate_compression(node.compression)
         .with_tickets(tickets);
+    let settings = match plan.tls.early_data {
+        Some(early_data) => settings.with_early_data(early_data),
+        None => settings,
+    };
     let acceptor = TlsAcceptor::new(tls.server(settings)?, shared.premises(), Arc::clone(policy), name);
     let gate = match guard {
         Some(guard) => BoxedAdmit::new(guard.clone()),

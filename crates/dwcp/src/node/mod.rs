@@ -9,6 +9,7 @@ mod descriptors;
 mod dialer;
 mod error;
 mod floor;
+mod further;
 pub mod health;
 mod http;
 mod http_date;
@@ -31,6 +32,7 @@ mod reload;
 mod revocation;
 mod shared;
 mod tallies;
+mod ticket_keys;
 mod tls_status;
 mod trust;
 
@@ -40,6 +42,7 @@ pub(crate) use identity::{crls, roots};
 pub use outside::Outside;
 pub(crate) use outside::{client, credential};
 pub use reload::Reloaded;
+pub(crate) use ticket_keys::check as check_ticket_keys;
 
 use crate::config::NodePlan;
 use arc_swap::ArcSwap;

@@ -49,6 +49,10 @@ impl Attempt<'_> {
                         .field("suite", facts.suite)
                         .field("group", facts.group)
                         .field("handshake", facts.resumed);
+                    let event = match session.early_data() {
+                        0 => event,
+                        early => event.field("early_data", early),
+                    };
                     told(event, offered(session).as_ref())
                 });
             }

@@ -3,16 +3,18 @@
 use super::compose::{PUBLICATION, admin_context, guard, named};
 use super::dialer::{Dialer, Route};
 use super::floor::Bound;
+use super::further::{Further, Named, is_an_identity};
 use super::identity::{Identity, Material, embedded_trust};
 use super::listener::{Listener, Means};
 use super::publication_port::gate;
 use super::shared::Shared;
+use super::ticket_keys::TicketKeys;
 use super::{Node, NodeError, judgement};
-use crate::config::{DialerPlan, NodePlan, ProviderPlan};
+use crate::config::{DialerPlan, ListenerPlan, NodePlan, ProviderPlan};
 use dwcp_audit::{EventKind, SecurityEvent};
 use dwcp_base::Coded;
-use dwcp_channel::{ConnectionInfo, Direction};
-use dwcp_pki::{Serial, TrustStore};
+use dwcp_channel::{Agreed, ConnectionInfo, Direction};
+use dwcp_pki::{Certificate, Serial, TrustStore};
 use dwcp_telemetry::ReloadResult;
 use dwcp_tls::{TlsContext, TlsManager};
 use std::collections::BTreeMap;
@@ -74,6 +76,13 @@ async fn apply(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
         _ => None,
     };
     let serving = Arc::clone(shared.store.current().credential());
+    let further = match &material {
+        Some(material) => material.further.clone(),
+        None => {
+            is_an_identity(&plan, &serving)?;
+            Further::read(&plan)?
+        }
+    };
     let plan = named(plan, material.as_ref().map_or(&serving, |material| &material.credential));
     needs_restart(&shared.plan.load(), &plan)?;
     if let Some(ended) = material.as_ref().map(|material| material.credential.not_after())
@@ -94,12 +103,23 @@ async fn apply(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
     let guard = if old_plan.guard == plan.guard { shared.guard.load_full() } else { Arc::new(guard(&plan)?) };
     // What the gate of the plain HTTP port has learned stays as well.
     let gate = (old_plan.guard != plan.guard).then(|| gate(&plan)).transpose()?;
-    let prepared = prepare(Means { shared, tls: &tls, guard: &guard, plan: &plan }, &floor)?;
+    let ticket_keys = TicketKeys::again(&plan, shared.ticket_keys.load().as_ref().as_ref()).await?;
+    let means = Means { shared, tls: &tls, guard: &guard, plan: &plan, ticket_keys: ticket_keys.as_ref() };
+    let prepared = prepare(means, &floor)?;
     let before = serving.chain().leaf().serial();
-    let installed = match (material, other_trust(shared, &old_plan, &plan)?) {
-        (Some(material), _) => shared.store.install(material.credential, material.trust),
-        (None, Some(trust)) => shared.store.install_trust(trust),
-        (None, None) => Ok(shared.store.number()),
+    let trust = other_trust(shared, &old_plan, &plan)?;
+    let current = shared.store.current();
+    further.fits(match (&material, &trust) {
+        (Some(material), _) => &material.trust,
+        (None, Some(trust)) => trust,
+        (None, None) => current.trust(),
+    })?;
+    let none_shown = further.named.is_empty() && shared.further.load().is_empty();
+    let installed = match (material, trust) {
+        (Some(material), _) => shared.store.install_served(material.credential, further.set, material.trust),
+        (None, Some(trust)) => shared.store.install_around(further.set, trust),
+        (None, None) if none_shown => Ok(shared.store.number()),
+        (None, None) => shared.store.install_further(further.set),
     };
     let generation = installed.map_err(NodeError::Installed)?;
 
@@ -110,10 +130,12 @@ async fn apply(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
     if let Some(gate) = gate {
         shared.replace_gate(gate);
     }
+    shared.ticket_keys.store(Arc::new(ticket_keys));
     shared.plan.store(Arc::new(plan.clone()));
     shared.troubles.retain(&plan);
     shared.tallies.retain(&plan);
     note_rotation(shared, before);
+    note_further(shared, further.named);
     let mut done = Reloaded {
         generation,
         started: prepared.new_listeners.len()
@@ -166,7 +188,7 @@ fn other_trust(shared: &Shared, old: &NodePlan, new: &NodePlan) -> Result<Option
 /// What a reload has ready before it changes anything.
 struct Prepared {
     admin: TlsContext,
-    listeners: BTreeMap<String, (crate::config::ListenerPlan, dwcp_channel::BoxedAccept)>,
+    listeners: BTreeMap<String, (ListenerPlan, dwcp_channel::BoxedAccept)>,
     dialers: BTreeMap<String, Route>,
     new_listeners: Vec<(Listener, Bound)>,
     new_dialers: Vec<(Dialer, Bound)>,
@@ -224,15 +246,35 @@ fn note_rotation(shared: &Shared, before: Serial) {
     let generation = shared.store.current();
     let leaf = generation.credential().chain().leaf();
     if leaf.serial() != before {
-        let name = shared.certificate_name();
-        shared.telemetry.certificate_rotated(&name);
-        shared.ledger.note(
-            SecurityEvent::local(EventKind::CertificateRotated)
-                .field("name", &name)
-                .field("serial", leaf.serial())
-                .field("not_after", leaf.not_after()),
-        );
+        rotated(shared, &shared.certificate_name(), leaf);
     }
+}
+
+/// The same for those that are shown besides; one that is gone has no end to tell of.
+fn note_further(shared: &Shared, named: Vec<Named>) {
+    let before = shared.further.swap(Arc::new(named));
+    let now = shared.further.load();
+    for old in before.iter() {
+        match now.iter().find(|new| new.name == old.name) {
+            None => shared.telemetry.certificate_gone(&old.name),
+            Some(new) => {
+                let leaf = new.credential.chain().leaf();
+                if leaf.serial() != old.credential.chain().leaf().serial() {
+                    rotated(shared, &new.name, leaf);
+                }
+            }
+        }
+    }
+}
+
+fn rotated(shared: &Shared, name: &str, leaf: &Certificate) {
+    shared.telemetry.certificate_rotated(name);
+    shared.ledger.note(
+        SecurityEvent::local(EventKind::CertificateRotated)
+            .field("name", name)
+            .field("serial", leaf.serial())
+            .field("not_after", leaf.not_after()),
+    );
 }
 
 /// Gives those a moment to end whom the new lists no longer name, and judges everyone by the new trust.
@@ -255,12 +297,17 @@ fn still_allowed(connection: &ConnectionInfo, old: &NodePlan, new: &NodePlan) ->
     match connection.direction {
         Direction::Accepted => {
             let listener = new.listeners.iter().find(|listener| listener.name == name);
-            listener.is_none_or(|listener| listener.allow.judge(&connection.peer).is_ok())
+            let admits = |listener: &ListenerPlan| {
+                let ruled = |agreed: Agreed| listener.tls.admits(&connection.peer, agreed.group);
+                listener.allow.judge(&connection.peer).is_ok() && connection.agreed.is_none_or(ruled)
+            };
+            listener.is_none_or(admits)
         }
         Direction::Dialed => {
             let before = old.dialers.iter().find(|dialer| dialer.name == name);
             let dialer = new.dialers.iter().find(|dialer| dialer.name == name);
             match (before, dialer) {
+                (_, Some(dialer)) if !dialer.tls.admits(&connection.peer) => false,
                 (_, Some(DialerPlan { allow: Some(allow), .. })) => allow.judge(&connection.peer).is_ok(),
                 // By name: another name means another server.
                 (Some(before), Some(dialer)) => before.expected == dialer.expected,

@@ -1,5 +1,6 @@
 //! What every part of a running node sees: its store, registry, guard, numbers, log, and how its parts stand.
 
+use super::further::Named;
 use super::health::{Finding, HealthBoard, HealthReport};
 use super::key_log::KeyLog;
 use super::ledger::Ledger;
@@ -7,6 +8,7 @@ use super::news::News;
 use super::offers::Offers;
 use super::publication::Publication;
 use super::tallies::Tallies;
+use super::ticket_keys::TicketKeys;
 use super::{checks, identity::Identity};
 use crate::config::NodePlan;
 use arc_swap::ArcSwap;
@@ -24,6 +26,9 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) plan: ArcSwap<NodePlan>,
     pub(crate) store: Arc<CertificateStore>,
+    /// What the store shows besides the own certificate, by name.
+    pub(super) further: ArcSwap<Vec<Named>>,
+    pub(super) ticket_keys: ArcSwap<Option<TicketKeys>>,
     pub(crate) identity: Identity,
     /// Held from the reading of what trust is made of until it is in force: the keeper and a reload both make some.
     pub(super) trusting: tokio::sync::Mutex<()>,
@@ -113,6 +118,9 @@ impl Shared {
         }
         let (received, sent) = self.registry.totals();
         self.telemetry.connection_totals(received, sent);
+        for further in self.further.load().iter() {
+            self.telemetry.certificate(&further.name, further.credential.not_after());
+        }
         let generation = self.store.current();
         self.telemetry.certificate(&self.certificate_name(), generation.credential().not_after());
         self.telemetry.render(self.now(), format)

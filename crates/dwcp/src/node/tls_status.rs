@@ -1,25 +1,31 @@
 //! `/status/tls`: what each listener and dialer speaks, what came of the handshakes, and who is still classical. Read-only, and
 //! without a secret.
 
+use super::further::Named;
 use super::offers::labels;
 use super::shared::Shared;
 use super::tallies::Side;
-use crate::config::NodePlan;
+use crate::config::TicketsPlan;
 use dwcp_channel::{Agreed, ConnectionInfo, ConnectionState, Direction};
-use dwcp_tls::{PostQuantum, Resumption};
+use dwcp_pki::{AllowList, IdentityKind, KeyPin};
+use dwcp_tls::{PostQuantum, Resumption, TlsPolicy};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// The whole report as one object. At most [`MOST_PEERS`] connections are listed.
 pub(super) fn report(shared: &Shared) -> Value {
     let plan = shared.plan.load();
     let connections = shared.registry.snapshot();
-    let policy = policy(&plan);
     let listeners = plan.listeners.iter().map(|listener| {
         json!({
             "name": listener.name,
             "listen": listener.listen.to_string(),
-            "policy": policy,
-            "tickets": plan.tickets,
+            "policy": policy(&listener.tls.policy),
+            "tickets": listener.tls.tickets != TicketsPlan::Off,
+            "shared_ticket_keys": shared_keys(shared, listener.tls.tickets),
+            "early_data": listener.tls.early_data.is_some(),
+            "pq_required_of": listener.tls.post_quantum_of.as_ref().map(patterns),
+            "pins": pins(listener.tls.pins.as_ref()),
             "handshakes": shared.tallies.of(Side::Listener, &listener.name).to_json(),
             "live": live(&connections, Direction::Accepted, &listener.name),
         })
@@ -29,7 +35,9 @@ pub(super) fn report(shared: &Shared) -> Value {
             "name": dialer.name,
             "listen": dialer.listen.to_string(),
             "remote": dialer.remote,
-            "policy": policy,
+            "policy": policy(&dialer.tls.policy),
+            "tickets": dialer.tls.tickets,
+            "pins": pins(dialer.tls.pins.as_ref()),
             "handshakes": shared.tallies.of(Side::Dialer, &dialer.name).to_json(),
             "live": live(&connections, Direction::Dialed, &dialer.name),
         })
@@ -40,6 +48,7 @@ pub(super) fn report(shared: &Shared) -> Value {
         "node": shared.certificate_name(),
         "at": shared.now().to_string(),
         "certificate": certificate(shared),
+        "certificates": shared.further.load().iter().map(further).collect::<Vec<_>>(),
         "listeners": listeners,
         "dialers": dialers,
         "handshakes": handshakes(shared),
@@ -49,15 +58,30 @@ pub(super) fn report(shared: &Shared) -> Value {
     })
 }
 
-fn policy(plan: &NodePlan) -> Value {
-    let suites: Vec<_> = plan.tls.suites().iter().map(|suite| suite.name()).collect();
-    let groups: Vec<_> = plan.tls.groups().iter().map(|group| group.name()).collect();
-    let pq = match plan.tls.post_quantum() {
+fn policy(policy: &TlsPolicy) -> Value {
+    let suites: Vec<_> = policy.suites().iter().map(|suite| suite.name()).collect();
+    let groups: Vec<_> = policy.groups().iter().map(|group| group.name()).collect();
+    let pq = match policy.post_quantum() {
         PostQuantum::Prefer => "prefer",
         PostQuantum::Require => "require",
         PostQuantum::Off => "off",
     };
     json!({ "version": "1.3", "suites": suites, "groups": groups, "pq": pq })
+}
+
+/// The name of the set that seals a listener's tickets, where several processes have it: it says nothing about the keys.
+fn shared_keys(shared: &Shared, tickets: TicketsPlan) -> Option<String> {
+    let keys = shared.ticket_keys.load();
+    let keys = keys.as_ref().as_ref().filter(|_| tickets == TicketsPlan::Shared)?;
+    Some(keys.set.name().to_string())
+}
+
+fn pins(pins: Option<&BTreeSet<KeyPin>>) -> Option<Vec<String>> {
+    pins.map(|pins| pins.iter().map(ToString::to_string).collect())
+}
+
+fn patterns(list: &AllowList) -> Vec<String> {
+    list.patterns().iter().map(ToString::to_string).collect()
 }
 
 /// The certificate that the next handshake is served with.
@@ -69,6 +93,24 @@ fn certificate(shared: &Shared) -> Value {
         "generation": generation.number(),
         "name": names.first(),
         "names": names,
+        "serial": leaf.serial().to_string(),
+        "not_before": leaf.not_before().to_string(),
+        "not_after": leaf.not_after().to_string(),
+        "pin": leaf.key_pin().to_string(),
+    })
+}
+
+/// One that is shown to clients which ask for its names.
+fn further(named: &Named) -> Value {
+    let leaf = named.credential.chain().leaf();
+    json!({
+        "name": named.name,
+        "kind": match named.kind {
+            IdentityKind::Mesh => "mesh",
+            IdentityKind::Public => "public",
+        },
+        "protocols": named.protocols,
+        "names": leaf.names().iter().map(ToString::to_string).collect::<Vec<_>>(),
         "serial": leaf.serial().to_string(),
         "not_before": leaf.not_before().to_string(),
         "not_after": leaf.not_after().to_string(),

@@ -37,21 +37,34 @@ pub(super) struct Attempt {
     pub(super) chain: Vec<CertificateDer<'static>>,
     /// Bytes that followed the handshake and are not a verdict: tickets, or data.
     pub(super) afterwards: u64,
+    /// How many bytes of early data the server took.
+    pub(super) early: usize,
     pub(super) end: Result<(), DialError>,
 }
 
 type Session = TlsSession<Stopwatch<TcpStream>>;
 
 impl Destination {
-    /// Dials as a client that verifies, and waits until the other side has accepted.
-    pub(super) async fn dial(&self, connector: &TlsConnector) -> Attempt {
+    /// Dials as a client that verifies, with `early` in the first flight where a ticket allows it, and waits until the other side has
+    /// accepted.
+    pub(super) async fn dial(&self, connector: &TlsConnector, early: &[u8]) -> Attempt {
         let end = Instant::now() + self.within;
         let mut attempt = Attempt::begin(self.clock.tick());
         let notes = Notes::default();
         let outcome = match self.reach(&mut attempt, end).await {
             Ok(stream) => {
                 let stream = Stopwatch::new(stream, &notes, &self.clock);
-                let shaken = connector.connect(stream, &self.expected, left(end)).await;
+                let shaken = match early {
+                    [] => connector.connect(stream, &self.expected, left(end)).await,
+                    early => {
+                        let flown =
+                            connector.connect_with_early_data(stream, &self.expected, early, left(end)).await;
+                        flown.map(|flown| {
+                            attempt.early = flown.accepted;
+                            flown.session
+                        })
+                    }
+                };
                 attempt.noted = notes.now();
                 let judged = match &shaken {
                     Ok(_) => true,
@@ -184,6 +197,7 @@ impl Attempt {
             agreed: None,
             chain: Vec::new(),
             afterwards: 0,
+            early: 0,
             end: Ok(()),
         }
     }

@@ -46,9 +46,8 @@ fn of_tls(error: &TlsError, look: &Look<'_>) -> (Exit, String) {
     let unavailable = |fix: &str| (Exit::Unavailable, fix.to_owned());
     match error {
         TlsError::Certificate { error, .. } => (Exit::Verification, of_chain(error, look)),
-        TlsError::ResumptionRefused { .. } | TlsError::Unexpected { .. } | TlsError::KeyUnproven => {
-            (Exit::Verification, "do not use this server".to_owned())
-        }
+        // Whatever rule it was, on the certificate, the key or the group.
+        error if error.is_verification_failure() => (Exit::Verification, "do not use this server".to_owned()),
         TlsError::PeerAlert(alert) => of_alert(*alert, look),
         TlsError::WeakProtocol { .. } => {
             unavailable("switch TLS 1.3 on at the server, or update it: nothing older is ever spoken here")

@@ -2,6 +2,7 @@
 
 use super::answer::Answer;
 use super::dial::{Attempt, Destination};
+use super::early::Early;
 use super::fix;
 use super::report::Look;
 use super::resumption::Resumed;
@@ -41,20 +42,34 @@ pub(super) fn run(args: &Handshake) -> Result<Report, Failure> {
     let runtime = crate::cli::up::runtime()?;
     runtime.block_on(async {
         let (yardstick, attempt) = match &judge {
-            Some((yardstick, connector)) => (Some(yardstick), destination.dial(connector).await),
+            Some((yardstick, connector)) => (Some(yardstick), destination.dial(connector, &[]).await),
             None => (None, destination.look(&policy).await),
         };
         let again = match (&judge, &attempt.end) {
             (Some((_, connector)), Ok(())) if args.resume => {
-                Some(Resumed::of(&attempt, &destination.dial(connector).await))
+                Some(Resumed::of(&attempt, &destination.dial(connector, &[]).await))
+            }
+            _ => None,
+        };
+        let early = match (&judge, &attempt.end, &args.early_data) {
+            (Some((_, connector)), Ok(()), Some(text)) => {
+                Some(Early::of(text, &destination, connector).await)
             }
             _ => None,
         };
         let chain = seen(&attempt, &destination, &policy).await;
         let rules = (!chain.is_empty()).then(|| Rules::of(&chain, &name, yardstick, clock.unix()));
         let answer = Answer::read(&attempt.noted.head);
-        let look =
-            Look { name: &name, attempt: &attempt, answer, chain, rules, again, crl: args.crl.is_some() };
+        let look = Look {
+            name: &name,
+            attempt: &attempt,
+            answer,
+            chain,
+            rules,
+            again,
+            early,
+            crl: args.crl.is_some(),
+        };
         tell(args, &look, clock.unix())
     })
 }
@@ -63,7 +78,12 @@ pub(super) fn run(args: &Handshake) -> Result<Report, Failure> {
 fn tell(args: &Handshake, look: &Look<'_>, now: dwcp_base::UnixTime) -> Result<Report, Failure> {
     let (text, json) = look.told(&args.remote, now);
     let failure = match &look.attempt.end {
-        Ok(()) if args.ca.is_some() => return Ok(Report::new(text, json)),
+        Ok(()) if args.ca.is_some() => {
+            match look.early.as_ref().and_then(|early| early.failure(&args.remote)) {
+                Some(failure) => failure,
+                None => return Ok(Report::new(text, json)),
+            }
+        }
         Ok(()) => Failure::plain(
             Exit::Verification,
             format!("{} was not verified", args.remote),

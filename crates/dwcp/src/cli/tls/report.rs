@@ -2,6 +2,7 @@
 
 use super::answer::Answer;
 use super::dial::Attempt;
+use super::early::Early;
 use super::phases::millis;
 use super::resumption::Resumed;
 use super::rules::Rules;
@@ -21,6 +22,7 @@ pub(super) struct Look<'a> {
     pub(super) chain: Vec<CertificateDer<'static>>,
     pub(super) rules: Option<Rules>,
     pub(super) again: Option<Resumed>,
+    pub(super) early: Option<Early>,
     /// Whether a revocation list was given.
     pub(super) crl: bool,
 }
@@ -63,6 +65,9 @@ impl Look<'_> {
         page.row("bytes", format!("{} in, {} out", attempt.noted.bytes_in, attempt.noted.bytes_out));
         if let Some(again) = &self.again {
             page.row("resumption", again.text());
+        }
+        if let Some(early) = &self.early {
+            page.row("early data", early.text());
         }
         let count = certificates.len();
         for (at, certificate) in certificates.iter().enumerate() {
@@ -123,6 +128,7 @@ impl Look<'_> {
             "rules": self.rules.as_ref().map(Rules::to_json),
             "revocation": if self.crl { "checked" } else { "not checked" },
             "resumption": self.again.as_ref().map(Resumed::to_json),
+            "early_data": self.early.as_ref().map(Early::to_json),
         });
         if let Some((facts, peer)) = &attempt.agreed {
             json["version"] = facts.version().into();

@@ -24,8 +24,17 @@ fn text(status: &Value) -> String {
         "",
         format!("until {}, generation {}", word(&certificate["not_after"]), word(&certificate["generation"])),
     );
+    for further in rows(&status["certificates"]) {
+        let names = rows(&further["names"]).iter().map(word).collect::<Vec<_>>().join(" ");
+        page.row("shows also", format!("{} ({}): {names}", word(&further["name"]), word(&further["kind"])));
+        page.row("", format!("until {}, serial {}", word(&further["not_after"]), word(&further["serial"])));
+    }
     for listener in rows(&status["listeners"]) {
-        let tickets = if listener["tickets"] == true { "on" } else { "off" };
+        let tickets = match (&listener["tickets"], &listener["shared_ticket_keys"]) {
+            (_, Value::String(set)) => format!("shared (set {})", inert(set)),
+            (Value::Bool(true), _) => "on".to_owned(),
+            _ => "off".to_owned(),
+        };
         page.row(
             "listener",
             format!("{} on {}, tickets {tickets}", word(&listener["name"]), word(&listener["listen"])),
