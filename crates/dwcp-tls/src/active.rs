@@ -73,7 +73,7 @@ impl Active {
             .with_client_cert_verifier(Arc::new(verifier))
             .with_cert_resolver(Arc::<Shelf>::clone(&shelf));
         config.cert_compressors = settings.compression.compressors();
-        config.cert_decompressors = settings.compression.decompressors();
+        config.cert_decompressors = settings.compression.decompressors_of_clients();
         config.cert_compression_cache = Arc::clone(&shelf.packed);
         // The order of the policy is the server's to keep; a client's order is a wish.
         config.ignore_client_order = true;

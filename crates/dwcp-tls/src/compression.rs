@@ -1,6 +1,6 @@
 //! Certificate compression (RFC 8879) with zlib, bounded by what a handshake may bring.
 
-use crate::settings::LARGEST_HANDSHAKE;
+use crate::settings::{LARGEST_CLIENT_FLIGHT, LARGEST_HANDSHAKE};
 use miniz_oxide::deflate::{CompressionLevel as Effort, compress_to_vec_zlib};
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::inflate_flags::{
@@ -26,7 +26,8 @@ pub enum CertificateCompression {
     /// `zlib` with peers that offer it as well, in both directions.
     ///
     /// # Security
-    /// What is unpacked is bounded by [`LARGEST_HANDSHAKE`], as what is sent is, and to the length that was announced.
+    /// What is unpacked is bounded as what is sent is, by [`LARGEST_CLIENT_FLIGHT`] of a client and [`LARGEST_HANDSHAKE`] of a server, and to
+    /// the length that was announced.
     Zlib,
 }
 
@@ -35,15 +36,23 @@ impl CertificateCompression {
     pub(crate) fn compressors(self) -> Vec<&'static dyn CertCompressor> {
         match self {
             Self::Off => Vec::new(),
-            Self::Zlib => vec![&Zlib],
+            Self::Zlib => vec![&OF_SERVERS],
         }
     }
 
-    /// What the engine unpacks with.
-    pub(crate) fn decompressors(self) -> Vec<&'static dyn CertDecompressor> {
+    /// What the engine unpacks chains of clients with.
+    pub(crate) fn decompressors_of_clients(self) -> Vec<&'static dyn CertDecompressor> {
         match self {
             Self::Off => Vec::new(),
-            Self::Zlib => vec![&Zlib],
+            Self::Zlib => vec![&OF_CLIENTS],
+        }
+    }
+
+    /// What the engine unpacks chains of servers with.
+    pub(crate) fn decompressors_of_servers(self) -> Vec<&'static dyn CertDecompressor> {
+        match self {
+            Self::Off => Vec::new(),
+            Self::Zlib => vec![&OF_SERVERS],
         }
     }
 
@@ -57,7 +66,13 @@ impl CertificateCompression {
 }
 
 #[derive(Debug)]
-struct Zlib;
+struct Zlib {
+    /// How much is unpacked.
+    most: usize,
+}
+
+static OF_CLIENTS: Zlib = Zlib { most: LARGEST_CLIENT_FLIGHT };
+static OF_SERVERS: Zlib = Zlib { most: LARGEST_HANDSHAKE };
 
 impl CertCompressor for Zlib {
     fn compress(&self, input: Vec<u8>, level: CompressionLevel) -> Result<Vec<u8>, CompressionFailed> {
@@ -77,7 +92,7 @@ impl CertDecompressor for Zlib {
     /// RFC 8879 §4: the length that was announced, no more and no less; and nothing follows the stream. The engine has allocated `output` for
     /// at most 64 KiB, for as long as this takes.
     fn decompress(&self, input: &[u8], output: &mut [u8]) -> Result<(), DecompressionFailed> {
-        if output.len() > LARGEST_HANDSHAKE {
+        if output.len() > self.most {
             return Err(DecompressionFailed);
         }
         let mut state = Box::<DecompressorOxide>::default();
@@ -100,12 +115,12 @@ mod tests {
     use super::*;
 
     fn packed(plain: &[u8]) -> Vec<u8> {
-        Zlib.compress(plain.to_vec(), CompressionLevel::Amortized).unwrap()
+        OF_SERVERS.compress(plain.to_vec(), CompressionLevel::Amortized).unwrap()
     }
 
     fn unpacked(packed: &[u8], announced: usize) -> Option<Vec<u8>> {
         let mut output = vec![0; announced];
-        Zlib.decompress(packed, &mut output).ok().map(|()| output)
+        OF_SERVERS.decompress(packed, &mut output).ok().map(|()| output)
     }
 
     #[test]

@@ -312,7 +312,7 @@ impl Inner {
             ClientIdentity::Anonymous => builder.with_no_client_auth(),
         };
         config.cert_compressors = self.settings.compression.compressors();
-        config.cert_decompressors = self.settings.compression.decompressors();
+        config.cert_decompressors = self.settings.compression.decompressors_of_servers();
         config.cert_compression_cache = Arc::new(self.settings.compression.cache(1));
         config.alpn_protocols.clone_from(&self.settings.alpn);
         if let Some(key_log) = &self.shared.key_log {

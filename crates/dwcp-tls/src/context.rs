@@ -42,7 +42,7 @@ use tokio_rustls::{LazyConfigAcceptor, TlsStream};
 ///
 /// # Memory
 /// A session holds about 9 KiB after its handshake and 28 KiB once records of full size went both ways, plus at most 64 KiB
-/// of output that its peer does not read. A client that is not known yet is held in at most 24 KiB, whatever it sends, and
+/// of output that its peer does not read. A client that is not known yet is held in at most 32 KiB, whatever it sends, and
 /// 20 KiB more where early data is taken.
 #[derive(Clone)]
 pub struct TlsContext {

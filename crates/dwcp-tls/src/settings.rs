@@ -315,8 +315,9 @@ pub const LARGEST_CLIENT_HELLO: usize = 16 * 1024;
 /// The most bytes that are read from a peer before its handshake is done: 24 KiB.
 pub const LARGEST_HANDSHAKE: usize = 24 * 1024;
 
-/// The most bytes that are read from a client between its ClientHello and the end of its handshake, within [`LARGEST_HANDSHAKE`]: 12 KiB.
-/// That is room for sixteen certificates with elliptic keys, or six with RSA keys of 4096 bits.
+/// The most bytes that are read from a client between its ClientHello and the end of its handshake, within [`LARGEST_HANDSHAKE`]: 10 KiB.
+/// That is room for a dozen certificates with elliptic keys, or five with RSA keys of 4096 bits.
 ///
-/// The engine keeps a message until it is whole in a buffer that doubles, so that one byte more would make it 32 KiB.
-pub const LARGEST_CLIENT_FLIGHT: usize = 12 * 1024;
+/// The engine keeps a message until it is whole in a buffer of up to 16 KiB, and then the chain in it beside that buffer: together they are
+/// what a stranger can make this side hold.
+pub const LARGEST_CLIENT_FLIGHT: usize = 10 * 1024;

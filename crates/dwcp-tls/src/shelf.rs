@@ -37,7 +37,8 @@ impl Shelf {
     pub(crate) fn new(generation: &Generation, settings: &ServerSettings, clock: &Arc<dyn Clock>) -> Self {
         let served = Arc::clone(generation.served());
         let shown: Vec<_> = served.iter().map(|of| Shown::new(generation, of.credential())).collect();
-        let packed = Arc::new(settings.compression.cache(shown.len()));
+        // With its staple and without, as clients ask for it.
+        let packed = Arc::new(settings.compression.cache(2 * shown.len()));
         let (alpn, without_alpn) = (settings.alpn.clone(), settings.without_alpn);
         let unknown_name = settings.unknown_name;
         Self { served, shown, packed, alpn, without_alpn, unknown_name, clock: Arc::clone(clock) }

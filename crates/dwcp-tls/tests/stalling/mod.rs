@@ -37,15 +37,33 @@ impl Stalling {
 
     /// Shakes hands as an honest client with `credential` would, until `budget` bytes are sent.
     pub fn client(credential: &Credential, budget: usize, step: usize) -> Self {
-        let chain = vec![credential.chain().leaf().certificate_der().clone().into_owned()];
+        Self::with(credential, None, None, budget, step)
+    }
+
+    /// Such a client that shows `other` behind its own certificate, in records of at most 60 bytes, and keeps its last ones back: what is
+    /// missing is the end of its proof.
+    pub fn unproven(credential: &Credential, other: &Credential) -> Self {
+        Self::with(credential, Some(other), Some(60), usize::MAX, 4096).short(100)
+    }
+
+    fn with(
+        credential: &Credential,
+        other: Option<&Credential>,
+        fragment: Option<usize>,
+        budget: usize,
+        step: usize,
+    ) -> Self {
+        let shown = |of: &Credential| of.chain().leaf().certificate_der().clone().into_owned();
+        let chain = std::iter::once(credential).chain(other).map(shown).collect();
         let key = PrivatePkcs8KeyDer::from(credential.key().pkcs8().expose().to_vec());
-        let config = ClientConfig::builder_with_provider(TlsPolicy::new().crypto_provider())
+        let mut config = ClientConfig::builder_with_provider(TlsPolicy::new().crypto_provider())
             .with_protocol_versions(&[&TLS13])
             .unwrap()
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Anybody))
             .with_client_auth_cert(chain, key.into())
             .unwrap();
+        config.max_fragment_size = fragment;
         let name = ServerName::try_from("server.mesh").unwrap();
         let client = ClientConnection::new(Arc::new(config), name).unwrap();
         let mut this =
