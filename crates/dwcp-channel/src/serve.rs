@@ -167,8 +167,9 @@ impl Floor {
         }
         self.served.accepted += 1;
         let handler = Arc::clone(handler);
-        // The handler is called inside of the task, so that even its first lines can not bring the listener down.
-        self.tasks.spawn(async move { handler(incoming).await });
+        // The handler is called inside of the task, so that even its first lines can not bring the listener down; and boxed, since a task
+        // is moved several times before it runs, and a connection is some ten kilobytes of state.
+        self.tasks.spawn(async move { Box::pin(handler(incoming)).await });
     }
 
     fn ended(&mut self, ended: &Result<(), JoinError>) {

@@ -83,7 +83,7 @@ fn fields<'a>(model: &'a str, name: &str) -> Vec<(&'a str, &'a str)> {
 fn ids(source: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for literal in source.split('"').skip(1).step_by(2) {
-        let plain = |c: char| c.is_ascii_lowercase() || matches!(c, '.' | '{' | '}');
+        let plain = |c: char| c.is_ascii_lowercase() || matches!(c, '.' | '_' | '{' | '}');
         if CHECK_STARTS.iter().any(|start| literal.starts_with(start)) && literal.chars().all(plain) {
             let id = literal.replace("{}", "NAME");
             if !found.contains(&id) {

@@ -15,12 +15,9 @@ pub(super) fn tls(shared: &Shared) -> Vec<Finding> {
     let plan = shared.plan.load();
     let mut findings = vec![Finding::pass("tls.protocol", "TLS 1.3 is the only version on offer")];
     if shared.secrets_written {
-        let reason = "the secrets of all sessions are written to the file in SSLKEYLOGFILE: who reads it reads all traffic";
-        findings.push(Finding::warn(
-            "tls.key_log",
-            reason,
-            "remove security.tls.key_log, restart, and delete the file",
-        ));
+        let reason = "the secrets of all sessions are written to the file in SSLKEYLOGFILE";
+        let fix = "remove security.tls.key_log, restart, and delete the file: who reads it reads all traffic";
+        findings.push(Finding::warn("tls.key_log", reason, fix));
     }
     for listener in &plan.listeners {
         let id = format!("tls.target.{}", listener.name);
