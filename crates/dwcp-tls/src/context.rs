@@ -105,6 +105,11 @@ impl TlsContext {
         }
         let look = Look::at(bounded.ahead());
         laps.times.awaiting = laps.lap(clock);
+        // Said by us: of the oldest offers the engine would say that something else is missing (RFC 9846 §4.2.1).
+        if let Some(inspected) = look.as_ref().ok().filter(|look| !look.offers_tls13).map(Look::inspected) {
+            farewell::refuse(bounded, AlertDescription::ProtocolVersion.into()).await;
+            return Err(TlsError::WeakProtocol { offered: Some(Box::new(inspected)) });
+        }
         let settings = &self.inner.settings;
         let choosing = HandshakeState::Choosing;
         // Before the engine has the hello: what it makes of one can be many times as large, and would lie there for as long as this takes.

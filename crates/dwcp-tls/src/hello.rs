@@ -48,6 +48,10 @@ impl Look {
         })
     }
 
+    pub(crate) fn inspected(&self) -> Inspected {
+        self.inspected
+    }
+
     pub(crate) fn has_share(&self, group: Group) -> bool {
         Group::ALL.iter().zip(self.shares).any(|(known, shared)| *known == group && shared)
     }

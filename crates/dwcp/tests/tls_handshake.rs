@@ -286,3 +286,31 @@ fn a_hostile_chain_writes_nothing_on_the_terminal_and_is_bounded() {
         assert!(report["chain"].as_array().unwrap().len() <= 16, "{report}");
     }
 }
+
+#[test]
+fn whom_a_policy_refuses_is_told_so_whatever_protocol_it_asks_for() {
+    let place = Place::new();
+    echo(place.target);
+    let prefix = place.issue("other");
+    place.edit("spiffe://test.example/node/*", "spiffe://test.example/node/good");
+    let _node = place.up();
+    for alpn in ["dwcp/1", "http/1.1"] {
+        for _ in 0..5 {
+            let output = dwcp(&[
+                "tls",
+                "handshake",
+                &place.listen.to_string(),
+                "--ca",
+                &place.node("ca/ca.crt"),
+                "--cert",
+                &format!("{prefix}.crt"),
+                "--key",
+                &format!("{prefix}.key"),
+                "--alpn",
+                alpn,
+            ]);
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(4), "{alpn}: {said}");
+        }
+    }
+}

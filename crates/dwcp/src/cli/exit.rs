@@ -172,6 +172,17 @@ impl fmt::Display for Failure {
     }
 }
 
+/// An error with its causes.
+pub(super) fn in_full(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
 /// Names of files and keys are anybody's: what controls a terminal, begins a line or turns text around is written out.
 pub(super) fn inert(text: impl AsRef<Path>) -> String {
     let turns =

@@ -7,13 +7,10 @@ use dwcp_channel::{DialError, Lookups, NODE_ALPN, Verdict};
 use dwcp_pki::Peer;
 use dwcp_tls::{ExpectedServer, HandshakeFacts, TlsConnector, TlsError, TlsPolicy, TlsSession, presented_by};
 use rustls_pki_types::CertificateDer;
-use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -37,6 +34,8 @@ pub(super) struct Attempt {
     pub(super) chain: Vec<CertificateDer<'static>>,
     /// Bytes that followed the handshake and are not a verdict: tickets, or data.
     pub(super) afterwards: u64,
+    /// How it showed that it accepts us, where it did.
+    pub(super) acceptance: Option<Acceptance>,
     /// How many bytes of early data the server took.
     pub(super) early: usize,
     pub(super) end: Result<(), DialError>,
@@ -148,8 +147,11 @@ impl Destination {
         let before = notes.bytes_in();
         let answered = timeout_at(end, async {
             match tls.facts().alpn.as_deref() {
-                Some(NODE_ALPN) => self.verdict(&mut tls).await,
-                _ => sign_of_life(&mut tls, notes, before).await.map_err(|source| self.failed(source)),
+                Some(NODE_ALPN) => self.verdict(&mut tls).await.map(|()| Acceptance::Verdict),
+                _ => sign_of_life(&mut tls).await.map_err(|sign| match sign {
+                    SignOfLife::Closed => DialError::Closed { remote: self.remote.clone() },
+                    SignOfLife::Broken(source) => self.failed(source),
+                }),
             }
         });
         let answered = answered.await.unwrap_or_else(|_| {
@@ -158,7 +160,7 @@ impl Destination {
         let is_node = tls.facts().alpn.as_deref() == Some(NODE_ALPN);
         let verdict = if is_node { VERDICT_RECORD } else { 0 };
         attempt.afterwards = notes.bytes_in().saturating_sub(before).saturating_sub(verdict);
-        answered?;
+        attempt.acceptance = Some(answered?);
         attempt.phases.reach(Phase::Accepted, self.clock.tick());
         // Nothing hangs on whether the other side hears the end of a look at it.
         let _ = timeout(FAREWELL, tls.shutdown()).await;
@@ -197,32 +199,56 @@ impl Attempt {
             agreed: None,
             chain: Vec::new(),
             afterwards: 0,
+            acceptance: None,
             early: 0,
             end: Ok(()),
         }
     }
 }
 
-/// A stranger's first data or ticket; silence is taken for consent after [`PATIENCE`], an alert is an error.
-async fn sign_of_life(tls: &mut Session, notes: &Notes, before: u64) -> Result<(), TlsError> {
+/// What a server that is no node says first: data, or an objection. Its tickets say nothing yet, since many send them before they ask
+/// whether they want this client.
+async fn sign_of_life(tls: &mut Session) -> Result<Acceptance, SignOfLife> {
     let mut bytes = [0; 1_024];
-    let sign = poll_fn(|cx| {
-        let mut buffer = ReadBuf::new(&mut bytes);
-        match Pin::new(&mut *tls).poll_read(cx, &mut buffer) {
-            Poll::Ready(read) => Poll::Ready(read),
-            // Something came, and it was neither data nor an alert: what is left are tickets.
-            Poll::Pending if notes.bytes_in() > before => Poll::Ready(Ok(())),
-            Poll::Pending => Poll::Pending,
+    match timeout(PATIENCE, tls.read(&mut bytes)).await {
+        Ok(Ok(0)) => Err(SignOfLife::Closed),
+        Ok(Ok(_)) => Ok(Acceptance::Data),
+        Ok(Err(error)) => Err(SignOfLife::Broken(TlsError::from_stream(error))),
+        Err(_) => Ok(Acceptance::Silence),
+    }
+}
+
+enum SignOfLife {
+    Closed,
+    Broken(TlsError),
+}
+
+/// How the other side showed that it accepts us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Acceptance {
+    /// A node said so.
+    Verdict,
+    /// It sent data.
+    Data,
+    /// It said nothing against us for [`PATIENCE`].
+    Silence,
+}
+
+impl Acceptance {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Verdict => "verdict",
+            Self::Data => "data",
+            Self::Silence => "silence",
         }
-    });
-    timeout(PATIENCE, sign).await.unwrap_or(Ok(())).map_err(TlsError::from_stream)
+    }
 }
 
 fn left(end: Instant) -> Duration {
     end.saturating_duration_since(Instant::now())
 }
 
-/// How long a stranger may take to refuse us.
+/// How long a server that is no node may take to refuse us.
 const PATIENCE: Duration = Duration::from_millis(500);
 const FAREWELL: Duration = Duration::from_millis(200);
 /// Addresses of one name that are tried.

@@ -61,6 +61,10 @@ fn of_tls(error: &TlsError, look: &Look<'_>) -> (Exit, String) {
                 "it sent more than {limit} bytes before it could be known: have its chain cut down to what is needed"
             ),
         ),
+        TlsError::Truncated | TlsError::Transport(_) if look.attempt.agreed.is_some() => (
+            Exit::Denied,
+            "the handshake was good and the server ended it without a word: its policy may not name this identity, or ask it for a post-quantum group; its log says more".to_owned(),
+        ),
         _ => match look.answer {
             Answer::Foreign(protocol) => unavailable(foreign(protocol)),
             Answer::Silence => unavailable(

@@ -47,7 +47,7 @@ pub(super) fn run(args: &Handshake) -> Result<Report, Failure> {
         };
         let again = match (&judge, &attempt.end) {
             (Some((_, connector)), Ok(())) if args.resume => {
-                Some(Resumed::of(&attempt, &destination.dial(connector, &[]).await))
+                Some(Resumed::of(&attempt, destination.dial(connector, &[]).await))
             }
             _ => None,
         };
@@ -79,9 +79,13 @@ fn tell(args: &Handshake, look: &Look<'_>, now: dwcp_base::UnixTime) -> Result<R
     let (text, json) = look.told(&args.remote, now);
     let failure = match &look.attempt.end {
         Ok(()) if args.ca.is_some() => {
+            let again = look.again.as_ref().and_then(Resumed::failure);
             match look.early.as_ref().and_then(|early| early.failure(&args.remote)) {
                 Some(failure) => failure,
-                None => return Ok(Report::new(text, json)),
+                None => match again.filter(|error| is_about_the_server(error)) {
+                    Some(error) => failed(&args.remote, error, look),
+                    None => return Ok(Report::new(text, json)),
+                },
             }
         }
         Ok(()) => Failure::plain(
@@ -98,6 +102,15 @@ fn tell(args: &Handshake, look: &Look<'_>, now: dwcp_base::UnixTime) -> Result<R
         Some(_) => failure.after(Found { text, json, about: json!({}) }),
         None => failure,
     })
+}
+
+/// Another server behind the same name is not taken for the one that was verified.
+fn is_about_the_server(error: &DialError) -> bool {
+    match error {
+        DialError::Tls { source, .. } => source.is_verification_failure(),
+        DialError::Untrusted { .. } => true,
+        _ => false,
+    }
 }
 
 /// The chain that the server presents; where the verification said no, another connection asks for it.

@@ -1,6 +1,7 @@
 //! All that was learned of a server, on a page and as one object.
 
 use super::answer::Answer;
+use super::dial::Acceptance;
 use super::dial::Attempt;
 use super::early::Early;
 use super::phases::millis;
@@ -47,6 +48,9 @@ impl Look<'_> {
     ) -> String {
         let attempt = self.attempt;
         let mut page = Page(vec![match (&attempt.end, &attempt.agreed) {
+            (Ok(()), Some(_)) if attempt.acceptance == Some(Acceptance::Silence) => {
+                format!("{remote} took the handshake, and said nothing against us")
+            }
             (Ok(()), Some(_)) => format!("{remote} accepted us"),
             (Ok(()), None) => format!("{remote} was looked at, and not verified"),
             (Err(_), Some(_)) => format!("{remote} did not accept us"),
@@ -118,6 +122,7 @@ impl Look<'_> {
             "expected": self.name.to_string(),
             "address": attempt.address.map(|address| address.to_string()),
             "accepted": attempt.end.is_ok() && attempt.agreed.is_some(),
+            "acceptance": attempt.acceptance.map(Acceptance::name),
             "verified": attempt.agreed.is_some(),
             "answer": answer_json(self.answer),
             "phases": attempt.phases.to_json(),

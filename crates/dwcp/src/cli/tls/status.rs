@@ -116,6 +116,18 @@ impl Page {
         let list = |value: &Value| rows(value).iter().map(word).collect::<Vec<_>>().join(" ");
         self.row("", format!("TLS {}  {}", word(&policy["version"]), list(&policy["suites"])));
         self.row("", format!("{}  pq {}", list(&policy["groups"]), word(&policy["pq"])));
+        let mut more = Vec::new();
+        if side["early_data"] == true {
+            more.push("early data".to_owned());
+        }
+        for (name, key) in [("pins", "pins"), ("post-quantum required of", "pq_required_of")] {
+            if side[key].is_array() {
+                more.push(format!("{name} {}", list(&side[key])));
+            }
+        }
+        if !more.is_empty() {
+            self.row("", more.join("; "));
+        }
         let shaken = &side["handshakes"];
         self.row(
             "",

@@ -3,7 +3,7 @@
 use super::Question;
 use super::material::Material;
 use super::refusal::Refusal;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::{Exit, Failure, in_full};
 use dwcp_pki::{
     Certificate, ChainMember, ChainPlace, Crl, DeltaCrl, Evidence, PeerIdentity, RevocationMode, TrustError,
     TrustPath, TrustStore, ValidationError, check_server_name,
@@ -155,15 +155,4 @@ fn readable(anchors: &[CertificateDer<'static>], material: &Material) -> Readabl
 fn unmade(error: TrustError) -> Failure {
     let fix = "give fewer roots and lists, those of this chain";
     Failure::new(Exit::Failure, "nothing was judged", &error, fix).coded(&error)
-}
-
-/// An error with its causes.
-pub(super) fn in_full(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

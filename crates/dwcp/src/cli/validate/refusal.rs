@@ -2,9 +2,9 @@
 
 use super::Question;
 use super::fix;
-use super::judge::in_full;
 use super::material::{Material, called};
 use super::row;
+use crate::cli::exit::in_full;
 use dwcp_base::Coded;
 use dwcp_pki::{ChainFault, ChainMember, ParseError, RevocationChecked, TrustError, ValidationError};
 use std::path::Path;

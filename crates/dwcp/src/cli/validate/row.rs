@@ -39,7 +39,7 @@ pub(super) fn json(certificate: &Certificate) -> Value {
 
 /// A certificate that can not be read, in place of [`text`].
 pub(super) fn unreadable(error: &ParseError) -> String {
-    format!("unreadable: {}", super::judge::in_full(error))
+    format!("unreadable: {}", crate::cli::exit::in_full(error))
 }
 
 /// What is known of the revocation of one certificate.
