@@ -89,9 +89,11 @@ pub(crate) async fn within<T>(what: impl Future<Output = T>) -> Result<T, Troubl
 /// A listener that serves everything that comes to one port by what was set last.
 pub(crate) struct Door {
     pub(crate) port: u16,
-    context: Arc<Mutex<Option<TlsContext>>>,
-    guests: Arc<Mutex<Vec<Guest>>>,
+    /// What serves, and who has come since it was set: a guest of before, who leaves late, is written down where nobody looks any more.
+    serving: Arc<Mutex<(Option<TlsContext>, Guests)>>,
 }
+
+type Guests = Arc<Mutex<Vec<Guest>>>;
 
 /// What became of one connection.
 #[derive(Debug)]
@@ -107,13 +109,13 @@ impl Door {
     pub(crate) fn open(runtime: &Runtime) -> Self {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (context, guests) = (Arc::<Mutex<Option<TlsContext>>>::default(), Arc::default());
-        let door = Self { port, context: Arc::clone(&context), guests: Arc::clone(&guests) };
+        let serving = Arc::<Mutex<(Option<TlsContext>, Guests)>>::default();
+        let door = Self { port, serving: Arc::clone(&serving) };
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let context = context.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let (context, guests) = serving.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 let Some(context) = context else { continue };
-                tokio::spawn(serve(context, stream, Arc::clone(&guests)));
+                tokio::spawn(serve(context, stream, guests));
             }
         });
         door
@@ -122,14 +124,18 @@ impl Door {
     /// Serves by `node` and `settings` from now on, and forgets who was here.
     pub(crate) fn set(&self, node: &TlsManager, settings: ServerSettings) {
         let context = node.server(settings).unwrap();
-        *self.context.lock().unwrap_or_else(PoisonError::into_inner) = Some(context);
-        self.guests.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.serving.lock().unwrap_or_else(PoisonError::into_inner) = (Some(context), Guests::default());
+    }
+
+    fn guests(&self) -> Guests {
+        Arc::clone(&self.serving.lock().unwrap_or_else(PoisonError::into_inner).1)
     }
 
     /// What the `nth` guest that got in agreed on, who it is, and what was exported; an error when somebody was refused.
     pub(crate) fn guest(&self, nth: usize) -> Result<(HandshakeFacts, String, Vec<u8>), Trouble> {
         wait_for("a guest", || {
-            let guests = self.guests.lock().unwrap_or_else(PoisonError::into_inner);
+            let guests = self.guests();
+            let guests = guests.lock().unwrap_or_else(PoisonError::into_inner);
             let refused = guests.iter().find_map(|guest| match guest {
                 Guest::Refused(error) => Some(Err(failed(format!("refused: {error:?}")))),
                 _ => None,
@@ -147,7 +153,8 @@ impl Door {
     /// Why the first guest was not let in.
     pub(crate) fn refusal<T>(&self, look: impl Fn(&TlsError) -> T) -> Result<T, Trouble> {
         wait_for("a refusal", || {
-            let guests = self.guests.lock().unwrap_or_else(PoisonError::into_inner);
+            let guests = self.guests();
+            let guests = guests.lock().unwrap_or_else(PoisonError::into_inner);
             guests.iter().find_map(|guest| match guest {
                 Guest::Refused(error) => Some(Ok(look(error))),
                 Guest::In(..) => Some(Err(failed("it was let in"))),
@@ -159,7 +166,8 @@ impl Door {
     /// How the first guest left.
     pub(crate) fn farewell<T>(&self, look: impl Fn(&Result<(), TlsError>) -> T) -> Result<T, Trouble> {
         wait_for("a farewell", || {
-            let guests = self.guests.lock().unwrap_or_else(PoisonError::into_inner);
+            let guests = self.guests();
+            let guests = guests.lock().unwrap_or_else(PoisonError::into_inner);
             guests.iter().find_map(|guest| match guest {
                 Guest::Left(how) => Some(look(how)),
                 _ => None,
@@ -168,7 +176,7 @@ impl Door {
     }
 }
 
-async fn serve(context: TlsContext, stream: TcpStream, guests: Arc<Mutex<Vec<Guest>>>) {
+async fn serve(context: TlsContext, stream: TcpStream, guests: Guests) {
     let note = |guest| guests.lock().unwrap_or_else(PoisonError::into_inner).push(guest);
     let mut session = match context.accept(stream, DEADLINE).await {
         Ok(session) => session,
