@@ -146,6 +146,21 @@ impl CertificateStore {
         self.swap(Change { credential: Some(credential), trust: Some(trust), ..Change::default() })
     }
 
+    /// Replaces what is given together with something of a layer above, and returns the new generation's number. `along` is told the number
+    /// before any reader can see it, and is not called when the generation is refused: what it puts in place under that number is in force
+    /// with the rest, or not at all. It is called under the lock of writers and must not install anything itself.
+    ///
+    /// # Errors
+    /// As [`install_trust`](Self::install_trust).
+    pub fn install_along(
+        &self,
+        credential: Option<Credential>,
+        trust: Option<TrustStore>,
+        along: impl FnOnce(u64),
+    ) -> Result<u64, InstallError> {
+        self.swap_along(Change { credential, trust, ..Change::default() }, along)
+    }
+
     /// Replaces the further certificates, all of them at once, and returns the new generation's number.
     ///
     /// # Errors
@@ -203,6 +218,10 @@ impl CertificateStore {
     }
 
     fn swap(&self, change: Change) -> Result<u64, InstallError> {
+        self.swap_along(change, |_| ())
+    }
+
+    fn swap_along(&self, change: Change, along: impl FnOnce(u64)) -> Result<u64, InstallError> {
         let Change { credential, trust, further } = change;
         let trust_changes = trust.is_some();
         let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -224,6 +243,7 @@ impl CertificateStore {
         of_mesh.map(|shown| shown.credential().chain()).try_for_each(|chain| next.trust.covers(chain))?;
         let (anchors, crls) = (next.trust.anchors().count(), next.trust.crls().count());
         let lost = next.trust.contraction_since(&current.trust);
+        along(number);
         self.publish(next, writing);
         if trust_changes {
             self.observer.observe(&Event::TrustChanged { generation: number, anchors, crls });

@@ -31,7 +31,6 @@ impl Active {
     pub(crate) fn build(
         shared: &Shared,
         settings: &ServerSettings,
-        providers: &Providers,
         before: Option<&Self>,
     ) -> Result<Self, TlsError> {
         let judge = shared.judge();
@@ -42,8 +41,10 @@ impl Active {
             }
             _ => Ticketing::fresh(shared, settings, &judge)?,
         };
+        let policy = shared.policies.of(judge.generation.number());
+        let providers = Providers::of(settings.policy.as_ref().unwrap_or(&policy));
         let shelf = Arc::new(Shelf::new(&judge.generation, settings, &shared.clock));
-        let configs = Configs::build(providers, |provider| {
+        let configs = Configs::build(&providers, |provider| {
             Self::engine(shared, settings, &judge, &ticketing, Arc::clone(&shelf), provider)
         })?;
         let whole = Arc::clone(&providers.whole);

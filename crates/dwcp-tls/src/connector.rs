@@ -293,8 +293,9 @@ impl Inner {
 
     fn build(&self, judge: Judge, expected: &ExpectedServer) -> Result<ClientConfig, TlsError> {
         let credential = Arc::clone(judge.generation.credential());
+        let policy = self.shared.policies.of(judge.generation.number());
         let own = expected.policy().or(self.settings.policy.as_ref());
-        let provider = provider(own.unwrap_or(&self.shared.policy));
+        let provider = provider(own.unwrap_or(&policy));
         let verifier = ServerVerifier {
             judge,
             expected: expected.clone(),

@@ -12,7 +12,6 @@ use crate::judge::Judge;
 use crate::manager::Shared;
 use crate::offer::{Serve, Unserved};
 use crate::phases::Laps;
-use crate::preference::Providers;
 use crate::progress::Progress;
 use crate::refusal::{Refusal, RefusalSlot};
 use crate::serving::Serving;
@@ -52,7 +51,6 @@ pub struct TlsContext {
 struct Inner {
     shared: Arc<Shared>,
     settings: ServerSettings,
-    providers: Providers,
     active: ArcSwap<Active>,
     building: Mutex<()>,
 }
@@ -62,10 +60,9 @@ impl TlsContext {
         check_protocols(&settings.alpn)?;
         settings.rules.check()?;
         Ticketing::check(&settings)?;
-        let providers = Providers::of(settings.policy.as_ref().unwrap_or(&shared.policy));
-        let active = Active::build(&shared, &settings, &providers, None)?;
+        let active = Active::build(&shared, &settings, None)?;
         let active = ArcSwap::from_pointee(active);
-        Ok(Self { inner: Arc::new(Inner { shared, settings, providers, active, building: Mutex::new(()) }) })
+        Ok(Self { inner: Arc::new(Inner { shared, settings, active, building: Mutex::new(()) }) })
     }
 
     /// Shakes hands with a client on `io`, all of it within `deadline` ([`HANDSHAKE_DEADLINE`](crate::HANDSHAKE_DEADLINE)
@@ -300,7 +297,7 @@ impl Inner {
             return Ok(active);
         }
         // When this fails nobody is served: the old generation may trust what the new one does not.
-        let built = Arc::new(Active::build(&self.shared, &self.settings, &self.providers, Some(&active))?);
+        let built = Arc::new(Active::build(&self.shared, &self.settings, Some(&active))?);
         self.active.store(Arc::clone(&built));
         Ok(built)
     }

@@ -8,7 +8,7 @@ use crate::policy::PolicyError;
 use crate::resolver::ResolverError;
 use crate::rules::RuleRefusal;
 use dwcp_base::{Blame, Coded};
-use dwcp_pki::{ChainFault, Denial, ValidationError};
+use dwcp_pki::{ChainFault, Denial, InstallError, ValidationError};
 use std::io;
 use std::time::Duration;
 use thiserror::Error;
@@ -125,6 +125,9 @@ pub enum TlsError {
     /// Early data was asked for where it can not be taken.
     #[error("early data can not be taken as configured")]
     EarlyData(#[from] EarlyDataError),
+    /// Certificate and trust that were to be installed do not belong together; nothing was changed.
+    #[error("what was to be installed does not fit together")]
+    Install(#[source] InstallError),
     /// The name of the expected server can not be one.
     #[error("{0} can not be the name of a server")]
     ServerName(String),
@@ -203,9 +206,12 @@ impl TlsError {
             Self::PeerClosed(_) => "peer_closed",
             Self::Truncated => "truncated",
             Self::Transport(_) => "transport",
-            Self::Policy(_) | Self::EarlyData(_) | Self::ServerName(_) | Self::Protocols | Self::Rules => {
-                "configuration"
-            }
+            Self::Policy(_)
+            | Self::EarlyData(_)
+            | Self::Install(_)
+            | Self::ServerName(_)
+            | Self::Protocols
+            | Self::Rules => "configuration",
             Self::Engine(_) => "engine",
         }
     }
@@ -272,6 +278,7 @@ impl Coded for TlsError {
             Self::Truncated => "tls.peer.truncated",
             Self::Transport(_) => "tls.transport.failed",
             Self::Policy(error) => error.code(),
+            Self::Install(error) => error.code(),
             Self::EarlyData(_) => "tls.config.early_data",
             Self::ServerName(_) => "tls.config.name",
             Self::Protocols => "tls.config.alpn",
@@ -295,6 +302,7 @@ impl Coded for TlsError {
             Self::Resolver(error) => error.blame(),
             Self::Policy(_)
             | Self::EarlyData(_)
+            | Self::Install(_)
             | Self::ServerName(_)
             | Self::Protocols
             | Self::Rules

@@ -27,6 +27,7 @@ mod key_set;
 mod manager;
 mod offer;
 mod phases;
+mod policies;
 mod policy;
 mod preference;
 mod presented;

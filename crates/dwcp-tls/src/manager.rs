@@ -5,11 +5,12 @@ use crate::context::TlsContext;
 use crate::error::TlsError;
 use crate::judge::{Judge, Verdicts};
 use crate::key_log::KeyLogging;
+use crate::policies::Policies;
 use crate::policy::TlsPolicy;
 use crate::provider::provider;
 use crate::settings::{ClientSettings, ServerSettings};
 use dwcp_base::Clock;
-use dwcp_pki::CertificateStore;
+use dwcp_pki::{CertificateStore, Credential, TrustStore};
 use rustls::{KeyLog, ServerConfig, version::TLS13};
 use std::fmt;
 use std::sync::Arc;
@@ -31,7 +32,7 @@ pub(crate) struct Shared {
     /// `None` unless somebody asked for secrets to be written down, three times.
     pub(crate) key_log: Option<Arc<dyn KeyLog>>,
     /// Where a side or a destination has none of its own.
-    pub(crate) policy: TlsPolicy,
+    pub(crate) policies: Arc<Policies>,
 }
 
 impl TlsManager {
@@ -44,11 +45,29 @@ impl TlsManager {
         policy: TlsPolicy,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, TlsError> {
-        ServerConfig::builder_with_provider(provider(&policy))
-            .with_protocol_versions(&[&TLS13])
-            .map_err(TlsError::Engine)?;
-        let verdicts = Arc::default();
-        Ok(Self { shared: Arc::new(Shared { store, clock, verdicts, key_log: None, policy }) })
+        check(&policy)?;
+        let (verdicts, policies) = (Arc::default(), Arc::new(Policies::new(policy)));
+        Ok(Self { shared: Arc::new(Shared { store, clock, verdicts, key_log: None, policies }) })
+    }
+
+    /// Replaces the policy together with the own certificate and what is trusted, where these are given, as one generation of the store:
+    /// no handshake meets one of them without the others. Returns its number.
+    ///
+    /// Sides that were made by this manager follow it, but for those, and for destinations, that have a policy of their own. Connections that are
+    /// up are left alone.
+    ///
+    /// # Errors
+    /// [`TlsError::Install`] when certificate and trust do not belong together, [`TlsError::Engine`] as [`new`](Self::new); nothing was
+    /// changed then.
+    pub fn install(
+        &self,
+        credential: Option<Credential>,
+        trust: Option<TrustStore>,
+        policy: TlsPolicy,
+    ) -> Result<u64, TlsError> {
+        check(&policy)?;
+        let begin = |generation| self.shared.policies.begin(generation, policy);
+        self.shared.store.install_along(credential, trust, begin).map_err(TlsError::Install)
     }
 
     /// Has sides that are made from here on write down the secrets of their sessions (RFC 9850), if the environment variable
@@ -67,10 +86,10 @@ impl TlsManager {
         open: impl FnOnce(&std::path::Path) -> std::io::Result<Arc<dyn crate::KeyLogLines>>,
     ) -> std::io::Result<Self> {
         let key_log = crate::key_log::opened(open)?;
-        let Shared { store, clock, verdicts, policy, .. } = &*self.shared;
+        let Shared { store, clock, verdicts, policies, .. } = &*self.shared;
         let (store, clock) = (Arc::clone(store), Arc::clone(clock));
-        let (verdicts, policy) = (Arc::clone(verdicts), policy.clone());
-        Ok(Self { shared: Arc::new(Shared { store, clock, verdicts, key_log, policy }) })
+        let (verdicts, policies) = (Arc::clone(verdicts), Arc::clone(policies));
+        Ok(Self { shared: Arc::new(Shared { store, clock, verdicts, key_log, policies }) })
     }
 
     /// Whether the secrets of sessions are written down.
@@ -98,9 +117,9 @@ impl TlsManager {
         TlsConnector::new(Arc::clone(&self.shared), settings)
     }
 
-    /// The policy in force.
-    pub fn policy(&self) -> &TlsPolicy {
-        &self.shared.policy
+    /// The policy in force, of the newest generation.
+    pub fn policy(&self) -> Arc<TlsPolicy> {
+        self.shared.policies.of(self.shared.store.number())
     }
 
     /// The store whose generations are served.
@@ -123,8 +142,14 @@ impl Shared {
 impl fmt::Debug for TlsManager {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsManager")
-            .field("policy", &self.shared.policy)
+            .field("policy", &self.policy())
             .field("generation", &self.shared.store.number())
             .finish_non_exhaustive()
     }
+}
+
+/// Whether rustls can serve TLS 1.3 with it.
+fn check(policy: &TlsPolicy) -> Result<(), TlsError> {
+    let builder = ServerConfig::builder_with_provider(provider(policy));
+    builder.with_protocol_versions(&[&TLS13]).map(|_| ()).map_err(TlsError::Engine)
 }

@@ -47,7 +47,7 @@ async fn a_side_has_a_policy_of_its_own() {
     narrow.forget(&server_dns());
     let (near, _far) = shake(&strict, &narrow, &server_dns()).await;
     assert_eq!(near.unwrap_err().code(), "tls.protocol.incompatible");
-    assert_eq!(node.policy(), &TlsPolicy::new(), "the manager's is for everybody else");
+    assert_eq!(*node.policy(), TlsPolicy::new(), "the manager's is for everybody else");
 }
 
 #[tokio::test]

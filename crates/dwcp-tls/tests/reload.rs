@@ -4,8 +4,8 @@
 mod common;
 
 use common::{Authority, DEADLINE, Leaf, clock, manager, required, say, server_dns};
-use dwcp_pki::{CertificateStore, TrustStore};
-use dwcp_tls::{ClientSettings, Resumption, TlsConnector, TlsContext, TlsPolicy};
+use dwcp_pki::TrustStore;
+use dwcp_tls::{ClientSettings, Group, Resumption, TlsConnector, TlsContext, TlsManager, TlsPolicy};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -24,8 +24,8 @@ struct Tally {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_reloads_of_everything_on_both_sides_fail_no_handshake() {
     let authority = Arc::new(Authority::new("reload"));
-    let stores = ["server", "client"].map(|name| authority.store(&Leaf::named(name)));
-    let [serving, calling] = stores.clone().map(|store| manager(store, TlsPolicy::new(), &clock()));
+    let [serving, calling] = ["server", "client"]
+        .map(|name| manager(authority.store(&Leaf::named(name)), TlsPolicy::new(), &clock()));
     let server = serving.server(required()).unwrap();
     let tally = Arc::new(Tally::default());
     let mut callers = tokio::task::JoinSet::new();
@@ -36,10 +36,10 @@ async fn a_thousand_reloads_of_everything_on_both_sides_fail_no_handshake() {
     // Reloads come from threads of their own, as they do in a node.
     let reloading: Vec<_> = ["server", "client"]
         .into_iter()
-        .zip(stores)
-        .map(|(name, store)| {
+        .zip([serving, calling])
+        .map(|(name, node)| {
             let authority = Arc::clone(&authority);
-            thread::spawn(move || reload(&authority, &store, name))
+            thread::spawn(move || reload(&authority, &node, name))
         })
         .collect();
     while reloading.iter().any(|side| !side.is_finished()) {
@@ -77,20 +77,25 @@ async fn call(server: TlsContext, client: TlsConnector, tally: Arc<Tally>) {
     }
 }
 
-/// In turn: a new certificate, new revocation lists, both at once. Returns the number of the last generation.
-fn reload(authority: &Authority, store: &CertificateStore, name: &str) -> u64 {
+/// In turn: a new certificate, new revocation lists, both at once, a new policy, all of it. Returns the number of the last generation.
+fn reload(authority: &Authority, node: &TlsManager, name: &str) -> u64 {
+    let store = node.store();
     let stranger = common::serial(&authority.issue(&Leaf::named("stranger")));
     for turn in 0..RELOADS {
         let trust = || -> TrustStore {
             authority.trust(if turn % 2 == 0 { &[] } else { std::slice::from_ref(&stranger) })
         };
         let credential = || authority.issue(&Leaf::named(name));
-        match turn % 3 {
-            0 => store.install_trust(trust()),
-            1 => store.install_credential(credential()),
-            _ => store.install(credential(), trust()),
-        }
-        .unwrap();
+        // Any two of them have a group in common, and none is the one before.
+        let groups = [Group::X25519MlKem768, Group::X25519, Group::P256];
+        let policy = || TlsPolicy::new().with_groups(&[groups[turn % 3], Group::P384]).unwrap();
+        match turn % 5 {
+            0 => store.install_trust(trust()).unwrap(),
+            1 => store.install_credential(credential()).unwrap(),
+            2 => store.install(credential(), trust()).unwrap(),
+            3 => node.install(None, None, policy()).unwrap(),
+            _ => node.install(Some(credential()), Some(trust()), policy()).unwrap(),
+        };
         thread::sleep(Duration::from_millis(1));
     }
     store.number()
