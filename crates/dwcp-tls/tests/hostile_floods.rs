@@ -3,57 +3,18 @@
 
 mod common;
 
+use common::gullible::Gullible;
 use common::raw::{everything, facing, hello, record};
 use common::{Authority, DEADLINE, Leaf, pair, required, server_dns, talk};
 use dwcp_base::Coded;
 use dwcp_tls::{LARGEST_CLIENT_FLIGHT, TlsError, TlsPolicy};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
+use rustls::ClientConfig;
+use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
 use rustls::version::TLS13;
-use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::timeout;
-
-/// It is the server that is put to the test here.
-#[derive(Debug)]
-struct Anybody;
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        TlsPolicy::new().crypto_provider().signature_verification_algorithms.supported_schemes()
-    }
-}
 
 /// A client that shows `count` certificates, its own first, and how the server takes it.
 async fn shown(authority: &Authority, count: usize) -> TlsError {
@@ -64,7 +25,7 @@ async fn shown(authority: &Authority, count: usize) -> TlsError {
         .with_protocol_versions(&[&TLS13])
         .unwrap()
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anybody))
+        .with_custom_certificate_verifier(Arc::new(Gullible))
         .with_client_auth_cert(chain, key.into())
         .unwrap();
     let server = authority.node("server").server(required()).unwrap();
