@@ -41,6 +41,7 @@ mod slot;
 mod spiffe;
 mod store;
 mod tlv;
+mod trial;
 mod trust;
 mod validation_error;
 
@@ -85,6 +86,7 @@ pub use served::{
 pub use slot::{Failure, SlotSpec, SlotState};
 pub use spiffe::{SpiffeId, TrustDomain};
 pub use store::{CertificateStore, Generation, InstallError};
+pub use trial::{Trial, TrialFault};
 pub use trust::{
     AnchorScope, BadPolicy, Evidence, PathStep, PolicyRequirements, Profile, ProfileRule, RevocationIndex,
     RevocationMode, TrustBundle, TrustError, TrustPath, TrustStore, UnknownProfile, check_server_name,
