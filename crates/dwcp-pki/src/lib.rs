@@ -40,6 +40,8 @@ mod signer;
 mod slot;
 mod spiffe;
 mod store;
+mod swap;
+mod sync;
 mod tlv;
 mod trial;
 mod trust;

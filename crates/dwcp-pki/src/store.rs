@@ -1,16 +1,15 @@
 //! The certificate store: one generation of credential and trust at a time, swapped by one pointer.
 
 use crate::served::Staples;
+use crate::swap::{Swap, Turn};
 use crate::trust::listed;
 use crate::{
     Challenges, Credential, Event, FurtherCertificates, IdentityKind, ServedCertificates, Staple,
     StapleError, TrustStore, ValidationError,
 };
-use arc_swap::ArcSwap;
 use dwcp_base::{Blame, Coded, Observer, Silent, UnixTime};
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use thiserror::Error;
 
 /// Own certificates and trust as they belong together, under one number. Immutable.
@@ -51,6 +50,14 @@ impl Generation {
         &self.challenges
     }
 
+    /// The same under the next number.
+    fn successor(&self) -> Self {
+        let mut next = self.clone();
+        next.number += 1;
+        next.trust = Arc::new((*next.trust).clone().with_generation(next.number));
+        next
+    }
+
     /// The response to serve beside a certificate of this side, until it lapses.
     pub fn staple_for(&self, credential: &Credential) -> Option<&Staple> {
         self.staples.of(credential.chain().leaf())
@@ -66,10 +73,7 @@ impl Generation {
 /// [`Event::TrustContracted`] says so. A generation that was replaced, and the private key in it, lives no longer than the
 /// last reader that holds it.
 pub struct CertificateStore {
-    current: ArcSwap<Generation>,
-    number: AtomicU64,
-    /// Taken by writers alone, so that no two build on the same generation.
-    writing: Mutex<()>,
+    generations: Swap<Generation>,
     observer: Arc<dyn Observer<Event>>,
 }
 
@@ -97,12 +101,7 @@ impl CertificateStore {
         let served = Arc::new(ServedCertificates::new(&credential, &FurtherCertificates::default()));
         let (challenges, staples) = (Arc::default(), Arc::default());
         let first = Generation { number: 1, credential, trust, served, challenges, staples };
-        Self {
-            current: ArcSwap::from_pointee(first),
-            number: AtomicU64::new(1),
-            writing: Mutex::new(()),
-            observer: Arc::new(Silent),
-        }
+        Self { generations: Swap::new(first), observer: Arc::new(Silent) }
     }
 
     /// Tells `observer` of each change of trust from now on.
@@ -114,12 +113,12 @@ impl CertificateStore {
 
     /// The current generation. Costs a few nanoseconds and never blocks.
     pub fn current(&self) -> Arc<Generation> {
-        self.current.load_full()
+        self.generations.load()
     }
 
     /// The number of the current generation: one atomic load.
     pub fn number(&self) -> u64 {
-        self.number.load(Ordering::Acquire)
+        self.generations.number()
     }
 
     /// Replaces the own certificate and returns the new generation's number.
@@ -198,10 +197,10 @@ impl CertificateStore {
 
     /// Replaces the answers to challenges, all of them at once, and returns the new generation's number. What else is served is untouched.
     pub fn install_challenges(&self, challenges: Challenges) -> u64 {
-        let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut next = self.successor();
+        let turn = self.generations.turn();
+        let mut next = turn.current().successor();
         next.challenges = Arc::new(challenges);
-        self.publish(next, writing)
+        publish(turn, next)
     }
 
     /// Serves an OCSP response of at most 16 KiB beside the certificates it is about, in place of an older one, and returns the new
@@ -211,10 +210,10 @@ impl CertificateStore {
     /// [`StapleError`] for a response that is about no certificate shown here, that peers would not believe at `now`, that does not call
     /// the certificate good, or that is older than the one served.
     pub fn install_staple(&self, der: &[u8], now: UnixTime) -> Result<u64, StapleError> {
-        let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut next = self.successor();
+        let turn = self.generations.turn();
+        let mut next = turn.current().successor();
         next.staples = Arc::new(next.staples.with(der, &next.served, &next.trust, now)?);
-        Ok(self.publish(next, writing))
+        Ok(publish(turn, next))
     }
 
     fn swap(&self, change: Change) -> Result<u64, InstallError> {
@@ -224,9 +223,9 @@ impl CertificateStore {
     fn swap_along(&self, change: Change, along: impl FnOnce(u64)) -> Result<u64, InstallError> {
         let Change { credential, trust, further } = change;
         let trust_changes = trust.is_some();
-        let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let current = self.current.load_full();
-        let mut next = self.successor();
+        let turn = self.generations.turn();
+        let current = turn.current();
+        let mut next = current.successor();
         let number = next.number;
         if let Some(trust) = trust {
             next.trust = Arc::new(trust.adopting_newer_crls(&current.trust).with_generation(number));
@@ -244,7 +243,7 @@ impl CertificateStore {
         let (anchors, crls) = (next.trust.anchors().count(), next.trust.crls().count());
         let lost = next.trust.contraction_since(&current.trust);
         along(number);
-        self.publish(next, writing);
+        publish(turn, next);
         if trust_changes {
             self.observer.observe(&Event::TrustChanged { generation: number, anchors, crls });
         }
@@ -257,23 +256,12 @@ impl CertificateStore {
         }
         Ok(number)
     }
+}
 
-    /// The current generation under the next number. Called by whoever holds the lock of writers.
-    fn successor(&self) -> Generation {
-        let mut next = Generation::clone(&self.current.load());
-        next.number += 1;
-        next.trust = Arc::new((*next.trust).clone().with_generation(next.number));
-        next
-    }
-
-    fn publish(&self, next: Generation, writing: MutexGuard<'_, ()>) -> u64 {
-        let number = next.number;
-        self.current.store(Arc::new(next));
-        // After the pointer: whoever sees the number finds at least this generation behind it.
-        self.number.store(number, Ordering::Release);
-        drop(writing);
-        number
-    }
+/// Called in the writer's turn, which ends with it.
+fn publish(turn: Turn<'_, Generation>, next: Generation) -> u64 {
+    let number = next.number;
+    turn.publish(next, number)
 }
 
 /// What a writer replaces; the rest stays.
@@ -286,7 +274,7 @@ struct Change {
 
 impl fmt::Debug for CertificateStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("CertificateStore").field(&self.current.load()).finish()
+        f.debug_tuple("CertificateStore").field(&self.current()).finish()
     }
 }
 
