@@ -1,5 +1,6 @@
 //! A provider that answers what a test tells it to, and a slot that asks it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(dead_code, reason = "each test file uses some of it")]
 
 use crate::lab::*;
 use dwcp_base::{Clock, ManualClock, Recorder};
@@ -110,7 +111,6 @@ impl Slot {
         renew(&self.manager)
     }
 
-    #[allow(dead_code, reason = "each test file uses some of these")]
     pub(crate) fn state(&self) -> SlotState {
         self.manager.state("node").unwrap()
     }
