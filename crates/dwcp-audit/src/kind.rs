@@ -26,6 +26,10 @@ pub enum EventKind {
     CertificateIssued,
     /// A new certificate took over from an old one.
     CertificateRotated,
+    /// A new certificate is ready to take over.
+    CertificatePrepared,
+    /// Nobody holds a certificate any more that was replaced.
+    CertificateRetired,
     /// A certificate could not be renewed; the old one still serves.
     RenewalFailed,
     /// The authority published a revocation list.
@@ -72,6 +76,8 @@ impl EventKind {
         Self::PolicyDenied,
         Self::CertificateIssued,
         Self::CertificateRotated,
+        Self::CertificatePrepared,
+        Self::CertificateRetired,
         Self::RenewalFailed,
         Self::CrlPublished,
         Self::TrustChanged,
@@ -102,6 +108,8 @@ impl EventKind {
             Self::PolicyDenied => "policy_denied",
             Self::CertificateIssued => "certificate_issued",
             Self::CertificateRotated => "certificate_rotated",
+            Self::CertificatePrepared => "certificate_prepared",
+            Self::CertificateRetired => "certificate_retired",
             Self::RenewalFailed => "renewal_failed",
             Self::CrlPublished => "crl_published",
             Self::TrustChanged => "trust_changed",
@@ -127,6 +135,8 @@ impl EventKind {
             Self::TlsConnection
             | Self::CertificateIssued
             | Self::CertificateRotated
+            | Self::CertificatePrepared
+            | Self::CertificateRetired
             | Self::CrlPublished
             | Self::ConnectionClosed
             | Self::ConfigReloaded

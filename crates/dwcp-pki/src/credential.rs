@@ -50,16 +50,59 @@ impl Credential {
     /// # Errors
     /// [`CredentialError::Write`] with the file that failed; what was complete before can still be loaded, if not the new pair.
     pub fn save(&self, disk: &dyn Disk, prefix: &Path) -> Result<(), CredentialError> {
-        let key = key_file::private_key_pem(&self.key).map_err(CredentialError::Chain)?;
-        let chain = self.chain.to_pem();
+        self.stage(disk, prefix)?;
+        self.commit(disk, prefix)
+    }
+
+    /// The first half of [`save`](Self::save): the pair lies beside the one in force, and nothing else has changed.
+    pub(crate) fn stage(&self, disk: &dyn Disk, prefix: &Path) -> Result<(), CredentialError> {
+        Self::mend(disk, prefix)?;
+        self.write(disk, prefix, [NEXT_KEY, NEXT_CHAIN])
+    }
+
+    /// Where the two files are halves because the disk failed in between, what is staged is the only whole pair there is: it takes their
+    /// place before anything is written over it.
+    fn mend(disk: &dyn Disk, prefix: &Path) -> Result<(), CredentialError> {
+        let key = with_suffix(prefix, KEY);
+        match Self::load(&with_suffix(prefix, CHAIN), &key) {
+            Err(error) if error.may_be_torn(&key) => match Self::load_staged(prefix) {
+                Ok(Some(staged)) => staged.commit(disk, prefix),
+                _ => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// The second half. Only once the first one succeeded: what is staged is all that is whole while this replaces one file after the
+    /// other.
+    pub(crate) fn commit(&self, disk: &dyn Disk, prefix: &Path) -> Result<(), CredentialError> {
+        self.write(disk, prefix, [KEY, CHAIN])
+    }
+
+    fn write(&self, disk: &dyn Disk, prefix: &Path, [key, chain]: [&str; 2]) -> Result<(), CredentialError> {
         let write = |suffix: &str, bytes: &[u8], secret| {
             let path = with_suffix(prefix, suffix);
             disk.replace(&path, bytes, secret).map_err(|source| CredentialError::Write { path, source })
         };
-        write(NEXT_KEY, key.expose(), true)?;
-        write(NEXT_CHAIN, chain.as_bytes(), false)?;
-        write(KEY, key.expose(), true)?;
-        write(CHAIN, chain.as_bytes(), false)
+        let secret = key_file::private_key_pem(&self.key).map_err(CredentialError::Chain)?;
+        write(key, secret.expose(), true)?;
+        write(chain, self.chain.to_pem().as_bytes(), false)
+    }
+
+    /// Reads the pair that was staged last. `None` where there is none, or a crash left it torn.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), for files that are there and can not be used.
+    pub(crate) fn load_staged(prefix: &Path) -> Result<Option<Self>, CredentialError> {
+        match Self::load(&with_suffix(prefix, NEXT_CHAIN), &with_suffix(prefix, NEXT_KEY)) {
+            Ok(credential) => Ok(Some(credential)),
+            Err(CredentialError::KeyMismatch) => Ok(None),
+            Err(
+                CredentialError::File(SecretFileError::Io { source, .. })
+                | CredentialError::Key(KeyFileError::File { source: SecretFileError::Io { source, .. } }),
+            ) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Reads what [`save`](Self::save) wrote, also when it was interrupted: the staged pair counts where the two files are of
@@ -179,7 +222,7 @@ fn signs_for(chain: &CertificateChain, key: &SigningKey) -> Result<bool, Credent
     Ok(crate::signature::is_made_by(raw.key_info, key.key_type(), PROBE, &signature))
 }
 
-fn with_suffix(prefix: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn with_suffix(prefix: &Path, suffix: &str) -> PathBuf {
     let mut path = OsString::from(prefix);
     path.push(suffix);
     path.into()

@@ -53,6 +53,47 @@ pub enum Event {
         /// How long until the next attempt.
         retry_in: Duration,
     },
+    /// A renewed pair was checked, is kept beside the active one, and takes over at `activate_at`.
+    RenewalPrepared {
+        /// The slot.
+        slot: String,
+        /// The new certificate's serial.
+        serial: Serial,
+        /// When it takes over.
+        activate_at: UnixTime,
+    },
+    /// Somebody ordered a renewal for a certain time.
+    RenewalOrdered {
+        /// The slot.
+        slot: String,
+        /// When.
+        at: UnixTime,
+    },
+    /// What a renewal wrote is not safe on disk: a restart would begin from what was there before. The renewal itself goes on.
+    RenewalUnsaved {
+        /// The slot.
+        slot: String,
+        /// What was to be written.
+        what: &'static str,
+        /// The error's text with those of its causes.
+        message: String,
+    },
+    /// The file of a slot's schedule, or a pair that was staged for it, was not taken up at the start. It is ignored.
+    RenewalIgnored {
+        /// The slot.
+        slot: String,
+        /// What was found.
+        what: &'static str,
+        /// The code of what is wrong with it.
+        code: &'static str,
+    },
+    /// Nobody holds a certificate any more that was replaced; its private key is gone from memory.
+    CredentialRetired {
+        /// The slot.
+        slot: String,
+        /// The old certificate's serial.
+        serial: Serial,
+    },
     /// A certificate is used beyond the time at which it should have been renewed.
     RenewalOverdue {
         /// The slot.
@@ -86,6 +127,8 @@ pub enum Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum OverdueLevel {
+    /// Its renewal was due and did not happen for a twentieth of the life.
+    Due,
     /// 80 % of the lifetime have passed.
     Alarm,
     /// 90 % of the lifetime have passed.
@@ -102,6 +145,11 @@ impl Event {
         "pki.crl.published",
         "pki.certificate.renewed",
         "pki.renewal.failed",
+        "pki.renewal.prepared",
+        "pki.renewal.ordered",
+        "pki.renewal.unsaved",
+        "pki.renewal.ignored",
+        "pki.credential.retired",
         "pki.renewal.overdue",
         "pki.trust.changed",
         "pki.trust.contracted",
@@ -115,6 +163,11 @@ impl Event {
             Self::CrlPublished { .. } => "pki.crl.published",
             Self::CertificateRenewed { .. } => "pki.certificate.renewed",
             Self::RenewalFailed { .. } => "pki.renewal.failed",
+            Self::RenewalPrepared { .. } => "pki.renewal.prepared",
+            Self::RenewalOrdered { .. } => "pki.renewal.ordered",
+            Self::RenewalUnsaved { .. } => "pki.renewal.unsaved",
+            Self::RenewalIgnored { .. } => "pki.renewal.ignored",
+            Self::CredentialRetired { .. } => "pki.credential.retired",
             Self::RenewalOverdue { .. } => "pki.renewal.overdue",
             Self::TrustChanged { .. } => "pki.trust.changed",
             Self::TrustContracted { .. } => "pki.trust.contracted",

@@ -20,7 +20,6 @@ mod key_file;
 mod key_pin;
 mod leaf_marks;
 mod manager;
-mod manager_error;
 mod name_error;
 mod names;
 mod obtain;
@@ -46,6 +45,7 @@ mod tlv;
 mod trial;
 mod trust;
 mod validation_error;
+mod window;
 
 pub use allow_list::{AllowList, Denial, Grant};
 pub use authority::{
@@ -65,8 +65,10 @@ pub use issued_check::IssuedFault;
 pub use key_file::{KeyFileError, private_key_pem};
 pub use key_pin::{BadKeyPin, KeyPin};
 pub use leaf_marks::PublicMark;
-pub use manager::{CertificateManager, NextStep, Renewed};
-pub use manager_error::ManagerError;
+pub use manager::{
+    Activation, BadRecord, CertificateManager, ManagedSlot, ManagerError, NextStep, Ordered, Pause, Renewal,
+    Renewed, ScheduleRecord, SlotError,
+};
 pub use name_error::NameError;
 pub use names::SubjectName;
 pub use obtain::{FirstTrust, obtain};
@@ -79,13 +81,13 @@ pub use pattern::{IdentityPattern, PatternError};
 pub use provider::{BoxFuture, Cause, CertProvider, EmbeddedProvider, Issued, ProviderError};
 pub use purpose::{Purpose, PurposeFault};
 pub use request::{CertificateRequest, RequestError};
-pub use schedule::{Lead, RenewalSchedule};
+pub use schedule::{Lead, RenewalSchedule, WindowUse};
 pub use serial::Serial;
 pub use served::{
     Challenges, FurtherCertificate, FurtherCertificates, FurtherError, IdentityKind, ServedCertificates,
     ShownFor, Staple, StapleError,
 };
-pub use slot::{Failure, SlotSpec, SlotState};
+pub use slot::{Failure, SlotPhase, SlotSpec, SlotState};
 pub use spiffe::{SpiffeId, TrustDomain};
 pub use store::{CertificateStore, Generation, InstallError};
 pub use trial::{Trial, TrialFault};
@@ -94,3 +96,4 @@ pub use trust::{
     RevocationMode, TrustBundle, TrustError, TrustPath, TrustStore, UnknownProfile, check_server_name,
 };
 pub use validation_error::{ChainMember, ChainPlace, ValidationError};
+pub use window::{BadWindow, Window};

@@ -1,10 +1,10 @@
 //! From a slot's specification to a checked credential: key and request are made here, the provider only signs.
 
 use crate::{
-    CertProvider, Certificate, CertificateRequest, Credential, ManagerError, RevocationMode, SlotSpec,
-    TrustStore, issued_check,
+    CertProvider, Certificate, CertificateRequest, Credential, Issued, ManagerError, RevocationMode,
+    SlotSpec, TrustStore, issued_check,
 };
-use dwcp_base::Clock;
+use dwcp_base::{Clock, UnixTime};
 use dwcp_crypto::SigningKey;
 use rustls_pki_types::CertificateDer;
 use std::time::Duration;
@@ -59,6 +59,20 @@ pub(crate) async fn request(
     issued_check::check(&issued, &request, spec, &trust, clock.unix()).map_err(ManagerError::Issued)?;
     let credential = Credential::new(issued.chain, key).map_err(ManagerError::Credential)?;
     Ok((credential, issued.roots))
+}
+
+/// The same checks on a pair that was obtained before: by a process that ended since, or under trust and at a time that are past.
+pub(crate) fn check_again(
+    credential: &Credential,
+    spec: &SlotSpec,
+    trust: &TrustStore,
+    now: UnixTime,
+) -> Result<(), ManagerError> {
+    // The request that it would be the answer to.
+    let request =
+        CertificateRequest::generate(credential.key(), &spec.names).map_err(ManagerError::Request)?;
+    let issued = Issued { chain: credential.chain().clone(), roots: Vec::new() };
+    issued_check::check(&issued, &request, spec, trust, now).map_err(ManagerError::Issued)
 }
 
 fn store_of(roots: &[Certificate]) -> Result<TrustStore, ManagerError> {

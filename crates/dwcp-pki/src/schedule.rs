@@ -1,6 +1,6 @@
 //! When a certificate is to be renewed, and when its age is a reason for alarm. Pure arithmetic on given times.
 
-use crate::OverdueLevel;
+use crate::{OverdueLevel, Window};
 use dwcp_base::UnixTime;
 use std::time::Duration;
 
@@ -26,6 +26,18 @@ pub enum Lead {
     Honoured,
     /// It would leave less than a third of the life, so the fraction holds. Worth a warning: a six-day certificate under a
     /// 30-day rule would otherwise renew without end.
+    Overruled,
+}
+
+/// What became of a preferred window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WindowUse {
+    /// None was asked for: the schedule's own time holds.
+    Unset,
+    /// The renewal was moved into the window.
+    Honoured,
+    /// The window is never open at a time that is neither too early in the life nor too close to its alarm: the schedule's own time
+    /// holds.
     Overruled,
 }
 
@@ -60,6 +72,29 @@ impl RenewalSchedule {
     /// When to renew.
     pub fn renew_at(&self) -> UnixTime {
         self.renew_at
+    }
+
+    /// When to renew where `window` is preferred, for a certificate that is looked after since `since`.
+    ///
+    /// The renewal moves into a part of the window that lies after a third of the life and, by a tenth of the life, before the alarm: the
+    /// last that opens at or before [`renew_at`](Self::renew_at), else the first after it. Where there is none, `renew_at` holds.
+    pub fn renew_within(&self, window: Window, since: UnixTime) -> (UnixTime, WindowUse) {
+        let earliest = self.not_before.plus(self.life() / 3).max(since);
+        let latest = self.alarm_at().minus(self.life() / 10);
+        let clipped = |opens: UnixTime| {
+            let (from, to) = (opens.max(earliest), opens.plus(window.length()).min(latest));
+            (from < to).then_some((from, to))
+        };
+        let last = window.last_opening(self.renew_at.min(latest.minus(Duration::from_millis(1))));
+        let Some((from, to)) = clipped(last).or_else(|| clipped(window.next_from(earliest).0)) else {
+            return (self.renew_at, WindowUse::Overruled);
+        };
+        if (from..to).contains(&self.renew_at) {
+            return (self.renew_at, WindowUse::Honoured);
+        }
+        // In its first half, so that there is time for a second attempt; not all of a fleet at once.
+        let permyriad = u32::try_from(scatter(self.seed, 1 << 32) % 5_000).unwrap_or(0);
+        (from.plus(scaled(from.until(to), permyriad)), WindowUse::Honoured)
     }
 
     /// When 80 % of the life have passed: a certificate that still serves has missed its renewal.
@@ -100,7 +135,13 @@ impl RenewalSchedule {
         scaled(delay, permyriad)
     }
 
-    fn life(&self) -> Duration {
+    /// How long after its time a renewal that did not happen is an alarm of its own: a twentieth of the life, or the first back-off where
+    /// that is longer.
+    pub(crate) fn slack(&self) -> Duration {
+        self.backoff(1).max(self.life() / 20)
+    }
+
+    pub(crate) fn life(&self) -> Duration {
         self.not_before.until(self.not_after)
     }
 }

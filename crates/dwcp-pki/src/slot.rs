@@ -1,6 +1,6 @@
 //! A slot: one certificate that is kept fresh, what it must be, and how it is doing.
 
-use crate::{Lead, OverdueLevel, Serial, SubjectName, Usage};
+use crate::{Lead, OverdueLevel, Serial, SubjectName, Usage, Window, WindowUse};
 use dwcp_base::UnixTime;
 use dwcp_crypto::KeyType;
 use std::time::Duration;
@@ -44,15 +44,29 @@ pub struct SlotState {
     pub generation: u64,
     /// The certificate's serial number.
     pub serial: Serial,
+    /// The certificate's names.
+    pub names: Vec<SubjectName>,
     /// The start of its life.
     pub not_before: UnixTime,
     /// The end of its life.
     pub not_after: UnixTime,
-    /// When it is to be renewed, jitter included.
+    /// Who issues its successors; `None` where that is somebody else's.
+    pub provider: Option<String>,
+    /// Where a renewal stands.
+    pub phase: SlotPhase,
+    /// How many certificates that were replaced are still held by somebody, at most 16.
+    pub draining: usize,
+    /// When it is to be renewed: as ordered, else in the preferred window, else by its life; jitter included.
     pub renew_at: UnixTime,
+    /// When a renewal was ordered for, if one was.
+    pub ordered: Option<UnixTime>,
     /// What became of the configured time before its end.
     pub lead: Lead,
-    /// How late it is; `None` before the alarm.
+    /// The preferred window.
+    pub window: Option<Window>,
+    /// What became of it.
+    pub window_use: WindowUse,
+    /// How late it is; `None` while all is well.
     pub overdue: Option<OverdueLevel>,
     /// How many attempts have failed since the last success.
     pub failures: u32,
@@ -60,6 +74,24 @@ pub struct SlotState {
     pub last_failure: Option<Failure>,
     /// When the next attempt is, after a failure.
     pub retry_at: Option<UnixTime>,
+    /// Why the last renewal is not safe on disk, where it is not.
+    pub unsaved: Option<String>,
+}
+
+/// Where a renewal stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlotPhase {
+    /// The certificate serves, and nothing else is going on.
+    Active,
+    /// A successor is being asked for.
+    Renewing,
+    /// A successor is ready.
+    Prepared {
+        /// Its serial number.
+        serial: Serial,
+        /// When it takes over.
+        activate_at: UnixTime,
+    },
 }
 
 /// A failed attempt, reduced to what a health page shows.

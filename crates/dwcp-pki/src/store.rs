@@ -125,8 +125,8 @@ impl CertificateStore {
     ///
     /// # Errors
     /// [`InstallError`] when its chain leads to none of the current anchors.
-    pub fn install_credential(&self, credential: Credential) -> Result<u64, InstallError> {
-        self.swap(Change { credential: Some(credential), ..Change::default() })
+    pub fn install_credential(&self, credential: impl Into<Arc<Credential>>) -> Result<u64, InstallError> {
+        self.swap(Change { credential: Some(credential.into()), ..Change::default() })
     }
 
     /// Replaces what is trusted and returns the new generation's number.
@@ -142,7 +142,7 @@ impl CertificateStore {
     /// # Errors
     /// As [`install_trust`](Self::install_trust), for the new certificate.
     pub fn install(&self, credential: Credential, trust: TrustStore) -> Result<u64, InstallError> {
-        self.swap(Change { credential: Some(credential), trust: Some(trust), ..Change::default() })
+        self.swap(Change { credential: Some(Arc::new(credential)), trust: Some(trust), ..Change::default() })
     }
 
     /// Replaces what is given together with something of a layer above, and returns the new generation's number. `along` is told the number
@@ -157,7 +157,7 @@ impl CertificateStore {
         trust: Option<TrustStore>,
         along: impl FnOnce(u64),
     ) -> Result<u64, InstallError> {
-        self.swap_along(Change { credential, trust, ..Change::default() }, along)
+        self.swap_along(Change { credential: credential.map(Arc::new), trust, ..Change::default() }, along)
     }
 
     /// Replaces the further certificates, all of them at once, and returns the new generation's number.
@@ -191,7 +191,7 @@ impl CertificateStore {
         further: FurtherCertificates,
         trust: TrustStore,
     ) -> Result<u64, InstallError> {
-        let (credential, further, trust) = (Some(credential), Some(further), Some(trust));
+        let (credential, further, trust) = (Some(Arc::new(credential)), Some(further), Some(trust));
         self.swap(Change { credential, further, trust })
     }
 
@@ -231,7 +231,7 @@ impl CertificateStore {
             next.trust = Arc::new(trust.adopting_newer_crls(&current.trust).with_generation(number));
         }
         if credential.is_some() || further.is_some() {
-            next.credential = credential.map_or(next.credential, Arc::new);
+            next.credential = credential.unwrap_or(next.credential);
             next.served = Arc::new(match further {
                 Some(further) => ServedCertificates::new(&next.credential, &further),
                 None => current.served.with_own(&next.credential),
@@ -267,7 +267,7 @@ fn publish(turn: Turn<'_, Generation>, next: Generation) -> u64 {
 /// What a writer replaces; the rest stays.
 #[derive(Default)]
 struct Change {
-    credential: Option<Credential>,
+    credential: Option<Arc<Credential>>,
     trust: Option<TrustStore>,
     further: Option<FurtherCertificates>,
 }

@@ -6,8 +6,8 @@ mod scripted;
 
 use dwcp_base::{Clock, Coded};
 use dwcp_pki::{
-    CertificateManager, CertificateRequest, ChainFault, Issued, NextStep, ProviderError, SlotSpec,
-    ValidationError,
+    CertificateManager, CertificateRequest, ChainFault, Issued, ManagedSlot, NextStep, ProviderError,
+    SlotSpec, ValidationError,
 };
 use lab::*;
 use scripted::*;
@@ -37,7 +37,7 @@ fn at_p14_a_provider_whose_clock_is_a_little_off_is_no_reason_to_go_without() {
     let root = Party::root("root");
     for seconds in [-3_600, -60, 0, 59, 60] {
         let slot = slot(&root, Scripted::new(skewed(&root, seconds)));
-        assert!(run(slot.manager.renew(DEADLINE)).is_ok(), "{seconds}");
+        assert!(slot.renew().is_ok(), "{seconds}");
         // Due by the certificate's own dates, and never at once.
         let NextStep::Wait(wait) = slot.manager.next(NOW) else { panic!("{seconds}: a loop") };
         assert!(wait >= Duration::from_secs(54) && wait < DAY, "{seconds}: {wait:?}");
@@ -56,7 +56,7 @@ fn at_p14_a_provider_whose_clock_is_far_off_replaces_nothing_and_is_asked_again_
         let provider = Scripted::new(skewed(&root, seconds));
         let slot = slot(&root, Arc::clone(&provider) as _);
         let serving = slot.store.current().credential().chain().clone();
-        let error = run(slot.manager.renew(DEADLINE)).unwrap_err();
+        let error = slot.renew().unwrap_err();
         assert_eq!(error.code(), "pki.issued.invalid", "{seconds}");
         let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
         let mut found = false;
@@ -71,8 +71,8 @@ fn at_p14_a_provider_whose_clock_is_far_off_replaces_nothing_and_is_asked_again_
         // Once its clock is right the next attempt succeeds.
         slot.clock.advance(wait);
         provider.now_answers(skewed(&root, 60));
-        assert_eq!(slot.manager.next(slot.clock.unix()), NextStep::Renew { overdue: None });
-        assert!(run(slot.manager.renew(DEADLINE)).is_ok());
+        assert_eq!(slot.manager.next(slot.clock.unix()), due(None));
+        assert!(slot.renew().is_ok());
     }
 }
 
@@ -90,13 +90,14 @@ fn at_p14_advice_to_renew_in_the_past_makes_no_loop() {
     // Renewal "10 000 days before the end" lies long before the certificate was issued.
     let spec = SlotSpec { renew_before: Some(10_000 * DAY), ..spec() };
     let (store, clock) = (Arc::clone(&slot.store), Arc::clone(&slot.clock) as Arc<dyn Clock>);
-    let manager = CertificateManager::new(store, provider, spec, clock, Arc::clone(&slot.events) as _);
+    let manager = CertificateManager::new(clock, Arc::clone(&slot.events) as _);
+    manager.manage(ManagedSlot::new(spec, store).with_provider(provider)).unwrap();
     let end = NOW.plus(10 * DAY);
     let mut renewals = 0;
     while slot.clock.unix() < end {
         match manager.next(slot.clock.unix()) {
             NextStep::Renew { .. } => {
-                run(manager.renew(DEADLINE)).unwrap();
+                renew(&manager).unwrap();
                 renewals += 1;
             }
             NextStep::Wait(wait) => {

@@ -7,9 +7,10 @@ mod scripted;
 use dwcp_base::{Clock, Coded, ManualClock, Silent};
 use dwcp_crypto::{KeyType, SigningKey};
 use dwcp_pki::{
-    BoxFuture, CertProvider, Certificate, CertificateManager, CertificateRequest, CertificateStore,
-    EmbeddedProvider, Event, FirstTrust, IssuancePolicy, Issued, IssuedFault, ManagerError, NextStep,
-    OverdueLevel, ProviderError, RevocationMode, RevocationReason, SlotSpec, TrustStore, Usage, obtain,
+    Activation, BoxFuture, CertProvider, Certificate, CertificateManager, CertificateRequest,
+    CertificateStore, EmbeddedProvider, Event, FirstTrust, IssuancePolicy, Issued, IssuedFault, ManagedSlot,
+    ManagerError, NextStep, OverdueLevel, ProviderError, RevocationMode, RevocationReason, SlotSpec,
+    TrustStore, Usage, obtain,
 };
 use lab::*;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose};
@@ -28,12 +29,12 @@ fn an_honest_renewal_is_activated_with_a_fresh_key() {
     let root = Party::root("root");
     let slot = slot(&root, Scripted::new(sign_all(&root)));
     let before = slot.store.current();
-    let renewed = run(slot.manager.renew(DEADLINE)).unwrap();
+    let renewed = slot.renew().unwrap();
     let after = slot.store.current();
     assert_eq!((renewed.generation, after.number()), (2, 2));
     assert_ne!(before.credential().key().public_key(), after.credential().key().public_key());
     assert_eq!(slot.events.events().last().unwrap().code(), "pki.certificate.renewed");
-    assert_eq!(slot.manager.state().generation, 2);
+    assert_eq!(slot.state().generation, 2);
 }
 
 #[test]
@@ -44,11 +45,11 @@ fn at_p7_what_a_lying_provider_issues_is_never_activated() {
     let serving = slot.store.current().credential().chain().leaf().serial();
     let lie = |answer: Answer, expected: &str| {
         provider.now_answers(answer);
-        let error = run(slot.manager.renew(DEADLINE)).unwrap_err();
+        let error = slot.renew().unwrap_err();
         assert_eq!(error.code(), expected, "{error}");
         assert_eq!(slot.store.number(), 1);
         assert_eq!(slot.store.current().credential().chain().leaf().serial(), serving);
-        assert_eq!(slot.manager.state().last_failure.unwrap().code, expected);
+        assert_eq!(slot.state().last_failure.unwrap().code, expected);
     };
     let signed = |edit: fn(&mut CertificateParams)| -> Answer {
         let root = root.reissued(|_| {});
@@ -94,13 +95,10 @@ fn at_p8_key_and_certificate_change_together_or_not_at_all() {
         Ok(earlier.lock().unwrap().replace(answer.clone()).unwrap_or(answer))
     });
     let slot = slot(&root, provider);
-    run(slot.manager.renew(DEADLINE)).unwrap();
+    slot.renew().unwrap();
     let serving = slot.store.current();
     for _ in 0..3 {
-        assert!(matches!(
-            run(slot.manager.renew(DEADLINE)),
-            Err(ManagerError::Issued(IssuedFault::WrongKey))
-        ));
+        assert!(matches!(slot.renew(), Err(ManagerError::Issued(IssuedFault::WrongKey))));
         assert_eq!(slot.store.current().number(), serving.number());
     }
 }
@@ -110,12 +108,12 @@ fn a_revoked_answer_is_refused_but_a_stale_crl_does_not_hold_up_a_renewal() {
     let root = Party::root("root");
     let provider = Scripted::new(sign_all(&root));
     let slot = slot_with(&root, Arc::clone(&provider) as _, RevocationMode::Required);
-    assert!(run(slot.manager.renew(DEADLINE)).is_ok(), "no CRL at all");
+    assert!(slot.renew().is_ok(), "no CRL at all");
     let listed = root.leaf_with(&[WEB], |p| p.serial_number = Some(vec![0x44].into()));
     let stale = root.crl_with(1, &[&listed], |p| p.next_update = date(NOW.minus(MINUTE / 2)));
     slot.store.install_trust(strict(&[&root], vec![stale])).unwrap();
-    let error = run(slot.manager.renew(DEADLINE)).unwrap_err();
-    assert!(slot.manager.state().last_failure.unwrap().message.contains("revoked"), "{error}");
+    let error = slot.renew().unwrap_err();
+    assert!(slot.state().last_failure.unwrap().message.contains("revoked"), "{error}");
 }
 
 #[test]
@@ -124,15 +122,15 @@ fn failures_back_off_are_announced_and_end_with_a_success() {
     let provider =
         Scripted::new(|_| Err(ProviderError::Unavailable { retry_after: None, source: "down".into() }));
     let slot = slot(&root, Arc::clone(&provider) as _);
-    let due = slot.manager.state().renew_at;
-    assert_eq!(slot.manager.next(NOW), NextStep::Wait(NOW.until(due)));
-    slot.clock.advance(NOW.until(due));
-    assert_eq!(slot.manager.next(due), NextStep::Renew { overdue: None });
+    let begins = slot.state().renew_at;
+    assert_eq!(slot.manager.next(NOW), NextStep::Wait(NOW.until(begins)));
+    slot.clock.advance(NOW.until(begins));
+    assert_eq!(slot.manager.next(begins), due(None));
     let mut waits = Vec::new();
     for _ in 0..8 {
-        assert!(run(slot.manager.renew(DEADLINE)).is_err());
-        let NextStep::Wait(wait) = slot.manager.next(slot.clock.unix()) else { panic!("no back-off") };
-        assert_eq!(slot.manager.state().retry_at, Some(slot.clock.unix().plus(wait)));
+        assert!(slot.renew().is_err());
+        assert!(matches!(slot.manager.next(slot.clock.unix()), NextStep::Wait(_)), "no back-off");
+        let wait = slot.clock.unix().until(slot.state().retry_at.unwrap());
         slot.clock.advance(wait);
         assert!(matches!(slot.manager.next(slot.clock.unix()), NextStep::Renew { .. }));
         waits.push(wait);
@@ -140,17 +138,17 @@ fn failures_back_off_are_announced_and_end_with_a_success() {
     for (wait, minutes) in waits.iter().zip([1, 2, 4, 8, 16, 32, 60, 60]) {
         assert!((MINUTE * minutes * 9 / 10..=MINUTE * minutes).contains(wait), "{minutes}: {waits:?}");
     }
-    assert_eq!(slot.manager.state().failures, 8);
+    assert_eq!(slot.state().failures, 8);
     assert_eq!(
-        slot.manager.state().last_failure.unwrap().message,
+        slot.state().last_failure.unwrap().message,
         "no certificate was issued: the provider is unavailable: down"
     );
     let failed = |event: &&Event| matches!(event, Event::RenewalFailed { .. });
     assert_eq!(slot.events.events().iter().filter(failed).count(), 8);
     let honest = sign_at(&root, &slot.clock);
     provider.now_answers(honest);
-    run(slot.manager.renew(DEADLINE)).unwrap();
-    let state = slot.manager.state();
+    slot.renew().unwrap();
+    let state = slot.state();
     assert_eq!((state.failures, state.last_failure, state.retry_at), (0, None, None));
 }
 
@@ -182,7 +180,7 @@ fn at_p5_retry_after_is_honoured_and_capped() {
     let provider = Scripted::new(asked(7_200));
     let slot = slot(&root, Arc::clone(&provider) as _);
     let wait = |slot: &Slot| {
-        assert!(run(slot.manager.renew(DEADLINE)).is_err());
+        assert!(slot.renew().is_err());
         match slot.manager.next(slot.clock.unix()) {
             NextStep::Wait(wait) => wait,
             other => panic!("{other:?}"),
@@ -200,9 +198,9 @@ fn at_p5_retry_after_is_honoured_and_capped() {
 fn a_clock_that_was_set_back_does_not_stretch_the_back_off() {
     let root = Party::root("root");
     let slot = slot(&root, Scripted::new(|_| Err(ProviderError::TimedOut { deadline: DEADLINE })));
-    assert!(run(slot.manager.renew(DEADLINE)).is_err());
+    assert!(slot.renew().is_err());
     slot.clock.set_unix(NOW.minus(365 * DAY));
-    assert_eq!(slot.manager.next(slot.clock.unix()), NextStep::Renew { overdue: None });
+    assert_eq!(slot.manager.next(slot.clock.unix()), due(None));
 }
 
 #[test]
@@ -214,9 +212,9 @@ fn an_overdue_certificate_is_announced_once_per_level() {
         let now = NOW.plus(hours * HOUR);
         slot.clock.set_unix(now);
         for _ in 0..3 {
-            assert_eq!(slot.manager.next(now), NextStep::Renew { overdue: Some(level) });
+            assert_eq!(slot.manager.next(now), due(Some(level)));
         }
-        assert_eq!(slot.manager.state().overdue, Some(level));
+        assert_eq!(slot.state().overdue, Some(level));
     }
     let announced: Vec<_> = slot.events.events();
     assert_eq!(announced.len(), 3);
@@ -242,13 +240,13 @@ fn there_is_one_renewal_at_a_time_and_an_abandoned_one_frees_the_slot() {
     let slot = slot(&root, Arc::new(Never));
     let mut context = Context::from_waker(Waker::noop());
     {
-        let mut first = pin!(slot.manager.renew(DEADLINE));
+        let mut first = pin!(slot.manager.renew("node", Activation::Now, DEADLINE));
         assert!(first.as_mut().poll(&mut context).is_pending());
-        assert!(matches!(run(slot.manager.renew(DEADLINE)), Err(ManagerError::Busy)));
+        assert!(matches!(slot.renew(), Err(ManagerError::Busy)));
         assert!(matches!(slot.manager.next(NOW.plus(DAY)), NextStep::Wait(_)));
     }
     assert!(matches!(slot.manager.next(NOW.plus(DAY)), NextStep::Renew { .. }));
-    assert_eq!(slot.manager.state().failures, 0);
+    assert_eq!(slot.state().failures, 0);
 }
 
 #[test]
@@ -261,8 +259,8 @@ fn a_provider_whose_certificates_are_due_at_once_makes_no_loop() {
         }
     });
     let slot = slot(&root, Arc::clone(&provider) as _);
-    run(slot.manager.renew(DEADLINE)).unwrap();
-    assert!(slot.manager.state().renew_at < NOW);
+    slot.renew().unwrap();
+    assert!(slot.state().renew_at < NOW);
     assert!(matches!(slot.manager.next(NOW), NextStep::Wait(wait) if wait >= MINUTE * 9 / 10));
 }
 
@@ -279,21 +277,16 @@ fn a_year_with_the_embedded_provider_passes_without_a_gap() {
     let anchors = || vec![CertificateDer::from(authority.certificate().der().to_vec())];
     let trust = TrustStore::new(anchors(), Vec::new(), RevocationMode::Required).unwrap();
     let store = Arc::new(CertificateStore::new(credential, trust).unwrap());
-    let manager = CertificateManager::new(
-        Arc::clone(&store),
-        provider,
-        spec(),
-        Arc::clone(&clock) as _,
-        Arc::new(Silent),
-    );
+    let manager = CertificateManager::new(Arc::clone(&clock) as Arc<dyn Clock>, Arc::new(Silent));
+    manager.manage(ManagedSlot::new(spec(), Arc::clone(&store)).with_provider(provider)).unwrap();
     let end = NOW.plus(365 * DAY);
     let mut renewals = 0;
     while clock.unix() < end {
         match manager.next(clock.unix()) {
             NextStep::Wait(wait) => clock.advance(wait),
-            NextStep::Renew { overdue } => {
+            NextStep::Renew { overdue, .. } => {
                 assert_eq!(overdue, None);
-                run(manager.renew(DEADLINE)).unwrap();
+                renew(&manager).unwrap();
                 renewals += 1;
             }
             other => panic!("{other:?}"),
@@ -310,11 +303,11 @@ fn a_year_with_the_embedded_provider_passes_without_a_gap() {
     }
     assert!((16..=21).contains(&renewals), "{renewals}");
     // And once it is revoked, its successor is still issued: another key, another serial.
-    let serial = manager.state().serial;
+    let serial = manager.state("node").unwrap().serial;
     let _ = authority.revoke(&serial, RevocationReason::Superseded, clock.unix()).unwrap();
     let crl = authority.crl(clock.unix()).unwrap();
     store.install_trust(TrustStore::new(anchors(), vec![crl], RevocationMode::Required).unwrap()).unwrap();
-    assert_ne!(run(manager.renew(DEADLINE)).unwrap().serial, serial);
+    assert_ne!(renew(&manager).unwrap().serial, serial);
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! Expiry and rotations by certificate slot.
+//! Expiry, rotations and renewals by certificate slot.
 
 use crate::family::{MAX_VALUE_LENGTH, OTHER};
 use dwcp_base::UnixTime;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 /// Up to 256 slots. Names come from the configuration, which a reload may change, so slots may be added while others are
 /// recording; none is ever removed, since a counter that vanishes and returns would look like an increase.
@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 pub(crate) struct Certificates {
     slots: Box<[OnceLock<Slot>]>,
     other_rotations: AtomicU64,
+    other_failures: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -18,12 +19,15 @@ struct Slot {
     name: String,
     not_after_millis: AtomicI64,
     rotations: AtomicU64,
+    failures: AtomicU64,
+    overdue: AtomicBool,
 }
 
 impl Certificates {
     pub(crate) fn new(names: &[String]) -> Self {
         let slots = std::iter::repeat_with(OnceLock::new).take(MAX_SLOTS).collect();
-        let certificates = Self { slots, other_rotations: AtomicU64::new(0) };
+        let certificates =
+            Self { slots, other_rotations: AtomicU64::new(0), other_failures: AtomicU64::new(0) };
         for name in names {
             certificates.slot(name);
         }
@@ -40,6 +44,7 @@ impl Certificates {
     pub(crate) fn gone(&self, name: &str) {
         if let Some(slot) = self.known().find(|slot| slot.name == name) {
             slot.not_after_millis.store(UNKNOWN, Ordering::Relaxed);
+            slot.overdue.store(false, Ordering::Relaxed);
         }
     }
 
@@ -50,6 +55,26 @@ impl Certificates {
     pub(crate) fn rotations(&self) -> impl Iterator<Item = (&str, u64)> {
         let other = (OTHER, self.other_rotations.load(Ordering::Relaxed));
         self.known().map(|slot| (slot.name.as_str(), slot.rotations.load(Ordering::Relaxed))).chain([other])
+    }
+
+    pub(crate) fn renewal_failed(&self, name: &str) {
+        self.slot(name).map_or(&self.other_failures, |slot| &slot.failures).fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_overdue(&self, name: &str, overdue: bool) {
+        if let Some(slot) = self.slot(name) {
+            slot.overdue.store(overdue, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn renewal_failures(&self) -> impl Iterator<Item = (&str, u64)> {
+        let other = (OTHER, self.other_failures.load(Ordering::Relaxed));
+        self.known().map(|slot| (slot.name.as_str(), slot.failures.load(Ordering::Relaxed))).chain([other])
+    }
+
+    /// 1 for each slot whose renewal is overdue, 0 for the others.
+    pub(crate) fn overdue(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.known().map(|slot| (slot.name.as_str(), slot.overdue.load(Ordering::Relaxed).into()))
     }
 
     /// Slots whose certificate is known. One without is left out: any number would be read as an expiry.
@@ -79,6 +104,8 @@ impl Slot {
             name: name.to_owned(),
             not_after_millis: AtomicI64::new(UNKNOWN),
             rotations: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
+            overdue: AtomicBool::new(false),
         }
     }
 }
@@ -106,6 +133,20 @@ mod tests {
         certificates.gone("slot-7");
         certificates.gone("never there");
         assert_eq!((certificates.expiries().count(), certificates.rotations().count()), (254, 257));
+    }
+
+    #[test]
+    fn renewals_are_told_of_every_slot_from_the_start() {
+        let certificates = Certificates::new(&["mesh".to_owned(), "web".to_owned()]);
+        assert_eq!(certificates.overdue().collect::<Vec<_>>(), [("mesh", 0), ("web", 0)]);
+        certificates.set_overdue("web", true);
+        certificates.renewal_failed("web");
+        certificates.renewal_failed(&"x".repeat(129));
+        assert_eq!(certificates.overdue().collect::<Vec<_>>(), [("mesh", 0), ("web", 1)]);
+        let failures: Vec<_> = certificates.renewal_failures().collect();
+        assert_eq!(failures, [("mesh", 0), ("web", 1), ("other", 1)]);
+        certificates.gone("web");
+        assert_eq!(certificates.overdue().map(|(_, value)| value).sum::<u64>(), 0);
     }
 
     #[test]

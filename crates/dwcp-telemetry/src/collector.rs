@@ -135,6 +135,16 @@ impl TelemetryCollector {
         self.certificates.gone(name);
     }
 
+    /// An attempt to renew the slot `name` failed.
+    pub fn renewal_failed(&self, name: &str) {
+        self.certificates.renewal_failed(name);
+    }
+
+    /// Whether a renewal of the slot `name` was due and has not happened.
+    pub fn renewal_overdue(&self, name: &str, overdue: bool) {
+        self.certificates.set_overdue(name, overdue);
+    }
+
     /// The slot `name` serves another certificate than before.
     pub fn certificate_rotated(&self, name: &str) {
         self.certificates.rotated(name);

@@ -48,6 +48,8 @@ impl TelemetryCollector {
             family(&metric::CONNECTIONS_CUT, &self.connections_cut),
             self.expiries(now),
             labelled(&metric::CERTIFICATE_ROTATIONS, self.certificates.rotations()),
+            labelled(&metric::RENEWAL_OVERDUE, self.certificates.overdue()),
+            labelled(&metric::RENEWAL_FAILURES, self.certificates.renewal_failures()),
             pair(&metric::ENCRYPTION_OPERATIONS, Operation::LABELS, &self.encryption_operations),
             histogram(&metric::ENCRYPTION_DURATION, &self.encryption_durations),
             family(&metric::SECURITY_EVENTS, &self.security_events),

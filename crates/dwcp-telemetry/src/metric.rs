@@ -58,6 +58,8 @@ pub(crate) const CATALOGUE: &[Metric] = &[
     CONNECTIONS_CUT,
     CERTIFICATE_EXPIRY,
     CERTIFICATE_ROTATIONS,
+    RENEWAL_OVERDUE,
+    RENEWAL_FAILURES,
     ENCRYPTION_OPERATIONS,
     ENCRYPTION_DURATION,
     SECURITY_EVENTS,
@@ -142,6 +144,18 @@ pub(crate) const CERTIFICATE_ROTATIONS: Metric = Metric::new(
     Counter,
     Some("name"),
     "Certificates replaced while the program ran, by slot",
+);
+pub(crate) const RENEWAL_OVERDUE: Metric = Metric::new(
+    "dwcp_certificate_renewal_overdue",
+    Gauge,
+    Some("name"),
+    "Whether a renewal was due and has not happened: 1 or 0",
+);
+pub(crate) const RENEWAL_FAILURES: Metric = Metric::new(
+    "dwcp_certificate_renewal_failures_total",
+    Counter,
+    Some("name"),
+    "Attempts to renew a certificate that failed, by slot",
 );
 pub(crate) const ENCRYPTION_OPERATIONS: Metric = Metric::new(
     "dwcp_encryption_operations_total",

@@ -1,11 +1,13 @@
 //! A provider that answers what a test tells it to, and a slot that asks it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(dead_code, reason = "each test file uses some of it")]
 
 use crate::lab::*;
 use dwcp_base::{Clock, ManualClock, Recorder};
 use dwcp_pki::{
-    BoxFuture, CertProvider, CertificateChain, CertificateManager, CertificateRequest, CertificateStore,
-    Event, FirstTrust, Issued, ProviderError, RevocationMode, SlotSpec, obtain,
+    Activation, BoxFuture, CertProvider, CertificateChain, CertificateManager, CertificateRequest,
+    CertificateStore, Event, FirstTrust, Issued, ManagedSlot, ManagerError, NextStep, OverdueLevel,
+    ProviderError, Renewal, Renewed, RevocationMode, SlotSpec, SlotState, obtain,
 };
 use rcgen::{
     CertificateParams, CertificateSigningRequestParams, ExtendedKeyUsagePurpose, Issuer, KeyUsagePurpose,
@@ -103,6 +105,30 @@ pub(crate) struct Slot {
     pub(crate) manager: CertificateManager,
 }
 
+impl Slot {
+    /// A renewal without its grace.
+    pub(crate) fn renew(&self) -> Result<Renewed, ManagerError> {
+        renew(&self.manager)
+    }
+
+    pub(crate) fn state(&self) -> SlotState {
+        self.manager.state("node").unwrap()
+    }
+}
+
+/// A renewal of the slot of these tests without its grace.
+pub(crate) fn renew(manager: &CertificateManager) -> Result<Renewed, ManagerError> {
+    match run(manager.renew("node", Activation::Now, DEADLINE))? {
+        Renewal::Active(renewed) => Ok(renewed),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What a manager says when the slot of these tests is due.
+pub(crate) fn due(overdue: Option<OverdueLevel>) -> NextStep {
+    NextStep::Renew { slot: "node".into(), overdue }
+}
+
 /// A slot whose first certificate was issued now by `root` through `provider`.
 pub(crate) fn slot(root: &Party, provider: Arc<dyn CertProvider>) -> Slot {
     slot_with(root, provider, RevocationMode::Off)
@@ -116,13 +142,8 @@ pub(crate) fn slot_with(root: &Party, provider: Arc<dyn CertProvider>, mode: Rev
         run(obtain(&*Scripted::new(honest), &spec(), FirstTrust::Known(&known), &*clock, DEADLINE)).unwrap();
     let store = Arc::new(CertificateStore::new(credential, known).unwrap());
     let events = Arc::new(Recorder::with_capacity(100));
-    let manager = CertificateManager::new(
-        Arc::clone(&store),
-        provider,
-        spec(),
-        Arc::clone(&clock) as Arc<dyn Clock>,
-        Arc::clone(&events) as _,
-    );
+    let manager = CertificateManager::new(Arc::clone(&clock) as Arc<dyn Clock>, Arc::clone(&events) as _);
+    manager.manage(ManagedSlot::new(spec(), Arc::clone(&store)).with_provider(provider)).unwrap();
     Slot { clock, store, events, manager }
 }
 

@@ -68,6 +68,8 @@ pub struct CertManagement {
     pub auto_renew: Option<bool>,
     /// Renew when this much life is left, where it leaves at least a third of the life.
     pub renew_before: Option<GoDuration>,
+    /// When renewals are welcome, daily and in UTC, for example `03:00+2h`; default any time.
+    pub window: Option<String>,
     /// `embedded` or `manual` in this version.
     pub provider: Option<String>,
     /// The authority in a directory.

@@ -4,7 +4,7 @@ use super::further::FurtherPlan;
 use super::side::{DialerSide, ListenerSide};
 use super::tickets::TicketSource;
 use dwcp_guard::GuardSettings;
-use dwcp_pki::{AllowList, Profile, TrustDomain};
+use dwcp_pki::{AllowList, Profile, TrustDomain, Window};
 use dwcp_tls::{CertificateCompression, ClientAuth, ExpectedServer, TlsPolicy};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -115,6 +115,8 @@ pub enum ProviderPlan {
         auto_renew: bool,
         /// `renew_before` of the configuration.
         renew_before: Option<Duration>,
+        /// When renewals are welcome.
+        window: Option<Window>,
     },
     /// Files that somebody else renews; SIGHUP reads them again.
     Manual,

@@ -4,6 +4,7 @@ use super::check::{Checked, HOUR, within};
 use super::model::{Embedded, Security};
 use super::plan::{ProviderPlan, UnsealPlan};
 use super::problem::ConfigProblem;
+use dwcp_pki::Window;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -30,6 +31,7 @@ pub(super) fn plan(security: &Security, base: &Path, state_dir: &Path) -> Checke
             unseal: unseal(&management.embedded, base)?,
             auto_renew: management.auto_renew.unwrap_or(true),
             renew_before: management.renew_before.map(|d| d.0),
+            window: window(management.window.as_deref())?,
         }),
         "manual" => Ok(ProviderPlan::Manual),
         later @ ("vault" | "acme" | "mesh" | "self-signed") => Err(ConfigProblem::new(
@@ -43,6 +45,14 @@ pub(super) fn plan(security: &Security, base: &Path, state_dir: &Path) -> Checke
             "write `embedded` or `manual`",
         )),
     }
+}
+
+/// When renewals are welcome.
+fn window(text: Option<&str>) -> Checked<Option<Window>> {
+    text.map(str::parse::<Window>).transpose().map_err(|error| {
+        let fix = "write for example 03:00+2h";
+        ConfigProblem::new("security.cert_management.window", error.to_string(), fix)
+    })
 }
 
 /// What opens the authority's key, where it is sealed.

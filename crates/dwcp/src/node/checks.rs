@@ -4,6 +4,7 @@ use super::further::Named;
 use super::health::Finding;
 use super::identity::Identity;
 use super::publication::Publication;
+use super::renewal;
 use super::shared::Shared;
 use crate::config::ProviderPlan;
 use dwcp_audit::AuditState;
@@ -59,8 +60,14 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
                 Finding::pass("certs.identity", format!("good until {not_after}"))
             }
         }
-        Identity::Embedded(embedded) => {
-            let state = embedded.manager.state();
+        Identity::Embedded(_) => {
+            let Some(state) = shared.manager.state(&renewal::own(&shared.plan.load())) else {
+                return vec![Finding::fail(
+                    "certs.identity",
+                    "nobody looks after the certificate",
+                    "restart the node",
+                )];
+            };
             let text = format!("good until {not_after}, renewal at {}", state.renew_at);
             let error = state
                 .last_failure
@@ -70,7 +77,7 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
             let mend = "mend what the error names; the node tries again by itself";
             match state.overdue {
                 None if error.is_empty() => Finding::pass("certs.identity", text),
-                None | Some(OverdueLevel::Alarm) => {
+                None | Some(OverdueLevel::Due | OverdueLevel::Alarm) => {
                     Finding::warn("certs.identity", format!("{text}{error}"), mend)
                 }
                 Some(_) => Finding::fail(
@@ -81,6 +88,7 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
             }
         }
     });
+    findings.push(renewals(shared));
     findings.extend(shared.further.load().iter().map(|named| further(named, now)));
     findings.push(revocation(shared));
     let trust = generation.trust();
@@ -108,9 +116,11 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
     if let Some(publication) = shared.publication() {
         findings.push(published(shared, publication));
     }
-    if let Some(reason) = shared.troubles.of("identity") {
-        let mend = "make the state directory writable: after a restart the node would start from the certificate before";
-        findings.push(Finding::warn("certs.saved", reason, mend));
+    for state in shared.manager.states() {
+        if let Some(reason) = state.unsaved {
+            let mend = "make the state directory writable: after a restart the node would start from the certificate before";
+            findings.push(Finding::warn("certs.saved", reason, mend));
+        }
     }
     if let Some(reason) = shared.troubles.of("reload") {
         findings.push(Finding::warn(
@@ -120,6 +130,47 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// Whether every renewal that was due has happened; the worst is told.
+fn renewals(shared: &Shared) -> Finding {
+    const ID: &str = "certs.renewal";
+    let states = shared.manager.states();
+    let worst = states
+        .iter()
+        .filter(|state| state.overdue.is_some() || state.failures > 0)
+        .max_by_key(|state| (state.overdue, state.failures));
+    let Some(state) = worst else {
+        let next = states.iter().filter(|state| state.provider.is_some()).map(|state| state.renew_at).min();
+        return Finding::pass(
+            ID,
+            match next {
+                Some(next) => format!("nothing is due before {next}"),
+                None => "nothing is renewed here, and nothing is overdue".to_owned(),
+            },
+        );
+    };
+    let what = match state.overdue {
+        None => "an attempt to renew it failed",
+        Some(OverdueLevel::Due) => "its renewal is due and did not happen",
+        Some(OverdueLevel::Expired) => "it has ended",
+        Some(_) => "its renewal is overdue",
+    };
+    let mut reason = format!("{}: {what}; it ends at {}", state.name, state.not_after);
+    if let Some(failure) = &state.last_failure {
+        let attempts = if state.failures == 1 { "attempt" } else { "attempts" };
+        reason.push_str(&format!("; {} {attempts} failed, the last: {}", state.failures, failure.message));
+    }
+    let fix = match state.provider {
+        Some(_) => {
+            "mend what the error names; the node tries again by itself, or at once by `dwcp cert renew`"
+        }
+        None => "have the tool that renews it do so: put a new certificate and key in place and send SIGHUP",
+    };
+    match state.overdue {
+        Some(OverdueLevel::Critical | OverdueLevel::Expired) => Finding::fail(ID, reason, fix),
+        _ => Finding::warn(ID, reason, fix),
+    }
 }
 
 /// A certificate that listeners show besides; another tool renews it.

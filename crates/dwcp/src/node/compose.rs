@@ -5,7 +5,7 @@ use super::descriptors;
 use super::dialer::Dialer;
 use super::floor::{Bound, Floor};
 use super::health::HealthBoard;
-use super::identity::{Embedded, Identity, Material, issuance_policy, prefix};
+use super::identity::{Embedded, Identity, Material};
 use super::key_log::KeyLog;
 use super::ledger::Ledger;
 use super::listener::{Listener, Means, TARGET_UNREACHABLE};
@@ -16,14 +16,14 @@ use super::publication::Publication;
 use super::shared::{Shared, Troubles};
 use super::tallies::Tallies;
 use super::ticket_keys::TicketKeys;
-use super::{Node, NodeError, keeper, trust};
-use crate::config::{NodePlan, ProviderPlan};
+use super::{Node, NodeError, keeper, renewal, trust};
+use crate::config::NodePlan;
 use arc_swap::ArcSwap;
 use dwcp_audit::{AuditSettings, EventKind, SecurityAuditor, SecurityEvent};
 use dwcp_base::{Clock, LocalDisk, SystemClock};
 use dwcp_channel::{CloseReason, Ended, Lookups, Refused, Registry};
 use dwcp_guard::{Guard, RefusalReason, SettingsError};
-use dwcp_pki::{CertificateManager, CertificateStore, Credential, EmbeddedProvider, SlotSpec};
+use dwcp_pki::{CertificateStore, Credential};
 use dwcp_telemetry::{LabelSets, TelemetryCollector};
 use dwcp_tls::inspect::WeakOffer;
 use dwcp_tls::{
@@ -68,28 +68,12 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
         None => Identity::Manual,
         Some((authority, list)) => {
             let authority = Arc::new(authority.observed_by(Arc::<News>::clone(&news)));
-            let provider =
-                EmbeddedProvider::new(Arc::clone(&authority), issuance_policy(&plan)?, Arc::clone(&clock));
-            let mut slot = SlotSpec::new(plan.name.clone().unwrap_or_default(), names);
-            if let ProviderPlan::Embedded { renew_before, .. } = &plan.provider {
-                slot.renew_before = *renew_before;
-            }
-            let manager = CertificateManager::new(
-                Arc::clone(&store),
-                Arc::new(provider),
-                slot,
-                Arc::clone(&clock),
-                Arc::<News>::clone(&news),
-            );
             let publication = Arc::new(Publication::new(&authority, &list, &plan)?);
-            Identity::Embedded(Box::new(Embedded {
-                publication,
-                authority,
-                manager: Arc::new(manager),
-                prefix: prefix(&plan.identity)?,
-            }))
+            Identity::Embedded(Box::new(Embedded { publication, authority }))
         }
     };
+    let manager = renewal::manager(&plan, &identity, &store, names, &clock, &news)?;
+    renewal::watch_further(&manager, &[], &further.named);
     let guard = guard(&plan)?;
     // The registry holds the connections of all listeners and dialers, so its size is what bounds their sockets.
     let registry = Registry::new(descriptors::carried(MOST_CONNECTIONS), Arc::clone(&clock));
@@ -106,6 +90,7 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
         further: ArcSwap::from_pointee(further.named),
         ticket_keys: ArcSwap::from_pointee(ticket_keys),
         identity,
+        manager: Arc::new(manager),
         trusting: Mutex::default(),
         news,
         registry,

@@ -7,7 +7,7 @@ use dwcp_crypto::kek::KekFileError;
 use dwcp_crypto::{CryptoError, PassphraseError};
 use dwcp_pki::{
     AuthorityError, CredentialError, FurtherError, InstallError, ManagerError, ParseError, PublicMark,
-    RequestError, TrustError, ValidationError,
+    RequestError, SlotError, TrustError, ValidationError,
 };
 use dwcp_tls::{TicketKeysError, TlsError};
 use std::io;
@@ -136,9 +136,9 @@ pub enum NodeError {
     /// No throw-away pair could be made.
     #[error("no certificate was made")]
     Unmade(#[source] AuthorityError),
-    /// The renewed pair was not kept on disk; it serves all the same until the node ends.
-    #[error("the renewed certificate was not kept on disk")]
-    Unsaved(#[source] CredentialError),
+    /// A certificate can not be looked after under its name.
+    #[error("a certificate can not be looked after")]
+    Slot(#[source] SlotError),
     /// Files that another tool renews can not be renewed here.
     #[error("the node's certificate is renewed by another tool")]
     NotOurs,
@@ -220,7 +220,7 @@ impl Coded for NodeError {
             Self::KeyLog { .. } => "node.key_log.unavailable",
             Self::Key(source) => source.code(),
             Self::Unmade(source) => source.code(),
-            Self::Unsaved(source) => source.code(),
+            Self::Slot(source) => source.code(),
             Self::NotOurs => "node.renewal.foreign",
             Self::Interrupted => "node.renewal.interrupted",
             Self::Request(source) => source.code(),

@@ -10,8 +10,8 @@ use crate::config::{ConfigProblem, IdentityFiles, NodePlan, ProviderPlan};
 use dwcp_base::{Clock, Disk, LocalDisk, UnixTime, read_bounded};
 use dwcp_crypto::{KeyType, SigningKey};
 use dwcp_pki::{
-    Certificate, CertificateAuthority, CertificateChain, CertificateManager, CertificateRequest, Credential,
-    Crl, Document, IssuancePolicy, ParseError, RevocationMode, SpiffeId, SubjectName, TrustStore,
+    Certificate, CertificateAuthority, CertificateChain, CertificateRequest, Credential, Crl, Document,
+    IssuancePolicy, ParseError, RevocationMode, SpiffeId, SubjectName, TrustStore,
 };
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
@@ -27,11 +27,9 @@ pub(crate) enum Identity {
     Manual,
 }
 
-/// The authority of an embedded provider and the manager that asks it.
+/// The authority of an embedded provider.
 pub(crate) struct Embedded {
     pub(crate) authority: Arc<CertificateAuthority>,
-    pub(crate) manager: Arc<CertificateManager>,
-    pub(crate) prefix: PathBuf,
     pub(super) publication: Arc<Publication>,
 }
 

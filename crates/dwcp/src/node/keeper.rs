@@ -1,18 +1,13 @@
 //! What the node does by itself while it runs: follow revocations, renew, judge, and drain the guard's refusals.
 
 use super::deltas::Deltas;
-use super::error::NodeError;
 use super::identity::Identity;
 use super::judgement;
-use super::off_loop::off_loop;
-use super::onion::reason_text;
+use super::renewal;
 use super::revocation::Followed;
 use super::shared::Shared;
-use crate::config::ProviderPlan;
 use dwcp_audit::{EventKind, SecurityEvent};
-use dwcp_base::{Coded, LocalDisk};
 use dwcp_guard::RefusedSource;
-use dwcp_pki::{NextStep, Renewed};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -33,14 +28,8 @@ pub(super) async fn keep(shared: Arc<Shared>, revision: Option<u64>, mut stop: w
         if let Identity::Embedded(embedded) = &shared.identity {
             followed.follow(&shared, embedded).await;
             deltas.follow(&shared, embedded).await;
-            // Asked in any case: it also announces a renewal that is overdue.
-            let due = matches!(embedded.manager.next(shared.now()), NextStep::Renew { .. });
-            if due && renews_by_itself(&shared) {
-                // Beside this loop, which has revocations to follow; the manager renews once at a time.
-                let shared = Arc::clone(&shared);
-                tokio::spawn(async move { drop(renew(&shared).await) });
-            }
         }
+        renewal::follow(&shared);
         let now = shared.clock.tick();
         if now.since(swept) >= SWEEP {
             swept = now;
@@ -55,38 +44,6 @@ pub(super) async fn keep(shared: Arc<Shared>, revision: Option<u64>, mut stop: w
             ));
         }
     }
-}
-
-fn renews_by_itself(shared: &Shared) -> bool {
-    matches!(shared.plan.load().provider, ProviderPlan::Embedded { auto_renew: true, .. })
-}
-
-/// Renews the node's certificate now, keeps the new pair on disk, and says what came of it.
-pub(super) async fn renew(shared: &Arc<Shared>) -> Result<Renewed, NodeError> {
-    let Identity::Embedded(embedded) = &shared.identity else { return Err(NodeError::NotOurs) };
-    let (manager, prefix) = (Arc::clone(&embedded.manager), embedded.prefix.clone());
-    let store = Arc::clone(&shared.store);
-    let runtime = tokio::runtime::Handle::current();
-    // The authority signs and syncs inside of the provider's future, so the whole of it runs off the event loop.
-    let renewed = off_loop(move || {
-        let renewed = runtime.block_on(manager.renew(RENEWAL_LIMIT)).map_err(NodeError::Unissued)?;
-        store.current().credential().save(&LocalDisk, &prefix).map_err(NodeError::Unsaved)?;
-        Ok(renewed)
-    })
-    .await
-    .unwrap_or(Err(NodeError::Interrupted));
-    if !matches!(renewed, Err(NodeError::Unsaved(_))) {
-        shared.troubles.end("identity");
-    }
-    // The manager has told what it did; that a renewed pair was not kept on disk is known here alone.
-    if let Err(error @ (NodeError::Unsaved(_) | NodeError::Interrupted)) = &renewed {
-        tracing::error!(error = %reason_text(error), "the renewed certificate is not safe");
-        shared.troubles.begin("identity", reason_text(error));
-        shared.ledger.note(
-            SecurityEvent::local(EventKind::RenewalFailed).code(error.code()).message(&reason_text(error)),
-        );
-    }
-    renewed
 }
 
 /// Which of the guard's summaries are recorded.
@@ -129,4 +86,3 @@ pub(super) fn record_refusals(shared: &Shared, which: Refusals) {
 const POLL: Duration = Duration::from_millis(100);
 /// Expiry of live connections and the guard's refusals are looked at this often.
 const SWEEP: Duration = Duration::from_secs(1);
-const RENEWAL_LIMIT: Duration = Duration::from_secs(30);

@@ -29,6 +29,7 @@ mod pki_pages;
 mod publication;
 mod publication_port;
 mod reload;
+mod renewal;
 mod revocation;
 mod shared;
 mod tallies;
@@ -98,7 +99,7 @@ impl Node {
     /// # Errors
     /// [`NodeError`]; then the old certificate still serves.
     pub async fn renew(&self) -> Result<Renewed, NodeError> {
-        keeper::renew(&self.shared).await
+        renewal::renew(&self.shared).await
     }
 
     /// Puts another plan in force: all of it, or, when anything in it fails, nothing.

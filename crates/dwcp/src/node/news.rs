@@ -42,7 +42,40 @@ impl Observer<dwcp_pki::Event> for News {
                     .field("not_after", not_after)
                     .field("generation", generation)
             }
+            Event::RenewalPrepared { slot, serial, activate_at } => {
+                tracing::info!(name = %slot, %serial, %activate_at, "a new certificate is ready");
+                SecurityEvent::local(EventKind::CertificatePrepared)
+                    .field("name", slot)
+                    .field("serial", serial)
+                    .field("activate_at", activate_at)
+            }
+            Event::RenewalOrdered { slot, at } => {
+                tracing::info!(name = %slot, %at, "a renewal was ordered");
+                SecurityEvent::local(EventKind::AdminAction)
+                    .field("action", "renewal_ordered")
+                    .field("name", slot)
+                    .field("at", at)
+            }
+            Event::RenewalUnsaved { slot, what, message } => {
+                tracing::error!(name = %slot, what, error = %message, "a renewal is not safe on disk");
+                SecurityEvent::local(EventKind::RenewalFailed)
+                    .field("name", slot)
+                    .field("what", what)
+                    .message(message)
+            }
+            Event::RenewalIgnored { slot, what, code } => {
+                tracing::warn!(name = %slot, what, code, "what an earlier process left of a renewal is not used");
+                SecurityEvent::local(EventKind::RenewalFailed)
+                    .severity(Severity::Warning)
+                    .field("name", slot)
+                    .field("what", what)
+                    .field("cause", code)
+            }
+            Event::CredentialRetired { slot, serial } => SecurityEvent::local(EventKind::CertificateRetired)
+                .field("name", slot)
+                .field("serial", serial),
             Event::RenewalFailed { slot, code, attempts, retry_in } => {
+                self.telemetry.renewal_failed(slot);
                 tracing::error!(name = %slot, code, attempts, ?retry_in, "the certificate was not renewed");
                 SecurityEvent::local(EventKind::RenewalFailed)
                     .field("name", slot)
@@ -53,6 +86,7 @@ impl Observer<dwcp_pki::Event> for News {
             Event::RenewalOverdue { slot, level, not_after } => {
                 tracing::error!(name = %slot, ?level, %not_after, "the certificate should have been renewed");
                 let (kind, severity) = match level {
+                    OverdueLevel::Due => (EventKind::RenewalFailed, Severity::Warning),
                     OverdueLevel::Alarm => (EventKind::RenewalFailed, Severity::Error),
                     OverdueLevel::Critical => (EventKind::RenewalFailed, Severity::Critical),
                     _ => (EventKind::CertificateExpired, Severity::Critical),

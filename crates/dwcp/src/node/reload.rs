@@ -132,6 +132,7 @@ async fn apply(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
     }
     shared.ticket_keys.store(Arc::new(ticket_keys));
     shared.plan.store(Arc::new(plan.clone()));
+    super::renewal::adopt(&shared.manager, &plan);
     shared.troubles.retain(&plan);
     shared.tallies.retain(&plan);
     note_rotation(shared, before);
@@ -254,6 +255,7 @@ fn note_rotation(shared: &Shared, before: Serial) {
 fn note_further(shared: &Shared, named: Vec<Named>) {
     let before = shared.further.swap(Arc::new(named));
     let now = shared.further.load();
+    super::renewal::watch_further(&shared.manager, &before, &now);
     for old in before.iter() {
         match now.iter().find(|new| new.name == old.name) {
             None => shared.telemetry.certificate_gone(&old.name),

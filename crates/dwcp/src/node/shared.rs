@@ -16,7 +16,7 @@ use dwcp_audit::EventKind;
 use dwcp_base::{Clock, UnixTime};
 use dwcp_channel::{Lookups, Premises, Registry};
 use dwcp_guard::Guard;
-use dwcp_pki::CertificateStore;
+use dwcp_pki::{CertificateManager, CertificateStore};
 use dwcp_telemetry::{Format, TelemetryCollector};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,6 +30,8 @@ pub(crate) struct Shared {
     pub(super) further: ArcSwap<Vec<Named>>,
     pub(super) ticket_keys: ArcSwap<Option<TicketKeys>>,
     pub(crate) identity: Identity,
+    /// The slots of the own certificate and of the further ones.
+    pub(super) manager: Arc<CertificateManager>,
     /// Held from the reading of what trust is made of until it is in force: the keeper and a reload both make some.
     pub(super) trusting: tokio::sync::Mutex<()>,
     pub(super) news: Arc<News>,
@@ -120,6 +122,9 @@ impl Shared {
         self.telemetry.connection_totals(received, sent);
         for further in self.further.load().iter() {
             self.telemetry.certificate(&further.name, further.credential.not_after());
+        }
+        for state in self.manager.states() {
+            self.telemetry.renewal_overdue(&state.name, state.overdue.is_some());
         }
         let generation = self.store.current();
         self.telemetry.certificate(&self.certificate_name(), generation.credential().not_after());

@@ -1,0 +1,434 @@
+//! The state machine of one slot: what happens to it goes in, what is to be told and kept comes out. No clock, no disk, no lock.
+
+use super::record::{Ordered, Pause, ScheduleRecord};
+use crate::{
+    Credential, Event, Failure, OverdueLevel, RenewalSchedule, Serial, SlotPhase, Window, WindowUse,
+};
+use dwcp_base::UnixTime;
+use dwcp_crypto::digest;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One slot, as far as it can be known without looking at anything.
+#[derive(Clone, Debug)]
+pub(super) struct Core {
+    name: Arc<str>,
+    pub(super) rules: Rules,
+    life: Life,
+    schedule: RenewalSchedule,
+    /// Since when this certificate has been looked after here.
+    since: UnixTime,
+    phase: Phase,
+    pub(super) failures: u32,
+    pub(super) last_failure: Option<Failure>,
+    pause: Option<Pause>,
+    pub(super) ordered: Option<Ordered>,
+    /// The certificate and level that were last announced as overdue.
+    announced: Option<(Serial, OverdueLevel)>,
+}
+
+/// What the operator wants of a slot.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    pub(super) renews: Renews,
+    pub(super) renew_before: Option<Duration>,
+    pub(super) window: Option<Window>,
+    pub(super) grace: Duration,
+}
+
+/// Who renews.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Renews {
+    /// The slot, when it is time.
+    Itself,
+    /// The slot, when somebody orders it.
+    OnOrder,
+    /// Somebody else.
+    Elsewhere,
+}
+
+/// Which certificate, and until when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Life {
+    pub(super) serial: Serial,
+    pub(super) not_before: UnixTime,
+    pub(super) not_after: UnixTime,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Active,
+    /// An attempt is under way that began while this certificate was in force.
+    Renewing {
+        against: Serial,
+    },
+    Prepared {
+        next: Life,
+        from: UnixTime,
+        activate_at: UnixTime,
+    },
+    /// The prepared pair is being put in force at this moment.
+    Activating {
+        next: Life,
+    },
+}
+
+/// What happens to a slot.
+#[derive(Clone, Debug)]
+pub(super) enum Input {
+    /// Time passed.
+    Look,
+    /// This certificate is in force, whoever put it there.
+    Seen(Life),
+    /// The attempt that was under way was given up.
+    Abandoned,
+    /// An attempt or an activation failed.
+    Failed { code: &'static str, message: String, retry_after: Option<Duration> },
+    /// An attempt brought a pair that passed every check. `at_once`: without the grace.
+    Prepared { next: Life, at_once: bool },
+    /// The prepared pair is in force under this generation.
+    Activated { generation: u64 },
+    /// Somebody wants a renewal in the next span of this window.
+    Ordered(Window),
+}
+
+/// What follows.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
+    /// To be told, in this order.
+    pub(super) tell: Vec<Event>,
+    /// The schedule is to be kept on disk.
+    pub(super) keep: bool,
+    /// The prepared pair is superseded: drop it.
+    pub(super) drop_prepared: bool,
+}
+
+/// What a slot wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Want {
+    /// Nothing before this time; `None`: nothing at all.
+    Nothing(Option<UnixTime>),
+    Renew,
+    Activate,
+}
+
+impl Core {
+    pub(super) fn new(name: Arc<str>, rules: Rules, life: Life, now: UnixTime) -> Self {
+        let schedule = schedule(&name, &life, rules.renew_before);
+        Self {
+            name,
+            rules,
+            life,
+            schedule,
+            since: now,
+            phase: Phase::Active,
+            failures: 0,
+            last_failure: None,
+            pause: None,
+            ordered: None,
+            announced: None,
+        }
+    }
+
+    /// An attempt begins, if none is under way and nothing is prepared. Until it has ended well, the next one waits, also that of a
+    /// process that is started after this one was killed.
+    pub(super) fn begin(&mut self, now: UnixTime) -> bool {
+        if self.phase != Phase::Active {
+            return false;
+        }
+        self.phase = Phase::Renewing { against: self.life.serial };
+        let length = self.schedule.backoff(self.failures.saturating_add(1));
+        if self.pause.is_none_or(|pause| pause.left(now) < length) {
+            self.pause = Some(Pause { from: now, length });
+        }
+        true
+    }
+
+    /// The activation of what is prepared begins.
+    pub(super) fn begin_activation(&mut self) -> bool {
+        let Phase::Prepared { next, .. } = self.phase else { return false };
+        self.phase = Phase::Activating { next };
+        true
+    }
+
+    pub(super) fn step(&mut self, now: UnixTime, input: Input) -> Effects {
+        let mut effects = Effects::default();
+        match input {
+            Input::Look => self.announce(now, &mut effects),
+            Input::Seen(life) => self.seen(now, life, &mut effects),
+            Input::Abandoned => {
+                if let Phase::Renewing { .. } = self.phase {
+                    self.phase = Phase::Active;
+                    // Given up by whoever asked: no failure, and no reason to wait.
+                    self.pause = self.pause.filter(|_| self.failures > 0);
+                }
+            }
+            Input::Failed { code, message, retry_after } => {
+                self.failed(now, code, message, retry_after, &mut effects);
+            }
+            Input::Prepared { next, at_once } => self.prepared(now, next, at_once, &mut effects),
+            Input::Activated { generation } => self.activated(now, generation, &mut effects),
+            Input::Ordered(window) => {
+                let at = self.place(window, now);
+                self.ordered = Some(Ordered { at, window });
+                effects.tell.push(Event::RenewalOrdered { slot: self.slot(), at });
+                effects.keep = true;
+            }
+        }
+        effects
+    }
+
+    /// What there is to do at `now`.
+    pub(super) fn want(&self, now: UnixTime) -> Want {
+        match self.phase {
+            Phase::Renewing { .. } | Phase::Activating { .. } => Want::Nothing(None),
+            // A clock that was set back to before the preparation does not stretch the grace, and nobody waits for an end that has come.
+            Phase::Prepared { from, activate_at, .. } => {
+                if now >= activate_at || now < from || now >= self.life.not_after {
+                    Want::Activate
+                } else {
+                    Want::Nothing(Some(activate_at.min(self.life.not_after)))
+                }
+            }
+            Phase::Active => match self.due() {
+                None => Want::Nothing(None),
+                Some(due) => {
+                    let pause = self.pause.map_or(Duration::ZERO, |pause| pause.left(now));
+                    let wait = if self.failures > 0 { pause } else { pause.max(now.until(due)) };
+                    if wait.is_zero() { Want::Renew } else { Want::Nothing(Some(now.plus(wait))) }
+                }
+            },
+        }
+    }
+
+    /// When to look again at the latest: something is wanted then, or an alarm is to be told.
+    pub(super) fn next_look(&self, now: UnixTime) -> UnixTime {
+        let wanted = match self.want(now) {
+            Want::Nothing(at) => at,
+            Want::Renew | Want::Activate => None,
+        };
+        let late = self.late_at().map(|at| at.plus(A_MOMENT));
+        let ended = self.life.not_after.plus(A_MOMENT);
+        [wanted, late, Some(self.schedule.alarm_at()), Some(self.schedule.critical_at()), Some(ended)]
+            .into_iter()
+            .flatten()
+            .filter(|at| *at > now)
+            .min()
+            .unwrap_or(now.plus(LONGEST_WAIT))
+            .min(now.plus(LONGEST_WAIT))
+    }
+
+    /// How late a renewal is.
+    pub(super) fn overdue(&self, now: UnixTime) -> Option<OverdueLevel> {
+        let late = || self.late_at().is_some_and(|late| now > late).then_some(OverdueLevel::Due);
+        self.schedule.overdue(now).or_else(late)
+    }
+
+    /// When the certificate is to be renewed, and what became of the preferred window.
+    pub(super) fn plan(&self) -> (UnixTime, WindowUse) {
+        match self.rules.window {
+            Some(window) => self.schedule.renew_within(window, self.since),
+            None => (self.schedule.renew_at(), WindowUse::Unset),
+        }
+    }
+
+    pub(super) fn schedule(&self) -> &RenewalSchedule {
+        &self.schedule
+    }
+
+    pub(super) fn life(&self) -> &Life {
+        &self.life
+    }
+
+    pub(super) fn phase(&self) -> SlotPhase {
+        match self.phase {
+            Phase::Active => SlotPhase::Active,
+            Phase::Renewing { .. } | Phase::Activating { .. } => SlotPhase::Renewing,
+            Phase::Prepared { next, activate_at, .. } => {
+                SlotPhase::Prepared { serial: next.serial, activate_at }
+            }
+        }
+    }
+
+    /// When the next attempt is, after a failure.
+    pub(super) fn retry_at(&self) -> Option<UnixTime> {
+        self.pause.filter(|_| self.failures > 0).map(|pause| pause.from.plus(pause.length))
+    }
+
+    /// What has to survive a restart.
+    pub(super) fn record(&self) -> ScheduleRecord {
+        ScheduleRecord {
+            serial: self.life.serial,
+            failures: self.failures,
+            pause: self.pause,
+            ordered: self.ordered,
+        }
+    }
+
+    /// Goes on from a record of this certificate; false, and nothing changes, for one of another. Whatever stands in it, the next attempt
+    /// is no further off than a provider may ask for, and an order no later than the alarm.
+    pub(super) fn restore(&mut self, record: &ScheduleRecord, now: UnixTime) -> bool {
+        if record.serial != self.life.serial {
+            return false;
+        }
+        self.failures = record.failures;
+        self.pause =
+            record.pause.map(|pause| Pause { length: pause.length.min(self.longest_pause()), ..pause });
+        self.ordered = record.ordered.map(|ordered| {
+            // The span it was ordered for may have passed while nobody ran, and the file may say anything.
+            let missed = now >= ordered.at.plus(ordered.window.length());
+            let at = if missed { self.place(ordered.window, now) } else { ordered.at };
+            Ordered { at: at.min(self.schedule.alarm_at().max(now)), ..ordered }
+        });
+        true
+    }
+
+    /// When a renewal is due, whoever wants it; `None` where it is nobody's here.
+    fn due(&self) -> Option<UnixTime> {
+        match (self.rules.renews, self.ordered) {
+            (Renews::Elsewhere, _) | (Renews::OnOrder, None) => None,
+            (_, Some(ordered)) => Some(ordered.at),
+            (Renews::Itself, None) => Some(self.plan().0),
+        }
+    }
+
+    /// When a renewal that was due and did not happen is late. One that only waits for its grace has happened.
+    fn late_at(&self) -> Option<UnixTime> {
+        let happened = matches!(self.phase, Phase::Prepared { .. } | Phase::Activating { .. });
+        let due = self.due().filter(|_| !happened)?;
+        Some(due.max(self.since).plus(self.schedule.slack()))
+    }
+
+    /// The time of an order: in the next span of the window, no later than the alarm.
+    fn place(&self, window: Window, now: UnixTime) -> UnixTime {
+        window.next_from(now).0.max(now).min(self.schedule.alarm_at().max(now))
+    }
+
+    fn seen(&mut self, now: UnixTime, life: Life, effects: &mut Effects) {
+        if life == self.life {
+            return;
+        }
+        self.adopt(now, life);
+        if let Phase::Prepared { next, .. } = self.phase
+            && !next.is_newer_than(&life)
+        {
+            // Somebody else was faster: what was prepared would be a step back.
+            self.phase = Phase::Active;
+            effects.drop_prepared = true;
+        }
+    }
+
+    fn failed(
+        &mut self,
+        now: UnixTime,
+        code: &'static str,
+        message: String,
+        retry_after: Option<Duration>,
+        effects: &mut Effects,
+    ) {
+        effects.drop_prepared = matches!(self.phase, Phase::Prepared { .. });
+        self.phase = Phase::Active;
+        self.failures = self.failures.saturating_add(1);
+        let asked = retry_after.unwrap_or(Duration::ZERO).min(self.longest_asked());
+        let retry_in = self.schedule.backoff(self.failures).max(asked);
+        self.pause = Some(Pause { from: now, length: retry_in });
+        self.last_failure = Some(Failure { code, message, at: now });
+        let (slot, attempts) = (self.slot(), self.failures);
+        effects.tell.push(Event::RenewalFailed { slot, code, attempts, retry_in });
+        effects.keep = true;
+    }
+
+    fn prepared(&mut self, now: UnixTime, next: Life, at_once: bool, effects: &mut Effects) {
+        if let Phase::Renewing { against } = self.phase
+            && against != self.life.serial
+            && !next.is_newer_than(&self.life)
+        {
+            self.phase = Phase::Active;
+            effects.drop_prepared = true;
+            return;
+        }
+        let grace = self.rules.grace.min(next.not_before.until(next.not_after) / 10);
+        let activate_at = if at_once { now } else { now.plus(grace).min(self.life.not_after.max(now)) };
+        self.phase = Phase::Prepared { next, from: now, activate_at };
+        effects.tell.push(Event::RenewalPrepared { slot: self.slot(), serial: next.serial, activate_at });
+    }
+
+    fn activated(&mut self, now: UnixTime, generation: u64, effects: &mut Effects) {
+        let Phase::Activating { next } = self.phase else { return };
+        self.phase = Phase::Active;
+        self.adopt(now, next);
+        // A provider that hands out certificates which are due at once does not make us loop.
+        self.pause = Some(Pause { from: now, length: self.schedule.backoff(1) });
+        let (slot, Life { serial, not_after, .. }) = (self.slot(), next);
+        effects.tell.push(Event::CertificateRenewed { slot, generation, serial, not_after });
+        effects.keep = true;
+    }
+
+    /// Another certificate is in force: what was counted against the one before is over, and so is what was ordered.
+    fn adopt(&mut self, now: UnixTime, life: Life) {
+        self.life = life;
+        self.schedule = schedule(&self.name, &life, self.rules.renew_before);
+        self.since = now;
+        self.failures = 0;
+        self.last_failure = None;
+        self.pause = None;
+        self.ordered = None;
+    }
+
+    fn announce(&mut self, now: UnixTime, effects: &mut Effects) {
+        let Some(level) = self.overdue(now) else { return };
+        let current = Some((self.life.serial, level));
+        if std::mem::replace(&mut self.announced, current) == current {
+            return;
+        }
+        let not_after = self.life.not_after;
+        effects.tell.push(Event::RenewalOverdue { slot: self.slot(), level, not_after });
+    }
+
+    fn longest_asked(&self) -> Duration {
+        LONGEST_RETRY_AFTER.min(self.schedule.life() / 4)
+    }
+
+    fn longest_pause(&self) -> Duration {
+        self.longest_asked().max(self.schedule.backoff(u32::MAX))
+    }
+
+    fn slot(&self) -> String {
+        self.name.to_string()
+    }
+}
+
+impl Life {
+    pub(super) fn of(credential: &Credential) -> Self {
+        Self {
+            serial: credential.chain().leaf().serial(),
+            not_before: credential.not_before(),
+            not_after: credential.not_after(),
+        }
+    }
+
+    pub(super) fn is_newer_than(&self, other: &Self) -> bool {
+        self.serial != other.serial && (self.not_before, self.not_after) > (other.not_before, other.not_after)
+    }
+}
+
+fn schedule(name: &str, life: &Life, renew_before: Option<Duration>) -> RenewalSchedule {
+    // One seed per slot and certificate: the same after a restart, another on each node.
+    let hash = digest::sha256_of(&[name.as_bytes(), life.serial.as_be_bytes()]);
+    let seed = hash.iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte));
+    let schedule = RenewalSchedule::new(life.not_before, life.not_after, seed);
+    match renew_before {
+        Some(renew_before) => schedule.with_renew_before(renew_before),
+        None => schedule,
+    }
+}
+
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 3_600);
+/// Wall time has whole milliseconds.
+const A_MOMENT: Duration = Duration::from_millis(1);
+/// So that there is always a next step in bounded time.
+const LONGEST_WAIT: Duration = Duration::from_secs(400 * 86_400);
+
+#[cfg(test)]
+#[path = "core_tests.rs"]
+mod tests;

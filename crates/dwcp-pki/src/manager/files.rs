@@ -1,0 +1,74 @@
+//! What a slot keeps on disk: its pair, the pair that is to follow, and its schedule.
+
+use super::record::{BadRecord, ScheduleRecord};
+use crate::credential::with_suffix;
+use crate::{Credential, CredentialError};
+use dwcp_base::{Coded, Disk, SecretFileError, read_bounded};
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// `PREFIX.key` and `.crt`, `PREFIX.next.key` and `.next.crt`, `PREFIX.renewal`.
+pub(super) struct Files {
+    disk: Arc<dyn Disk>,
+    prefix: PathBuf,
+    /// Who writes the schedule takes it before reading what to write, so that the newest is what stays.
+    writing: Mutex<()>,
+}
+
+impl Files {
+    pub(super) fn new(disk: Arc<dyn Disk>, prefix: PathBuf) -> Self {
+        Self { disk, prefix, writing: Mutex::default() }
+    }
+
+    /// Lays a pair beside the one in force.
+    pub(super) fn stage(&self, credential: &Credential) -> Result<(), CredentialError> {
+        credential.stage(&*self.disk, &self.prefix)
+    }
+
+    /// Puts a pair in the place of the one in force. One that could not be staged is staged now: without that a crash in between would
+    /// leave two halves.
+    pub(super) fn commit(&self, credential: &Credential, staged: bool) -> Result<(), CredentialError> {
+        if !staged {
+            self.stage(credential)?;
+        }
+        credential.commit(&*self.disk, &self.prefix)
+    }
+
+    pub(super) fn staged(&self) -> Result<Option<Credential>, CredentialError> {
+        Credential::load_staged(&self.prefix)
+    }
+
+    /// The schedule that was kept; `None` where none was.
+    pub(super) fn schedule(&self) -> Result<Option<ScheduleRecord>, &'static str> {
+        let path = with_suffix(&self.prefix, SCHEDULE);
+        match read_bounded(&path, ScheduleRecord::LONGEST as u64) {
+            Ok(bytes) => ScheduleRecord::parse(&bytes).map(Some).map_err(|error: BadRecord| error.code()),
+            Err(SecretFileError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.code()),
+        }
+    }
+
+    pub(super) fn write_schedule(&self, record: &ScheduleRecord) -> io::Result<()> {
+        self.disk.replace(&with_suffix(&self.prefix, SCHEDULE), record.to_text().as_bytes(), false)
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An error and its causes in one line of at most 1024 characters: a provider's text may come from a stranger.
+pub(super) fn whole_text(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text.chars().filter(|character| !character.is_control()).take(1_024).collect()
+}
+
+const SCHEDULE: &str = ".renewal";

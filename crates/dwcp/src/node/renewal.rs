@@ -1,0 +1,150 @@
+//! The node's certificates as slots of one manager: whose they are, what the manager wants done, and an operator's orders.
+
+use super::error::NodeError;
+use super::further::Named;
+use super::identity::{Identity, issuance_policy, prefix};
+use super::news::News;
+use super::off_loop::off_loop;
+use super::onion::reason_text;
+use super::shared::Shared;
+use crate::config::{NodePlan, ProviderPlan};
+use dwcp_audit::{EventKind, SecurityEvent};
+use dwcp_base::{Clock, Coded, LocalDisk, UnixTime};
+use dwcp_pki::{
+    Activation, CertificateManager, CertificateStore, EmbeddedProvider, ManagedSlot, ManagerError, NextStep,
+    Renewal, Renewed, SlotSpec, SubjectName, Window,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A manager of the slot of the node's own certificate.
+pub(super) fn manager(
+    plan: &NodePlan,
+    identity: &Identity,
+    store: &Arc<CertificateStore>,
+    names: Vec<SubjectName>,
+    clock: &Arc<dyn Clock>,
+    news: &Arc<News>,
+) -> Result<CertificateManager, NodeError> {
+    let manager = CertificateManager::new(Arc::clone(clock), Arc::<News>::clone(news));
+    let mut spec = SlotSpec::new(own(plan), names);
+    let slot = match (identity, &plan.provider) {
+        (Identity::Embedded(embedded), ProviderPlan::Embedded { renew_before, auto_renew, window, .. }) => {
+            spec.renew_before = *renew_before;
+            let provider = EmbeddedProvider::new(
+                Arc::clone(&embedded.authority),
+                issuance_policy(plan)?,
+                Arc::clone(clock),
+            );
+            ManagedSlot::new(spec, Arc::clone(store))
+                .with_provider(Arc::new(provider))
+                .with_files(Arc::new(LocalDisk), prefix(&plan.identity)?)
+                .with_window(*window)
+                .with_automatic(*auto_renew)
+        }
+        _ => ManagedSlot::new(spec, Arc::clone(store)),
+    };
+    manager.manage(slot).map_err(NodeError::Slot)?;
+    Ok(manager)
+}
+
+/// The slot of the node's own certificate is called as the node is.
+pub(super) fn own(plan: &NodePlan) -> String {
+    plan.name.clone().unwrap_or_else(|| "identity".to_owned())
+}
+
+/// Has the dates of the further certificates watched: other tools renew them.
+pub(super) fn watch_further(manager: &CertificateManager, before: &[Named], now: &[Named]) {
+    let gone = before.iter().filter(|old| !now.iter().any(|new| new.name == old.name));
+    for old in gone {
+        manager.release(&old.name);
+    }
+    for named in now {
+        let spec = SlotSpec::new(&named.name, named.credential.names().to_vec());
+        // One of the name of the node itself has no slot: its dates stand in health all the same.
+        if manager.manage(ManagedSlot::watched(spec, Arc::clone(&named.credential))).is_err() {
+            manager.replaced(&named.name, Arc::clone(&named.credential));
+        }
+    }
+}
+
+/// A reload may say who orders renewals, and when they are welcome.
+pub(super) fn adopt(manager: &CertificateManager, plan: &NodePlan) {
+    if let ProviderPlan::Embedded { auto_renew, window, .. } = &plan.provider {
+        manager.set_rules(&own(plan), *auto_renew, *window);
+    }
+}
+
+/// Does what the manager wants done now, beside the loop that asks: it has revocations to follow.
+pub(super) fn follow(shared: &Arc<Shared>) {
+    // A step a slot at most; what is left is done the next time.
+    for _ in 0..STEPS {
+        match shared.manager.next(shared.now()) {
+            NextStep::Renew { slot, .. } => {
+                let shared = Arc::clone(shared);
+                tokio::spawn(async move { drop(renew_slot(&shared, &slot, Activation::AfterGrace).await) });
+            }
+            NextStep::Activate { slot } => {
+                let manager = Arc::clone(&shared.manager);
+                // It has told what came of it.
+                tokio::spawn(off_loop(move || drop(manager.activate(&slot))));
+            }
+            _ => return,
+        }
+    }
+}
+
+/// Renews the node's own certificate now and serves it at once.
+pub(super) async fn renew(shared: &Arc<Shared>) -> Result<Renewed, NodeError> {
+    let slot = own(&shared.plan.load());
+    match renew_slot(shared, &slot, Activation::Now).await? {
+        Renewal::Active(renewed) => Ok(renewed),
+        Renewal::Prepared { .. } => Err(NodeError::Interrupted),
+    }
+}
+
+/// Renews a slot, and says what came of it where the manager can not.
+pub(super) async fn renew_slot(
+    shared: &Arc<Shared>,
+    slot: &str,
+    activation: Activation,
+) -> Result<Renewal, NodeError> {
+    let (manager, slot) = (Arc::clone(&shared.manager), slot.to_owned());
+    let runtime = tokio::runtime::Handle::current();
+    // The authority signs and syncs inside of the provider's future, so the whole of it runs off the event loop.
+    let renewed = off_loop(move || {
+        runtime.block_on(async {
+            // A provider that forgets its deadline does not keep the slot.
+            let limit = RENEWAL_LIMIT + OVERTIME;
+            tokio::time::timeout(limit, manager.renew(&slot, activation, RENEWAL_LIMIT)).await
+        })
+    })
+    .await;
+    let renewed = match renewed {
+        Some(Ok(Err(ManagerError::Elsewhere))) => Err(NodeError::NotOurs),
+        Some(Ok(renewed)) => renewed.map_err(NodeError::Unissued),
+        Some(Err(_)) | None => Err(NodeError::Interrupted),
+    };
+    // The manager has told what it did; that it was interrupted is known here alone.
+    if let Err(error @ NodeError::Interrupted) = &renewed {
+        tracing::error!(error = %reason_text(error), "the certificate was not renewed");
+        shared.ledger.note(
+            SecurityEvent::local(EventKind::RenewalFailed).code(error.code()).message(&reason_text(error)),
+        );
+    }
+    renewed
+}
+
+/// Orders a renewal for the next span of a window and says when that is.
+pub(super) async fn order(
+    shared: &Arc<Shared>,
+    slot: &str,
+    window: Window,
+) -> Result<UnixTime, ManagerError> {
+    let (manager, slot) = (Arc::clone(&shared.manager), slot.to_owned());
+    off_loop(move || manager.order(&slot, window)).await.unwrap_or(Err(ManagerError::Busy))
+}
+
+const STEPS: usize = 4;
+const RENEWAL_LIMIT: Duration = Duration::from_secs(30);
+const OVERTIME: Duration = Duration::from_secs(5);
