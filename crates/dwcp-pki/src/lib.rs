@@ -44,6 +44,8 @@ mod tlv;
 mod trial;
 mod trust;
 mod validation_error;
+#[cfg(feature = "watch")]
+pub mod watch;
 
 pub use allow_list::{AllowList, Denial, Grant};
 pub use authority::{
