@@ -206,7 +206,7 @@ const RESTLESS: Duration = Duration::from_secs(10);
 /// The clocks of file systems tick up to every 10 ms.
 const CALM: Duration = Duration::from_millis(50);
 const AFTERWARDS: Duration = Duration::from_millis(100);
-/// Between two loads, at least as long as the first one took.
-const GAP: Duration = Duration::from_millis(10);
+/// Between two loads; at least as long as the first one took.
+const GAP: Duration = Duration::from_millis(2);
 /// Between two looks.
 const BREATH: Duration = Duration::from_millis(2);
