@@ -23,6 +23,8 @@ pub(super) struct Events {
 #[derive(Default)]
 struct Interest {
     names: BTreeSet<PathBuf>,
+    /// Directories that are watched.
+    dirs: BTreeSet<PathBuf>,
     /// Directories whose watch ended or went elsewhere.
     lost: BTreeSet<PathBuf>,
 }
@@ -75,6 +77,7 @@ impl Events {
         let lost = {
             let mut interest = self.interest.lock().unwrap_or_else(PoisonError::into_inner);
             interest.names = names;
+            interest.dirs = wanted.keys().cloned().collect();
             std::mem::take(&mut interest.lost)
         };
         self.armed.retain(|dir, id| {
@@ -125,10 +128,9 @@ fn concerns(event: notify::Result<notify::Event>, interest: &Mutex<Interest>) ->
     }
     let mut interest = interest.lock().unwrap_or_else(PoisonError::into_inner);
     if matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))) {
-        interest.lost.extend(event.paths.iter().cloned());
-        // Paths that nobody watches are not kept.
-        let Interest { names, lost } = &mut *interest;
-        lost.retain(|path| names.iter().any(|name| name.parent() == Some(path)));
+        let lost = event.paths.iter().filter(|path| interest.dirs.contains(*path)).cloned();
+        let lost: Vec<PathBuf> = lost.collect();
+        interest.lost.extend(lost);
     }
     // Elsewhere events name what is in a directory in other ways.
     !cfg!(target_os = "linux") || event.paths.iter().any(|path| interest.names.contains(path))

@@ -1,6 +1,8 @@
 //! What was loaded, as one number: files that were written again and say the same need no new generation.
 
-use super::further::Named;
+use super::further::{Further, Named};
+use super::identity::{Identity, Material};
+use super::shared::Shared;
 use dwcp_crypto::digest::sha256;
 use dwcp_pki::{Credential, Crl, TrustStore};
 
@@ -40,6 +42,24 @@ impl Fingerprint {
             }
         }
         Self(sha256(&parts.0))
+    }
+}
+
+impl Fingerprint {
+    /// Of what a reload has read. The list of an embedded authority is not among it: that comes and goes without a file.
+    pub(super) fn of_reload(
+        shared: &Shared,
+        material: Option<&Material>,
+        further: &Further,
+        trust: Option<&TrustStore>,
+    ) -> Self {
+        let own_list = match &shared.identity {
+            Identity::Embedded(embedded) => Some(embedded.publication.list()),
+            Identity::Manual => None,
+        };
+        let trust = trust.or(material.map(|material| &material.trust));
+        let own = material.map(|material| &material.credential);
+        Self::of(own, &further.named, trust, own_list.as_ref())
     }
 }
 

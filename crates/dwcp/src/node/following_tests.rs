@@ -108,7 +108,8 @@ impl Stage {
             put(&key, &pair.key, 0o600);
             put(&cert, &pair.cert, 0o644);
         };
-        let noise: Vec<u8> = (0..200 + round).map(|at| ((at * 31 + round) % 251) as u8).collect();
+        let noise: Vec<u8> =
+            (0..200 + round).map(|at| u8::try_from((at * 31 + round) % 251).unwrap()).collect();
         let gone = |path: &Path| fs::remove_file(path).unwrap();
         match round % 20 {
             0 => put(&key, &self.pair().key, 0o600),

@@ -12,10 +12,9 @@ use super::publication_port::gate;
 use super::shared::Shared;
 use super::ticket_keys::TicketKeys;
 use super::{NodeError, Parts, judgement, replacing};
-use crate::config::{DialerPlan, ListenerPlan, NodePlan, ProviderPlan};
+use crate::config::{ListenerPlan, NodePlan, ProviderPlan};
 use dwcp_audit::{EventKind, SecurityEvent};
 use dwcp_base::Coded;
-use dwcp_channel::{Agreed, ConnectionInfo, Direction};
 use dwcp_pki::{Certificate, Serial, TrustStore};
 use dwcp_telemetry::ReloadResult;
 use dwcp_tls::{TlsContext, TlsManager};
@@ -127,7 +126,7 @@ async fn apply(node: &Parts, plan: NodePlan, cause: Cause) -> Result<(Reloaded, 
     // What can fail.
     let old_plan = shared.plan.load_full();
     let trust = other_trust(shared, &old_plan, &plan)?;
-    let print = fingerprint(shared, material.as_ref(), &further, trust.as_ref());
+    let print = Fingerprint::of_reload(shared, material.as_ref(), &further, trust.as_ref());
     if let Cause::Files(before) = cause {
         let generation = shared.store.number();
         if print == before {
@@ -201,24 +200,8 @@ async fn apply(node: &Parts, plan: NodePlan, cause: Cause) -> Result<(Reloaded, 
     if let Some(socket) = prepared.publication {
         floor.place_publication(socket, shared);
     }
-    done.no_longer_allowed = judge_by_policy(node, &old_plan, &plan);
+    done.no_longer_allowed = judgement::judge_by_policy(shared, &old_plan, &plan);
     Ok((done, print))
-}
-
-/// What was read. Lists of an embedded authority are not among it: those come and go without a file.
-fn fingerprint(
-    shared: &Shared,
-    material: Option<&Material>,
-    further: &Further,
-    trust: Option<&TrustStore>,
-) -> Fingerprint {
-    let own_list = match &shared.identity {
-        Identity::Embedded(embedded) => Some(embedded.publication.list()),
-        Identity::Manual => None,
-    };
-    let trust = trust.or(material.map(|material| &material.trust));
-    let own = material.map(|material| &material.credential);
-    Fingerprint::of(own, &further.named, trust, own_list.as_ref())
 }
 
 /// The trust of an embedded authority where the plan names roots, lists or bundles, whose files are read again, or another
@@ -328,46 +311,6 @@ fn rotated(shared: &Shared, name: &str, leaf: &Certificate) {
             .field("serial", leaf.serial())
             .field("not_after", leaf.not_after()),
     );
-}
-
-/// Gives those a moment to end whom the new lists no longer name, and judges everyone by the new trust.
-fn judge_by_policy(node: &Parts, old: &NodePlan, new: &NodePlan) -> usize {
-    let shared = &node.shared;
-    let mut denied = 0;
-    for connection in shared.registry.snapshot() {
-        let allowed = still_allowed(&connection, old, new);
-        if !allowed && shared.registry.drain(connection.id, judgement::GRACE).is_ok() {
-            denied += 1;
-        }
-    }
-    let report = judgement::judge(shared);
-    denied + report.closed + report.drained
-}
-
-/// Whether a plan would make this connection today. What was stopped altogether drains with its listener or dialer.
-fn still_allowed(connection: &ConnectionInfo, old: &NodePlan, new: &NodePlan) -> bool {
-    let name = &*connection.listener;
-    match connection.direction {
-        Direction::Accepted => {
-            let listener = new.listeners.iter().find(|listener| listener.name == name);
-            let admits = |listener: &ListenerPlan| {
-                let ruled = |agreed: Agreed| listener.tls.admits(&connection.peer, agreed.group);
-                listener.allow.judge(&connection.peer).is_ok() && connection.agreed.is_none_or(ruled)
-            };
-            listener.is_none_or(admits)
-        }
-        Direction::Dialed => {
-            let before = old.dialers.iter().find(|dialer| dialer.name == name);
-            let dialer = new.dialers.iter().find(|dialer| dialer.name == name);
-            match (before, dialer) {
-                (_, Some(dialer)) if !dialer.tls.admits(&connection.peer) => false,
-                (_, Some(DialerPlan { allow: Some(allow), .. })) => allow.judge(&connection.peer).is_ok(),
-                // By name: another name means another server.
-                (Some(before), Some(dialer)) => before.expected == dialer.expected,
-                _ => true,
-            }
-        }
-    }
 }
 
 /// What is fixed for the life of the process.
