@@ -1,4 +1,4 @@
-//! The long tests of what is kept on disk: fuzzing, power loss, killing, failing system calls, memory. Too long for every commit.
+//! The long tests: fuzzing, power loss, killing, failing system calls, memory, rotations. Too long for every commit.
 
 mod authority;
 mod disturb;
@@ -8,6 +8,7 @@ mod listed;
 mod memory;
 mod power;
 mod ring;
+mod rotations;
 mod scene;
 mod strangers;
 
@@ -24,7 +25,7 @@ use std::hash::BuildHasher;
 use std::path::Path;
 
 /// In the order they run: the quickest first.
-const PARTS: &[&str] = &["faults", "kill", "power", "memory", "strangers", "fuzz"];
+const PARTS: &[&str] = &["faults", "kill", "power", "memory", "rotations", "strangers", "fuzz"];
 
 /// What the command line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,11 +58,11 @@ impl From<Result<Self, Failed>> for Outcome {
 pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
     let settings = Settings::parse(words)?;
     println!("nightly: seed {}", settings.seed);
-    // Fuzzing and the strangers build what they need by themselves.
+    // Fuzzing, rotations and the strangers build what they need by themselves.
     let dwcp = settings
         .parts
         .iter()
-        .any(|part| !matches!(part.as_str(), "fuzz" | "strangers"))
+        .any(|part| !matches!(part.as_str(), "fuzz" | "rotations" | "strangers"))
         .then(Binary::build)
         .transpose()?;
     let (mut done, mut skipped, mut failures) = (0, 0, 0);
@@ -72,6 +73,7 @@ pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
             ("kill", Some(dwcp)) => kill(&settings, dwcp),
             ("power", Some(dwcp)) => power::run(&settings, dwcp),
             ("memory", Some(dwcp)) => memory::run(dwcp),
+            ("rotations", _) => rotations::run(),
             ("strangers", _) => strangers::run(),
             _ => fuzz::run(&settings),
         };

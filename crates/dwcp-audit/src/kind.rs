@@ -48,6 +48,10 @@ pub enum EventKind {
     ConfigReloaded,
     /// A new configuration was refused; the old one still holds.
     ConfigRejected,
+    /// Files that another tool had replaced were put in use.
+    FilesLoaded,
+    /// Files were replaced by something that can not be used; what was in use before still is.
+    FilesNotLoaded,
     /// An operator changed something.
     AdminAction,
     /// The node started.
@@ -87,6 +91,8 @@ impl EventKind {
         Self::Throttled,
         Self::ConfigReloaded,
         Self::ConfigRejected,
+        Self::FilesLoaded,
+        Self::FilesNotLoaded,
         Self::AdminAction,
         Self::NodeStarted,
         Self::NodeStopped,
@@ -119,6 +125,8 @@ impl EventKind {
             Self::Throttled => "throttled",
             Self::ConfigReloaded => "config_reloaded",
             Self::ConfigRejected => "config_rejected",
+            Self::FilesLoaded => "files_loaded",
+            Self::FilesNotLoaded => "files_not_loaded",
             Self::AdminAction => "admin_action",
             Self::NodeStarted => "node_started",
             Self::NodeStopped => "node_stopped",
@@ -140,6 +148,7 @@ impl EventKind {
             | Self::CrlPublished
             | Self::ConnectionClosed
             | Self::ConfigReloaded
+            | Self::FilesLoaded
             | Self::AdminAction
             | Self::NodeStarted
             | Self::NodeStopped
@@ -157,6 +166,7 @@ impl EventKind {
             | Self::CertificateRevoked
             | Self::RenewalFailed
             | Self::ConfigRejected
+            | Self::FilesNotLoaded
             | Self::AuditGap => Severity::Error,
             Self::AuditFailed => Severity::Critical,
         }

@@ -2,7 +2,7 @@
 
 use crate::{Blame, Coded};
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -118,11 +118,11 @@ pub fn read_secret(path: &Path, limit: u64) -> Result<Vec<u8>, SecretFileError> 
 
 fn read(path: &Path, limit: u64, secret: bool) -> Result<Vec<u8>, SecretFileError> {
     let failed = |source| SecretFileError::Io { path: path.to_owned(), source };
-    // Opening a FIFO for reading would wait for its writer for ever, so the type is looked at before as well as after.
+    // A device may do something when it is opened, so the type is looked at before as well as after.
     if !std::fs::metadata(path).map_err(failed)?.is_file() {
         return Err(SecretFileError::NotAFile { path: path.to_owned() });
     }
-    let mut file = File::open(path).map_err(failed)?;
+    let mut file = open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     if !metadata.is_file() {
         return Err(SecretFileError::NotAFile { path: path.to_owned() });
@@ -153,6 +153,17 @@ fn read(path: &Path, limit: u64, secret: bool) -> Result<Vec<u8>, SecretFileErro
     Ok(bytes)
 }
 
+/// Opens without waiting: a FIFO that took the file's place a moment ago would wait for its writer for ever.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    if let Some(nonblocking) = NONBLOCKING {
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, nonblocking);
+    }
+    options.open(path)
+}
+
 #[cfg(unix)]
 fn exposed_mode(metadata: &std::fs::Metadata) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt;
@@ -164,3 +175,21 @@ fn exposed_mode(metadata: &std::fs::Metadata) -> Option<u32> {
 fn exposed_mode(_metadata: &std::fs::Metadata) -> Option<u32> {
     None
 }
+
+/// O_NONBLOCK of fcntl.h, which std does not name; reading a regular file is the same with it. `None` where its value is not known here.
+#[cfg(unix)]
+const NONBLOCKING: Option<i32> = if cfg!(all(
+    any(target_os = "linux", target_os = "android"),
+    not(any(target_arch = "mips", target_arch = "mips64", target_arch = "sparc", target_arch = "sparc64"))
+)) {
+    Some(0o4000)
+} else if cfg!(any(
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "openbsd",
+    target_os = "netbsd"
+)) {
+    Some(4)
+} else {
+    None
+};

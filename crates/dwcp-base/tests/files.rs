@@ -175,3 +175,35 @@ fn at_p10_directories_are_private_from_the_start_and_what_is_there_stays_as_it_i
     fs::write(dir.0.join("file"), b"").unwrap();
     assert!(LocalDisk.make_dir(&dir.0.join("file/below")).is_err());
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn at_p10_a_fifo_that_takes_a_files_place_is_not_waited_for() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc;
+    let scratch = Scratch::new("fifo");
+    let (path, fifo, file) = (scratch.0.join("key"), scratch.0.join("fifo"), scratch.0.join("file"));
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    fs::write(&file, b"a key").unwrap();
+    fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    static DONE: AtomicBool = AtomicBool::new(false);
+    let (said, heard) = mpsc::channel();
+    let read = path.clone();
+    std::thread::spawn(move || {
+        while !DONE.load(Ordering::Relaxed) {
+            if said.send(read_secret(&read, 64).is_ok_and(|bytes| bytes != b"a key")).is_err() {
+                return;
+            }
+        }
+    });
+    for target in [&file, &fifo].into_iter().cycle().take(20_000) {
+        let next = scratch.0.join("next");
+        std::os::unix::fs::symlink(target, &next).unwrap();
+        fs::rename(&next, &path).unwrap();
+    }
+    while heard.try_recv().is_ok() {}
+    // Whoever waits for a writer of the FIFO says nothing any more.
+    let after = heard.recv_timeout(std::time::Duration::from_secs(5));
+    DONE.store(true, Ordering::Relaxed);
+    assert_eq!(after, Ok(false));
+}

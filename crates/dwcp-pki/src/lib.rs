@@ -45,6 +45,8 @@ mod tlv;
 mod trial;
 mod trust;
 mod validation_error;
+#[cfg(feature = "watch")]
+pub mod watch;
 mod window;
 
 pub use allow_list::{AllowList, Denial, Grant};

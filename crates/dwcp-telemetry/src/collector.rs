@@ -6,7 +6,7 @@ use crate::counter::Counter;
 use crate::family::CounterFamily;
 use crate::format::Format;
 use crate::histogram::Histogram;
-use crate::labels::{AlertSeverity, Direction, LabelSets, Operation, ReloadResult};
+use crate::labels::{AlertSeverity, Direction, FileRole, LabelSets, Operation, ReloadResult};
 use crate::metric::{CATALOGUE, Metric};
 use crate::{openmetrics, text};
 use dwcp_base::UnixTime;
@@ -40,6 +40,7 @@ pub struct TelemetryCollector {
     pub(crate) guard_admitted: AtomicU64,
     pub(crate) guard_refusals: CounterFamily,
     pub(crate) config_reloads: CounterFamily,
+    pub(crate) files_not_loaded: [AtomicU64; 3],
 }
 
 impl TelemetryCollector {
@@ -66,6 +67,7 @@ impl TelemetryCollector {
             guard_admitted: AtomicU64::new(0),
             guard_refusals: CounterFamily::open(&labels.guard_refusal_reasons),
             config_reloads: CounterFamily::closed(&ReloadResult::LABELS),
+            files_not_loaded: Default::default(),
             version: labels.version,
         }
     }
@@ -182,6 +184,11 @@ impl TelemetryCollector {
     /// A reload of the configuration ended.
     pub fn config_reloaded(&self, result: ReloadResult) {
         self.config_reloads.add_at(result as usize);
+    }
+
+    /// How many files of a role hold something that was not loaded; zero when all is well.
+    pub fn files_not_loaded(&self, role: FileRole, count: u64) {
+        self.files_not_loaded[role as usize].store(count, Ordering::Relaxed);
     }
 
     /// Everything, as a scraper reads it. `now` is what the times until expiry are counted from.

@@ -4,7 +4,7 @@ use crate::collector::TelemetryCollector;
 use crate::counter::Counter;
 use crate::family::CounterFamily;
 use crate::histogram::{Exported, Histogram};
-use crate::labels::{Direction, Operation};
+use crate::labels::{Direction, FileRole, Operation};
 use crate::metric::{self, Metric};
 use dwcp_base::UnixTime;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -57,6 +57,7 @@ impl TelemetryCollector {
             plain(&metric::GUARD_ADMITTED, &self.guard_admitted),
             family(&metric::GUARD_REFUSALS, &self.guard_refusals),
             family(&metric::CONFIG_RELOADS, &self.config_reloads),
+            labelled(&metric::FILES_NOT_LOADED, self.unloaded()),
         ]
     }
 
@@ -68,6 +69,12 @@ impl TelemetryCollector {
         };
         let samples = [("0.5", 0.5), ("0.9", 0.9), ("0.99", 0.99)].into_iter().filter_map(sample).collect();
         Family { metric: &metric::TLS_HANDSHAKE_QUANTILE, samples }
+    }
+
+    fn unloaded(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        FileRole::LABELS
+            .into_iter()
+            .zip(self.files_not_loaded.iter().map(|count| count.load(Ordering::Relaxed)))
     }
 
     fn expiries(&self, now: UnixTime) -> Family {

@@ -69,6 +69,23 @@ pub enum ReloadResult {
     Refused,
 }
 
+/// What files that another tool renews are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FileRole {
+    /// The own certificate and its key.
+    Identity,
+    /// Certificates that are shown besides, and their keys.
+    Further,
+    /// Roots and revocation lists.
+    Trust,
+}
+
+impl FileRole {
+    /// Every role.
+    pub const ALL: [Self; 3] = [Self::Identity, Self::Further, Self::Trust];
+    pub(crate) const LABELS: [&'static str; 3] = ["identity", "further", "trust"];
+}
+
 impl Direction {
     pub(crate) const LABELS: [&'static str; 2] = ["received", "sent"];
 }

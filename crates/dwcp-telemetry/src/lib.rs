@@ -19,7 +19,7 @@ pub use active::ActiveConnection;
 pub use collector::TelemetryCollector;
 pub use format::Format;
 pub use histogram::Histogram;
-pub use labels::{AlertSeverity, Direction, LabelSets, Operation, ReloadResult};
+pub use labels::{AlertSeverity, Direction, FileRole, LabelSets, Operation, ReloadResult};
 pub use metric::{Metric, MetricType};
 pub use stats::{NetworkRates, NetworkStats};
 pub use tls_totals::TlsTotals;

@@ -67,6 +67,7 @@ pub(crate) const CATALOGUE: &[Metric] = &[
     GUARD_ADMITTED,
     GUARD_REFUSALS,
     CONFIG_RELOADS,
+    FILES_NOT_LOADED,
 ];
 
 use MetricType::{Counter, Gauge, Info, Unknown};
@@ -190,4 +191,10 @@ pub(crate) const CONFIG_RELOADS: Metric = Metric::new(
     Counter,
     Some("result"),
     "Reloads of the configuration, by result",
+);
+pub(crate) const FILES_NOT_LOADED: Metric = Metric::new(
+    "dwcp_files_not_loaded",
+    Gauge,
+    Some("role"),
+    "Files that changed and were not loaded: what they held before is in use",
 );

@@ -3,7 +3,7 @@
 
 use dwcp_base::UnixTime;
 use dwcp_telemetry::{
-    AlertSeverity, Direction, Format, LabelSets, Operation, ReloadResult, TelemetryCollector,
+    AlertSeverity, Direction, FileRole, Format, LabelSets, Operation, ReloadResult, TelemetryCollector,
 };
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -76,6 +76,9 @@ fn every_promised_series_exists_at_zero_from_the_start() {
         "dwcp_guard_refusals_total{reason=\"other\"}",
         "dwcp_config_reloads_total{result=\"applied\"}",
         "dwcp_config_reloads_total{result=\"refused\"}",
+        "dwcp_files_not_loaded{role=\"identity\"}",
+        "dwcp_files_not_loaded{role=\"further\"}",
+        "dwcp_files_not_loaded{role=\"trust\"}",
     ];
     for name in at_zero {
         assert_eq!(series.get(name), Some(&"0"), "{name}");
@@ -87,7 +90,7 @@ fn every_promised_series_exists_at_zero_from_the_start() {
 #[test]
 fn each_method_moves_its_own_series_and_no_other() {
     type Step = (fn(&Arc<TelemetryCollector>), &'static [(&'static str, &'static str)]);
-    let steps: [Step; 15] = [
+    let steps: [Step; 16] = [
         (
             |t| t.tls_connection("X25519"),
             &[
@@ -143,6 +146,7 @@ fn each_method_moves_its_own_series_and_no_other() {
             |t| t.config_reloaded(ReloadResult::Refused),
             &[("dwcp_config_reloads_total{result=\"refused\"}", "1")],
         ),
+        (|t| t.files_not_loaded(FileRole::Trust, 2), &[("dwcp_files_not_loaded{role=\"trust\"}", "2")]),
         (|t| t.security_event("auth_failure"), &[("dwcp_security_events_total{type=\"auth_failure\"}", "1")]),
     ];
     for (step, moved) in steps {

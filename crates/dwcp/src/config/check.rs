@@ -91,6 +91,7 @@ fn plan(config: &Config, base: &Path) -> Checked<NodePlan> {
         trust_domain,
         bundles,
         profile: trust::profile(config.security.tls.profile.as_deref())?,
+        watch: config.security.cert_management.watch.unwrap_or(true),
         drain: within("node.drain", config.node.drain, Duration::from_secs(8), Duration::ZERO, HOUR)?,
         tls: policy,
         compression: match config.security.tls.certificate_compression {

@@ -72,6 +72,8 @@ pub struct CertManagement {
     pub window: Option<String>,
     /// `embedded` or `manual` in this version.
     pub provider: Option<String>,
+    /// Whether files that another tool replaces are loaded by themselves; default true.
+    pub watch: Option<bool>,
     /// The authority in a directory.
     pub embedded: Embedded,
     /// Accepted for later versions.

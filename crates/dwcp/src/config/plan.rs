@@ -32,6 +32,8 @@ pub struct NodePlan {
     pub certificates: Vec<FurtherPlan>,
     /// Who issues and renews the identity.
     pub provider: ProviderPlan,
+    /// Whether files that another tool replaces are loaded by themselves, and not by a reload alone.
+    pub watch: bool,
     /// Suites, groups and post-quantum mode of the admin listener, and of what has none of its own.
     pub tls: TlsPolicy,
     /// Whether the secrets of sessions may be written down.
@@ -118,7 +120,7 @@ pub enum ProviderPlan {
         /// When renewals are welcome.
         window: Option<Window>,
     },
-    /// Files that somebody else renews; SIGHUP reads them again.
+    /// Files that somebody else renews; they are followed, and SIGHUP reads them again.
     Manual,
 }
 

@@ -1,5 +1,6 @@
 //! What the health endpoints look at.
 
+use super::following;
 use super::further::Named;
 use super::health::Finding;
 use super::identity::Identity;
@@ -122,6 +123,7 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
             findings.push(Finding::warn("certs.saved", reason, mend));
         }
     }
+    findings.extend(files(shared, now));
     if let Some(reason) = shared.troubles.of("reload") {
         findings.push(Finding::warn(
             "certs.reload",
@@ -171,6 +173,33 @@ fn renewals(shared: &Shared) -> Finding {
         Some(OverdueLevel::Critical | OverdueLevel::Expired) => Finding::fail(ID, reason, fix),
         _ => Finding::warn(ID, reason, fix),
     }
+}
+
+/// Files that another tool renews. What is in memory is as good as it was, so that somebody should look; in the last fifth of the own
+/// certificate's life nobody else will.
+fn files(shared: &Shared, now: UnixTime) -> Option<Finding> {
+    const ID: &str = "certs.files";
+    let plan = shared.plan.load();
+    let count = following::count(&plan);
+    if count == 0 {
+        return None;
+    }
+    Some(match (shared.troubles.of(following::TROUBLE), shared.troubles.of(following::EVENTS)) {
+        (Some(reason), _) => {
+            let fix = "put files in place that fit together (dwcp config check --files says what does not), or the former ones back";
+            let generation = shared.store.current();
+            let own = generation.credential();
+            let last = own.not_before().until(own.not_after()) / 5;
+            let ends = matches!(plan.provider, ProviderPlan::Manual) && now.plus(last) >= own.not_after();
+            if ends { Finding::fail(ID, reason, fix) } else { Finding::warn(ID, reason, fix) }
+        }
+        (None, Some(why)) => {
+            Finding::pass(ID, format!("{count} files are looked at every second; no events: {why}"))
+        }
+        (None, None) => {
+            Finding::pass(ID, format!("{count} files are followed, and what they hold is in use"))
+        }
+    })
 }
 
 /// A certificate that listeners show besides; another tool renews it.

@@ -3,7 +3,9 @@
 use super::admin::{self, Scope};
 use super::descriptors;
 use super::dialer::Dialer;
+use super::fingerprint::Fingerprint;
 use super::floor::{Bound, Floor};
+use super::following::{self, Loading};
 use super::health::HealthBoard;
 use super::identity::{Embedded, Identity, Material};
 use super::key_log::KeyLog;
@@ -16,7 +18,7 @@ use super::publication::Publication;
 use super::shared::{Shared, Troubles};
 use super::tallies::Tallies;
 use super::ticket_keys::TicketKeys;
-use super::{Node, NodeError, keeper, renewal, trust};
+use super::{Node, NodeError, Parts, keeper, renewal, trust};
 use crate::config::NodePlan;
 use arc_swap::ArcSwap;
 use dwcp_audit::{AuditSettings, EventKind, SecurityAuditor, SecurityEvent};
@@ -31,7 +33,7 @@ use dwcp_tls::{
 };
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 /// Builds every part, bottom-up, then lets them run.
 pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
@@ -39,6 +41,8 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
 
     // Who we are and whom we trust (pki).
     descriptors::raise(&plan);
+    // Before they are read, so that no change falls in between.
+    let (configured, watch) = (plan.clone(), following::watch_on(plan.clone()).await);
     let (whose, reader) = (plan.clone(), Arc::clone(&clock));
     // Files, an index on its disk, and perhaps a key that has to be derived from a passphrase.
     let material =
@@ -48,6 +52,9 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     if credential.not_after() <= clock.unix() {
         tracing::error!(ended = %credential.not_after(), "the node's certificate has ended: nobody will accept it");
     }
+    let own = authority.is_none().then_some(&credential);
+    let own_list = authority.as_ref().map(|(_, list)| list);
+    let print = Fingerprint::of(own, &further.named, Some(&trust), own_list);
     let ticket_keys = TicketKeys::read(&plan).await?;
     trust::tell_unsuitable(&trust);
     let plan = named(plan, &credential);
@@ -163,7 +170,14 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     }
     let started = SecurityEvent::local(EventKind::NodeStarted).field("name", shared.certificate_name());
     shared.ledger.note(if shared.secrets_written { started.field("key_log", "on") } else { started });
-    Ok(Node { shared, floor: Mutex::new(floor), admin_tls, admin: admin_address })
+    let (wake, loading) = (Arc::new(Notify::new()), Loading::new(configured, print, watch));
+    loading.listen(&wake);
+    let loading = Mutex::new(loading);
+    let parts = Arc::new(Parts { shared, floor: Mutex::new(floor), admin_tls, loading, wake });
+    // Without a hold on what it changes: a node that is dropped is gone.
+    let follow = following::follow(Arc::downgrade(&parts), Arc::clone(&parts.wake), stopping);
+    parts.floor.lock().await.spawn(follow);
+    Ok(Node { parts, admin: admin_address })
 }
 
 /// The end of a node's life, after its connections: the log is told, and closed.

@@ -1,5 +1,6 @@
 //! Why a node does not start, or does not take a new configuration.
 
+use super::replacing::Unfit;
 use crate::config::ConfigProblem;
 use dwcp_audit::OpenError;
 use dwcp_base::{Blame, Coded, SecretFileError, UnixTime};
@@ -192,6 +193,15 @@ pub enum NodeError {
         /// When it did.
         ended: UnixTime,
     },
+    /// Files changed, and what they hold is not for this node to take by itself; a reload may.
+    #[error("{what} is not replaced")]
+    Replacement {
+        /// Which certificate.
+        what: String,
+        /// Why.
+        #[source]
+        source: Unfit,
+    },
     /// A reload changes what only a restart can.
     #[error("{key} can only be changed by a restart")]
     NeedsRestart {
@@ -231,6 +241,7 @@ impl Coded for NodeError {
             Self::Tls(source) => source.code(),
             Self::Unwritten { .. } => "node.file.unwritten",
             Self::Ended { .. } => "node.reload.ended",
+            Self::Replacement { source, .. } => source.code(),
             Self::NeedsRestart { .. } => "node.reload.refused",
         }
     }

@@ -283,6 +283,6 @@ fn credential_error(files: &IdentityFiles, source: dwcp_pki::CredentialError) ->
     NodeError::Credential { cert: files.cert.clone(), key: files.key.clone(), source }
 }
 
-const MAX_ROOTS: u64 = 1 << 20;
-const MAX_CRL: u64 = 96 << 20;
+pub(super) const MAX_ROOTS: u64 = 1 << 20;
+pub(super) const MAX_CRL: u64 = 96 << 20;
 const MOST_LISTS: usize = 1_024;

@@ -1,7 +1,8 @@
 //! Judging live connections when the world has changed: trust, time, policy.
 
 use super::shared::Shared;
-use dwcp_channel::{CloseReason, JudgeReport, Judgement};
+use crate::config::{DialerPlan, ListenerPlan, NodePlan};
+use dwcp_channel::{Agreed, CloseReason, ConnectionInfo, Direction, JudgeReport, Judgement};
 use dwcp_pki::{ChainFault, Peer};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -36,5 +37,44 @@ pub(super) fn judge(shared: &Shared) -> JudgeReport {
     })
 }
 
+/// Gives those a moment to end whom the new lists no longer name, and judges everyone by the new trust.
+pub(super) fn judge_by_policy(shared: &Shared, old: &NodePlan, new: &NodePlan) -> usize {
+    let mut denied = 0;
+    for connection in shared.registry.snapshot() {
+        let allowed = still_allowed(&connection, old, new);
+        if !allowed && shared.registry.drain(connection.id, GRACE).is_ok() {
+            denied += 1;
+        }
+    }
+    let report = judge(shared);
+    denied + report.closed + report.drained
+}
+
+/// Whether a plan would make this connection today. What was stopped altogether drains with its listener or dialer.
+fn still_allowed(connection: &ConnectionInfo, old: &NodePlan, new: &NodePlan) -> bool {
+    let name = &*connection.listener;
+    match connection.direction {
+        Direction::Accepted => {
+            let listener = new.listeners.iter().find(|listener| listener.name == name);
+            let admits = |listener: &ListenerPlan| {
+                let ruled = |agreed: Agreed| listener.tls.admits(&connection.peer, agreed.group);
+                listener.allow.judge(&connection.peer).is_ok() && connection.agreed.is_none_or(ruled)
+            };
+            listener.is_none_or(admits)
+        }
+        Direction::Dialed => {
+            let before = old.dialers.iter().find(|dialer| dialer.name == name);
+            let dialer = new.dialers.iter().find(|dialer| dialer.name == name);
+            match (before, dialer) {
+                (_, Some(dialer)) if !dialer.tls.admits(&connection.peer) => false,
+                (_, Some(DialerPlan { allow: Some(allow), .. })) => allow.judge(&connection.peer).is_ok(),
+                // By name: another name means another server.
+                (Some(before), Some(dialer)) => before.expected == dialer.expected,
+                _ => true,
+            }
+        }
+    }
+}
+
 /// How long a connection that would not be let in today may take to end by itself.
-pub(super) const GRACE: Duration = Duration::from_secs(30);
+const GRACE: Duration = Duration::from_secs(30);

@@ -8,7 +8,11 @@ mod deltas;
 mod descriptors;
 mod dialer;
 mod error;
+mod fingerprint;
 mod floor;
+mod following;
+#[cfg(all(test, unix))]
+mod following_tests;
 mod further;
 pub mod health;
 mod http;
@@ -30,6 +34,7 @@ mod publication;
 mod publication_port;
 mod reload;
 mod renewal;
+mod replacing;
 mod revocation;
 mod shared;
 mod tallies;
@@ -43,6 +48,7 @@ pub(crate) use identity::{crls, roots};
 pub use outside::Outside;
 pub(crate) use outside::{client, credential};
 pub use reload::Reloaded;
+pub use replacing::Unfit;
 pub(crate) use ticket_keys::check as check_ticket_keys;
 
 use crate::config::NodePlan;
@@ -51,18 +57,27 @@ use dwcp_channel::ConnectionInfo;
 use dwcp_pki::Renewed;
 use dwcp_tls::TlsContext;
 use floor::Floor;
+use following::Loading;
 use shared::Shared;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 /// A running node. Dropping it stops it without a drain; [`stop`](Self::stop) ends it in order.
 pub struct Node {
+    parts: Arc<Parts>,
+    admin: SocketAddr,
+}
+
+/// What a reload changes, shared with the task that reloads by itself.
+struct Parts {
     shared: Arc<Shared>,
     floor: Mutex<Floor>,
     admin_tls: Arc<ArcSwap<TlsContext>>,
-    admin: SocketAddr,
+    loading: Mutex<Loading>,
+    /// Wakes the task that follows files.
+    wake: Arc<Notify>,
 }
 
 impl Node {
@@ -81,17 +96,17 @@ impl Node {
 
     /// Where a listener or dialer listens; `None` when there is none of that name.
     pub async fn address_of(&self, name: &str) -> Option<SocketAddr> {
-        self.floor.lock().await.address_of(name)
+        self.parts.floor.lock().await.address_of(name)
     }
 
     /// Where lists, the authority's certificate and OCSP are served by plain HTTP; `None` where they are not.
     pub async fn publication_address(&self) -> Option<SocketAddr> {
-        self.floor.lock().await.publication().map(|placed| placed.address)
+        self.parts.floor.lock().await.publication().map(|placed| placed.address)
     }
 
     /// The live connections, oldest first.
     pub fn connections(&self) -> Vec<ConnectionInfo> {
-        self.shared.registry.snapshot()
+        self.parts.shared.registry.snapshot()
     }
 
     /// Renews the node's certificate now. The old one serves until the new one is in place.
@@ -99,7 +114,7 @@ impl Node {
     /// # Errors
     /// [`NodeError`]; then the old certificate still serves.
     pub async fn renew(&self) -> Result<Renewed, NodeError> {
-        renewal::renew(&self.shared).await
+        renewal::renew(&self.parts.shared).await
     }
 
     /// Puts another plan in force: all of it, or, when anything in it fails, nothing.
@@ -107,25 +122,28 @@ impl Node {
     /// # Errors
     /// [`NodeError`] with what stands in the way.
     pub async fn reload(&self, plan: NodePlan) -> Result<Reloaded, NodeError> {
-        reload::reload(self, plan).await
+        reload::reload(&self.parts, plan).await
     }
 
     /// Takes note of a configuration that could not even be read: health and the log say so until one is taken.
     pub fn reload_refused(&self, reason: &str) {
-        reload::unreadable(self, reason);
+        reload::unreadable(&self.parts, reason);
     }
 
     /// Waits until what was recorded so far is in the audit log on disk, at most `within`.
     pub async fn settle(&self, within: Duration) {
-        let ledger = Arc::clone(&self.shared.ledger);
+        let ledger = Arc::clone(&self.parts.shared.ledger);
         // A log that does not settle shows in health; there is nobody here to tell it to.
         let _ = off_loop::off_loop(move || ledger.flush(within)).await;
     }
 
     /// Stops accepting, lets connections end for as long as the plan's `drain`, resets the rest, closes the log.
     pub async fn stop(self) {
-        let Self { shared, floor, .. } = self;
-        floor.into_inner().close(shared.plan.load().drain, &shared).await;
-        compose::end(&shared).await;
+        // Whoever reloads has done so by now, and nobody does after this.
+        self.parts.loading.lock().await.ended = true;
+        let Parts { shared, floor, .. } = &*self.parts;
+        let floor = std::mem::replace(&mut *floor.lock().await, Floor::new());
+        floor.close(shared.plan.load().drain, shared).await;
+        compose::end(shared).await;
     }
 }

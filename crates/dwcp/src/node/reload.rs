@@ -2,18 +2,19 @@
 
 use super::compose::{PUBLICATION, admin_context, guard, named};
 use super::dialer::{Dialer, Route};
+use super::fingerprint::Fingerprint;
 use super::floor::Bound;
+use super::following::Loading;
 use super::further::{Further, Named, is_an_identity};
 use super::identity::{Identity, Material, embedded_trust};
 use super::listener::{Listener, Means};
 use super::publication_port::gate;
 use super::shared::Shared;
 use super::ticket_keys::TicketKeys;
-use super::{Node, NodeError, judgement};
-use crate::config::{DialerPlan, ListenerPlan, NodePlan, ProviderPlan};
+use super::{NodeError, Parts, judgement, replacing};
+use crate::config::{ListenerPlan, NodePlan, ProviderPlan};
 use dwcp_audit::{EventKind, SecurityEvent};
 use dwcp_base::Coded;
-use dwcp_channel::{Agreed, ConnectionInfo, Direction};
 use dwcp_pki::{Certificate, Serial, TrustStore};
 use dwcp_telemetry::ReloadResult;
 use dwcp_tls::{TlsContext, TlsManager};
@@ -34,9 +35,15 @@ pub struct Reloaded {
 }
 
 /// Puts `plan` in force, or nothing of it; either way it is counted and recorded.
-pub(super) async fn reload(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
+pub(super) async fn reload(node: &Parts, plan: NodePlan) -> Result<Reloaded, NodeError> {
     let shared = &node.shared;
-    let result = apply(node, plan).await;
+    let mut loading = node.loading.lock().await;
+    let (configured, watch) = (plan.clone(), loading.other_watch(&plan).await);
+    let result = apply(node, plan, Cause::Asked).await.map(|(done, print)| {
+        loading.print = print;
+        loading.reloaded(node, configured, watch);
+        done
+    });
     match &result {
         Ok(done) => {
             shared.telemetry.config_reloaded(ReloadResult::Applied);
@@ -54,13 +61,22 @@ pub(super) async fn reload(node: &Node, plan: NodePlan) -> Result<Reloaded, Node
     result
 }
 
+/// Loads the files of the configuration in force again, since they changed: the same way, of which a reload is the whole. `None` where they
+/// hold what is in use already.
+pub(super) async fn again(node: &Parts, loading: &mut Loading) -> Result<Option<Reloaded>, NodeError> {
+    let before = loading.print;
+    let (done, print) = apply(node, loading.configured.clone(), Cause::Files(before)).await?;
+    loading.print = print;
+    Ok((print != before).then_some(done))
+}
+
 /// A configuration that could not even be read.
-pub(super) fn unreadable(node: &Node, reason: &str) {
+pub(super) fn unreadable(node: &Parts, reason: &str) {
     refused(node, "node.config.refused", reason.to_owned());
 }
 
 /// A configuration that was not taken: counted, recorded, and shown by health until one is.
-fn refused(node: &Node, code: &str, text: String) {
+fn refused(node: &Parts, code: &str, text: String) {
     node.shared.telemetry.config_reloaded(ReloadResult::Refused);
     node.shared.ledger.note(SecurityEvent::local(EventKind::ConfigRejected).code(code).message(&text));
     node.shared.troubles.begin("reload", text);
@@ -68,7 +84,16 @@ fn refused(node: &Node, code: &str, text: String) {
     node.shared.tallies.retain(&node.shared.plan.load());
 }
 
-async fn apply(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
+/// Why a plan is put in force.
+#[derive(Clone, Copy)]
+enum Cause {
+    /// Somebody asked for it.
+    Asked,
+    /// Its files changed; they held this.
+    Files(Fingerprint),
+}
+
+async fn apply(node: &Parts, plan: NodePlan, cause: Cause) -> Result<(Reloaded, Fingerprint), NodeError> {
     let shared = &node.shared;
     let material = match plan.provider {
         ProviderPlan::Manual => Some(Material::read(&plan, &*shared.clock)?),
@@ -83,6 +108,10 @@ async fn apply(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
             Further::read(&plan)?
         }
     };
+    if let Cause::Files(_) = cause {
+        let own = (&*serving, material.as_ref().map(|material| &material.credential));
+        replacing::all_fit(own, (&shared.further.load(), &further.named), shared.now())?;
+    }
     let plan = named(plan, material.as_ref().map_or(&serving, |material| &material.credential));
     needs_restart(&shared.plan.load(), &plan)?;
     if let Some(ended) = material.as_ref().map(|material| material.credential.not_after())
@@ -95,10 +124,18 @@ async fn apply(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
     let _trusting = shared.trusting.lock().await;
 
     // What can fail.
+    let old_plan = shared.plan.load_full();
+    let trust = other_trust(shared, &old_plan, &plan)?;
+    let print = Fingerprint::of_reload(shared, material.as_ref(), &further, trust.as_ref());
+    if let Cause::Files(before) = cause {
+        let generation = shared.store.number();
+        if print == before {
+            return Ok((Reloaded { generation, ..Reloaded::default() }, print));
+        }
+    }
     let tls = TlsManager::new(Arc::clone(&shared.store), plan.tls.clone(), Arc::clone(&shared.clock))
         .map_err(NodeError::Tls)?;
     let tls = shared.key_log.on(tls, &plan)?;
-    let old_plan = shared.plan.load_full();
     // An unchanged guard keeps what it has learned about its sources.
     let guard = if old_plan.guard == plan.guard { shared.guard.load_full() } else { Arc::new(guard(&plan)?) };
     // What the gate of the plain HTTP port has learned stays as well.
@@ -107,7 +144,6 @@ async fn apply(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
     let means = Means { shared, tls: &tls, guard: &guard, plan: &plan, ticket_keys: ticket_keys.as_ref() };
     let prepared = prepare(means, &floor)?;
     let before = serving.chain().leaf().serial();
-    let trust = other_trust(shared, &old_plan, &plan)?;
     let current = shared.store.current();
     further.fits(match (&material, &trust) {
         (Some(material), _) => &material.trust,
@@ -165,8 +201,8 @@ async fn apply(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
     if let Some(socket) = prepared.publication {
         floor.place_publication(socket, shared);
     }
-    done.no_longer_allowed = judge_by_policy(node, &old_plan, &plan);
-    Ok(done)
+    done.no_longer_allowed = judgement::judge_by_policy(shared, &old_plan, &plan);
+    Ok((done, print))
 }
 
 /// The trust of an embedded authority where the plan names roots, lists or bundles, whose files are read again, or another
@@ -277,46 +313,6 @@ fn rotated(shared: &Shared, name: &str, leaf: &Certificate) {
             .field("serial", leaf.serial())
             .field("not_after", leaf.not_after()),
     );
-}
-
-/// Gives those a moment to end whom the new lists no longer name, and judges everyone by the new trust.
-fn judge_by_policy(node: &Node, old: &NodePlan, new: &NodePlan) -> usize {
-    let shared = &node.shared;
-    let mut denied = 0;
-    for connection in shared.registry.snapshot() {
-        let allowed = still_allowed(&connection, old, new);
-        if !allowed && shared.registry.drain(connection.id, judgement::GRACE).is_ok() {
-            denied += 1;
-        }
-    }
-    let report = judgement::judge(shared);
-    denied + report.closed + report.drained
-}
-
-/// Whether a plan would make this connection today. What was stopped altogether drains with its listener or dialer.
-fn still_allowed(connection: &ConnectionInfo, old: &NodePlan, new: &NodePlan) -> bool {
-    let name = &*connection.listener;
-    match connection.direction {
-        Direction::Accepted => {
-            let listener = new.listeners.iter().find(|listener| listener.name == name);
-            let admits = |listener: &ListenerPlan| {
-                let ruled = |agreed: Agreed| listener.tls.admits(&connection.peer, agreed.group);
-                listener.allow.judge(&connection.peer).is_ok() && connection.agreed.is_none_or(ruled)
-            };
-            listener.is_none_or(admits)
-        }
-        Direction::Dialed => {
-            let before = old.dialers.iter().find(|dialer| dialer.name == name);
-            let dialer = new.dialers.iter().find(|dialer| dialer.name == name);
-            match (before, dialer) {
-                (_, Some(dialer)) if !dialer.tls.admits(&connection.peer) => false,
-                (_, Some(DialerPlan { allow: Some(allow), .. })) => allow.judge(&connection.peer).is_ok(),
-                // By name: another name means another server.
-                (Some(before), Some(dialer)) => before.expected == dialer.expected,
-                _ => true,
-            }
-        }
-    }
 }
 
 /// What is fixed for the life of the process.

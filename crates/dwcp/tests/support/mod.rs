@@ -12,6 +12,8 @@ pub(crate) mod foreign;
 #[cfg(unix)]
 pub(crate) mod judged;
 mod line;
+#[cfg(unix)]
+pub(crate) mod site;
 pub(crate) mod web;
 
 pub(crate) use line::{Line, PATIENCE};
