@@ -1,7 +1,7 @@
 //! What is known about one live connection, and its name.
 
-use crate::Agreed;
 use crate::signal::{Order, Signal};
+use crate::{Agreed, JudgeReport, Judgement};
 use dwcp_base::UnixTime;
 use dwcp_pki::{Peer, Serial};
 use std::fmt;
@@ -118,6 +118,21 @@ impl Entry {
     /// Bytes of data from the peer and to it.
     pub(crate) fn bytes(&self) -> (u64, u64) {
         (self.bytes_in.load(Ordering::Relaxed), self.bytes_out.load(Ordering::Relaxed))
+    }
+
+    /// Does what was judged, and counts it.
+    pub(crate) fn obey(&self, judgement: Judgement, report: &mut JudgeReport) {
+        match judgement {
+            Judgement::Keep => report.kept += 1,
+            Judgement::Close(reason) => {
+                let _ = self.signal.cut(reason);
+                report.closed += 1;
+            }
+            Judgement::Drain(grace) => {
+                let _ = self.signal.drain(grace);
+                report.drained += 1;
+            }
+        }
     }
 
     pub(crate) fn info(&self) -> ConnectionInfo {

@@ -7,6 +7,7 @@ mod agreed;
 mod arrival;
 mod backoff;
 mod buffers;
+mod by_trust;
 mod connection;
 mod dial_error;
 mod ended;

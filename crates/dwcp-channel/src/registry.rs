@@ -78,17 +78,7 @@ impl Registry {
     pub fn judge(&self, verdict: impl Fn(&Peer) -> Judgement) -> JudgeReport {
         let mut report = JudgeReport::default();
         for entry in self.entries() {
-            match verdict(&entry.newcomer.peer) {
-                Judgement::Keep => report.kept += 1,
-                Judgement::Close(reason) => {
-                    let _ = entry.signal.cut(reason);
-                    report.closed += 1;
-                }
-                Judgement::Drain(grace) => {
-                    let _ = entry.signal.drain(grace);
-                    report.drained += 1;
-                }
-            }
+            entry.obey(verdict(&entry.newcomer.peer), &mut report);
         }
         report
     }
@@ -163,7 +153,7 @@ impl Registry {
         self.capacity
     }
 
-    fn entries(&self) -> Vec<Arc<Entry>> {
+    pub(crate) fn entries(&self) -> Vec<Arc<Entry>> {
         let mut entries = Vec::with_capacity(self.len());
         for shard in &self.shards {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);

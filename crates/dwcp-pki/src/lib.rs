@@ -13,6 +13,7 @@ mod crl;
 mod event;
 mod extensions;
 mod fields;
+mod file_issuer;
 mod identity;
 pub mod inspect;
 mod issued_check;
@@ -41,6 +42,9 @@ mod spiffe;
 mod store;
 mod swap;
 mod sync;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod timer;
 mod tlv;
 mod trial;
 mod trust;
@@ -53,8 +57,8 @@ pub use allow_list::{AllowList, Denial, Grant};
 pub use authority::{
     AllowedNames, AuthorityError, AuthorityKey, AuthorityParams, AuthorityUrls, BadLifetime, BadSubtree,
     BadUrl, CertificateAuthority, HttpUrl, IssuancePolicy, IssuedRecord, IssuedStanding, KeyStorage,
-    NameConstraints, NameRule, NameSubtree, Refusal, Revocation, RevocationReason, Revoked, UnknownReason,
-    Usage,
+    NameConstraints, NameRule, NameSubtree, Refusal, Revocation, RevocationReason, Revoked,
+    SelfSignedProvider, UnknownReason, Usage,
 };
 pub use certificate::Certificate;
 pub use chain::{CertificateChain, MAX_PRESENTED};
@@ -62,6 +66,7 @@ pub use chain_fault::ChainFault;
 pub use credential::{Credential, CredentialError};
 pub use crl::{Crl, CrlNumber, DeltaCrl};
 pub use event::{Event, OverdueLevel};
+pub use file_issuer::{BadFileStem, Displaced, FileProvider, FileStem, Unfinished};
 pub use identity::{Peer, PeerIdentity, RevocationChecked, WhyAnonymous};
 pub use issued_check::IssuedFault;
 pub use key_file::{KeyFileError, private_key_pem};

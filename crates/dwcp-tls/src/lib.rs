@@ -53,6 +53,9 @@ mod ticket_trace;
 mod ticketing;
 mod tickets;
 mod transcript;
+mod trial;
+mod trial_error;
+mod trial_verifier;
 mod vault;
 mod verify_client;
 mod verify_server;
@@ -90,6 +93,8 @@ pub use settings::{
     LARGEST_CLIENT_HELLO, LARGEST_HANDSHAKE, ServerSettings, Tickets, UnknownName, WithoutAlpn,
 };
 pub use suite::CipherSuite;
+pub use trial::HandshakeTrial;
+pub use trial_error::TrialError;
 
 /// Who a peer is, from `dwcp-pki`.
 pub use dwcp_pki::{Peer, PeerIdentity};

@@ -58,12 +58,17 @@ impl Mesh {
     }
 
     pub fn credential(&self, name: &str) -> Credential {
+        self.credential_for(name, Duration::from_secs(86_400))
+    }
+
+    pub fn credential_for(&self, name: &str, ttl: Duration) -> Credential {
         let names =
             ["URI:spiffe://mesh/".to_owned() + name, "IP:127.0.0.1".to_owned(), format!("DNS:{name}.mesh")];
         let names: Vec<SubjectName> = names.iter().map(|name| name.parse().unwrap()).collect();
         let key = SigningKey::generate(KeyType::EcdsaP256).unwrap();
         let request = CertificateRequest::generate(&key, &names).unwrap();
-        let chain = self.authority.issue(&request, &IssuancePolicy::default(), self.clock.unix()).unwrap();
+        let policy = IssuancePolicy::default().with_ttl(ttl).unwrap();
+        let chain = self.authority.issue(&request, &policy, self.clock.unix()).unwrap();
         Credential::new(chain, key).unwrap()
     }
 
@@ -72,10 +77,13 @@ impl Mesh {
     }
 
     pub fn node_with(&self, name: &str, capacity: usize) -> Node {
-        let credential = self.credential(name);
+        self.node_of(self.credential(name), self.trust(), capacity)
+    }
+
+    pub fn node_of(&self, credential: Credential, trust: TrustStore, capacity: usize) -> Node {
         let serial = credential.chain().leaf().serial().to_string();
         let uri = credential.names()[0].clone();
-        let store = Arc::new(CertificateStore::new(credential, self.trust()).unwrap());
+        let store = Arc::new(CertificateStore::new(credential, trust).unwrap());
         let clock = Arc::<SystemClock>::clone(&self.clock) as Arc<dyn Clock>;
         let manager = TlsManager::new(Arc::clone(&store), TlsPolicy::default(), Arc::clone(&clock)).unwrap();
         let registry = Registry::new(capacity, Arc::clone(&clock));

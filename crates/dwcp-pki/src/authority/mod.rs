@@ -19,6 +19,7 @@ mod reason;
 mod record;
 mod renewal;
 mod self_signed;
+mod throw_away;
 mod urls;
 
 pub use constraints::{BadSubtree, NameConstraints, NameSubtree};
@@ -29,6 +30,7 @@ pub use params::AuthorityParams;
 pub use policy::{AllowedNames, BadLifetime, IssuancePolicy, NameRule, Usage};
 pub use reason::{RevocationReason, UnknownReason};
 pub use record::{IssuedRecord, IssuedStanding};
+pub use throw_away::SelfSignedProvider;
 pub use urls::{AuthorityUrls, BadUrl, HttpUrl};
 
 use crate::{

@@ -2,9 +2,7 @@
 
 use super::shared::Shared;
 use crate::config::{DialerPlan, ListenerPlan, NodePlan};
-use dwcp_channel::{Agreed, CloseReason, ConnectionInfo, Direction, JudgeReport, Judgement};
-use dwcp_pki::{ChainFault, Peer};
-use std::collections::HashMap;
+use dwcp_channel::{Agreed, ConnectionInfo, Direction, JudgeReport};
 use std::time::Duration;
 
 /// Judges every live connection by the trust and the time of now.
@@ -13,28 +11,7 @@ use std::time::Duration;
 /// newer one; every other one that would not be let in today may end by itself within [`GRACE`].
 pub(super) fn judge(shared: &Shared) -> JudgeReport {
     let generation = shared.store.current();
-    let now = shared.now();
-    let mut newest = HashMap::new();
-    for connection in shared.registry.snapshot() {
-        if let Peer::Identified(identity) = &connection.peer {
-            let entry = newest.entry(connection.label).or_insert(identity.not_after());
-            *entry = (*entry).max(identity.not_after());
-        }
-    }
-    shared.registry.judge(|peer| {
-        let Peer::Identified(identity) = peer else { return Judgement::Keep };
-        match generation.trust().recheck(identity, now) {
-            Ok(()) => Judgement::Keep,
-            Err(error) if error.is_revocation() => Judgement::Close(CloseReason::Revoked),
-            Err(error)
-                if matches!(error.fault(), ChainFault::Expired { .. })
-                    && newest.get(identity.label().as_str()).is_some_and(|end| *end > now) =>
-            {
-                Judgement::Keep
-            }
-            Err(_) => Judgement::Drain(GRACE),
-        }
-    })
+    shared.registry.judge_by_trust(generation.trust(), shared.now(), GRACE)
 }
 
 /// Gives those a moment to end whom the new lists no longer name, and judges everyone by the new trust.
