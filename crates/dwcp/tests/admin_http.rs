@@ -205,7 +205,7 @@ fn at_d3_two_hundred_idle_connections_do_not_lock_health_out_for_good() {
 #[test]
 fn the_unix_socket_answers_its_owner_alone_and_takes_nobodys_place() {
     let place = Place::new();
-    place.edit("  drain: 8s", "    socket: admin.sock\n  drain: 2s");
+    place.edit("  drain: 8s", "  drain: 2s");
     let socket = place.node("admin.sock");
     fs::write(&socket, "somebody's file").unwrap();
     let (code, said) = refused(&["up", "--config", &place.config()]);

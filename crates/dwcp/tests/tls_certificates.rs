@@ -9,10 +9,9 @@ use std::fs;
 use support::foreign::{Foreign, IDS, ROOT};
 use support::{PATIENCE, Place, assert_three_lines, dwcp, eventually, have, ok, refused};
 
-/// A node with an admin socket and these entries of `security.tls.certificates`.
+/// A node with these entries of `security.tls.certificates`.
 fn place(entries: &str) -> Place {
     let place = Place::new();
-    place.edit("    # socket: admin.sock ", "    socket: admin.sock ");
     place.edit("    pq: prefer ", &format!("    certificates: [{entries}]\n    pq: prefer "));
     place
 }

@@ -33,7 +33,6 @@ fn echoed(dialer: SocketAddr) -> Option<TcpStream> {
 fn a_dialer_talks_to_pinned_keys_alone_and_its_own_pins_stand_for_the_nodes() {
     let place = Place::new();
     echo(place.target);
-    place.edit("    # socket: admin.sock ", "    socket: admin.sock ");
     let dialer = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let (own, remote) = (pin(&place.node("identity.crt")), place.listen);
     place.edit(

@@ -9,10 +9,9 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use support::{PATIENCE, Place, assert_three_lines, dwcp, echo, eventually, free_port, ok, refused};
 
-/// A node with an admin socket whose listener has this `tls` section.
+/// A node whose listener has this `tls` section.
 fn place(tls: &str) -> Place {
     let place = Place::new();
-    place.edit("    # socket: admin.sock ", "    socket: admin.sock ");
     place.edit("      allow:  ", &format!("      tls: {tls}\n      allow:  "));
     place
 }

@@ -8,13 +8,6 @@ use serde_json::Value;
 use std::process::{Command, Stdio};
 use support::{Line, PATIENCE, Place, assert_three_lines, echo, eventually, have, ok, refused};
 
-/// A node with an admin socket.
-fn place() -> Place {
-    let place = Place::new();
-    place.edit("    # socket: admin.sock ", "    socket: admin.sock ");
-    place
-}
-
 fn status(place: &Place) -> Value {
     serde_json::from_str(&ok(&["--json", "tls", "status", "--config", &place.config()])).unwrap()
 }
@@ -25,7 +18,7 @@ fn metrics(place: &Place) -> String {
 
 #[test]
 fn a_node_tells_who_is_connected_by_what_and_nothing_secret() {
-    let place = place();
+    let place = Place::new();
     echo(place.target);
     let who = place.issue("b");
     let node = place.up();
@@ -75,7 +68,7 @@ fn who_is_still_classical_is_listed_and_who_offers_old_things_is_remembered() {
     if !have("openssl") {
         return;
     }
-    let place = place();
+    let place = Place::new();
     echo(place.target);
     let who = place.issue("old");
     let _node = place.up();
@@ -154,6 +147,7 @@ fn who_is_still_classical_is_listed_and_who_offers_old_things_is_remembered() {
 fn where_no_node_runs_the_answer_says_which_socket_and_what_to_do() {
     let place = Place::new();
     let config = place.config();
+    place.edit("    socket: admin.sock ", "    # socket: admin.sock ");
     let (code, said) = refused(&["tls", "status", "--config", &config]);
     assert_three_lines(&said);
     assert!(code == 5 && said.contains("node.admin.socket"), "{code} {said}");

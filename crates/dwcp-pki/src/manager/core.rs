@@ -1,11 +1,10 @@
 //! The state machine of one slot: what happens to it goes in, what is to be told and kept comes out. No clock, no disk, no lock.
 
+use super::input::{Effects, Input, Renews, Rules, Want};
+use super::life::{Life, schedule};
 use super::record::{Ordered, Pause, ScheduleRecord};
-use crate::{
-    Credential, Event, Failure, OverdueLevel, RenewalSchedule, Serial, SlotPhase, Window, WindowUse,
-};
+use crate::{Event, Failure, OverdueLevel, RenewalSchedule, Serial, SlotPhase, Window, WindowUse};
 use dwcp_base::UnixTime;
-use dwcp_crypto::digest;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,34 +26,6 @@ pub(super) struct Core {
     announced: Option<(Serial, OverdueLevel)>,
 }
 
-/// What the operator wants of a slot.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Rules {
-    pub(super) renews: Renews,
-    pub(super) renew_before: Option<Duration>,
-    pub(super) window: Option<Window>,
-    pub(super) grace: Duration,
-}
-
-/// Who renews.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Renews {
-    /// The slot, when it is time.
-    Itself,
-    /// The slot, when somebody orders it.
-    OnOrder,
-    /// Somebody else.
-    Elsewhere,
-}
-
-/// Which certificate, and until when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Life {
-    pub(super) serial: Serial,
-    pub(super) not_before: UnixTime,
-    pub(super) not_after: UnixTime,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Active,
@@ -71,45 +42,6 @@ enum Phase {
     Activating {
         next: Life,
     },
-}
-
-/// What happens to a slot.
-#[derive(Clone, Debug)]
-pub(super) enum Input {
-    /// Time passed.
-    Look,
-    /// This certificate is in force, whoever put it there.
-    Seen(Life),
-    /// The attempt that was under way was given up.
-    Abandoned,
-    /// An attempt or an activation failed.
-    Failed { code: &'static str, message: String, retry_after: Option<Duration> },
-    /// An attempt brought a pair that passed every check. `at_once`: without the grace.
-    Prepared { next: Life, at_once: bool },
-    /// The prepared pair is in force under this generation.
-    Activated { generation: u64 },
-    /// Somebody wants a renewal in the next span of this window.
-    Ordered(Window),
-}
-
-/// What follows.
-#[derive(Debug, Default)]
-pub(super) struct Effects {
-    /// To be told, in this order.
-    pub(super) tell: Vec<Event>,
-    /// The schedule is to be kept on disk.
-    pub(super) keep: bool,
-    /// The prepared pair is superseded: drop it.
-    pub(super) drop_prepared: bool,
-}
-
-/// What a slot wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Want {
-    /// Nothing before this time; `None`: nothing at all.
-    Nothing(Option<UnixTime>),
-    Renew,
-    Activate,
 }
 
 impl Core {
@@ -395,31 +327,6 @@ impl Core {
 
     fn slot(&self) -> String {
         self.name.to_string()
-    }
-}
-
-impl Life {
-    pub(super) fn of(credential: &Credential) -> Self {
-        Self {
-            serial: credential.chain().leaf().serial(),
-            not_before: credential.not_before(),
-            not_after: credential.not_after(),
-        }
-    }
-
-    pub(super) fn is_newer_than(&self, other: &Self) -> bool {
-        self.serial != other.serial && (self.not_before, self.not_after) > (other.not_before, other.not_after)
-    }
-}
-
-fn schedule(name: &str, life: &Life, renew_before: Option<Duration>) -> RenewalSchedule {
-    // One seed per slot and certificate: the same after a restart, another on each node.
-    let hash = digest::sha256_of(&[name.as_bytes(), life.serial.as_be_bytes()]);
-    let seed = hash.iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte));
-    let schedule = RenewalSchedule::new(life.not_before, life.not_after, seed);
-    match renew_before {
-        Some(renew_before) => schedule.with_renew_before(renew_before),
-        None => schedule,
     }
 }
 

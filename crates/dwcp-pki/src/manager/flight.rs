@@ -1,7 +1,8 @@
 //! One attempt to renew, and the activation of what it brought.
 
-use super::core::{Input, Life};
 use super::files::whole_text;
+use super::input::Input;
+use super::life::Life;
 use super::slot::{Parts, PreparedPair};
 use super::table::{Arrived, Job};
 use super::{CertificateManager, ManagerError, Renewal, Renewed};

@@ -1,7 +1,9 @@
 //! A slot as the manager holds it: what it is made of, and where it stands.
 
-use super::core::{Core, Life, Renews, Rules};
+use super::core::Core;
 use super::files::Files;
+use super::input::{Renews, Rules};
+use super::life::Life;
 use crate::{
     CertProvider, CertificateStore, Credential, Serial, SlotSpec, SlotState, Trial, Window, WindowUse,
 };

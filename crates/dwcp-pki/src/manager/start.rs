@@ -1,7 +1,8 @@
 //! How a slot comes under management: what an earlier process left behind is taken up where it is sound.
 
-use super::core::{Input, Life};
 use super::flight::try_out;
+use super::input::Input;
+use super::life::Life;
 use super::slot::{ManagedSlot, PreparedPair, Slot};
 use super::{CertificateManager, SlotError};
 use crate::{Event, obtain};

@@ -1,6 +1,7 @@
 //! All slots, and what any of them wants next.
 
-use super::core::{Effects, Input, Life, Renews, Want};
+use super::input::{Effects, Input, Renews, Want};
+use super::life::Life;
 use super::record::ScheduleRecord;
 use super::slot::{Parts, Place, PreparedPair, Slot};
 use super::timetable::{SlotId, Timetable};

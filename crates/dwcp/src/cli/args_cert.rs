@@ -4,6 +4,7 @@ use super::args_at_rest::{Unlock, descriptor};
 use super::args_validate::Validate;
 use crate::config::GoDuration;
 use clap::{Args, Subcommand, ValueEnum};
+use dwcp_pki::Window;
 use std::path::PathBuf;
 
 /// `dwcp cert …`
@@ -28,8 +29,12 @@ pub enum Cert {
     Selfsigned(SelfSigned),
     /// Judge a chain: exit 0 where it is accepted, 7 where it is not
     Validate(Box<Validate>),
-    /// List what an authority has issued
+    /// List the certificates of a running node, or with --ca what an authority has issued
     List(List),
+    /// Say which certificates of a running node are due, overdue or failing: exit 8 where one is overdue
+    Due,
+    /// Have a running node renew a certificate now, or in the next span of a window
+    Renew(Renew),
     /// Show what stands in certificates, requests and revocation lists
     Show(Show),
 }
@@ -316,10 +321,20 @@ pub struct Show {
 /// `dwcp cert list`
 #[derive(Debug, Args)]
 pub struct List {
-    /// The authority's directory
+    /// The authority's directory [default: ask the running node for its own certificates]
     #[arg(long, value_name = "DIR")]
-    pub ca: PathBuf,
+    pub ca: Option<PathBuf>,
     /// Only what is neither revoked nor expired
-    #[arg(long)]
+    #[arg(long, requires = "ca")]
     pub valid: bool,
+}
+
+/// `dwcp cert renew`
+#[derive(Debug, Args)]
+pub struct Renew {
+    /// The certificate, as `dwcp cert list` names it
+    pub name: String,
+    /// In the next span of this window (UTC), no later than its alarm, instead of now: for example 03:00+2h
+    #[arg(long, value_name = "HH:MM+LENGTH")]
+    pub window: Option<Window>,
 }

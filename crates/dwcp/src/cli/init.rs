@@ -106,7 +106,7 @@ node:
   trust_domain: "{domain}"
   admin:
     listen: 127.0.0.1:9443      # HTTPS: /health/tls /health/certs /health/security /health/live /metrics
-    # socket: admin.sock          # the same for this user alone: `dwcp tls status` asks it
+    {socket}socket: admin.sock          # the same for this user alone, and orders: `dwcp cert renew`, `dwcp tls status`
   drain: 8s                     # how long SIGTERM lets connections end by themselves
 
   # A listener takes mutual TLS 1.3 and hands plain bytes to a service of this machine.
@@ -145,5 +145,14 @@ guard:
         name = args.name,
         domain = args.trust_domain,
         listen = args.listen,
+        socket = if fits_a_socket(&args.dir) { "" } else { "# too long a path for this directory: " },
     )
 }
+
+/// Systems bound the path of a socket, some at 104 bytes with the zero at its end.
+fn fits_a_socket(dir: &Path) -> bool {
+    let path = std::path::absolute(dir.join("admin.sock"));
+    cfg!(unix) && path.is_ok_and(|path| path.as_os_str().len() <= LONGEST_SOCKET)
+}
+
+const LONGEST_SOCKET: usize = 100;

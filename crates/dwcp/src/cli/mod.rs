@@ -1,5 +1,6 @@
 //! The command line: one file a noun, three-line errors, documented exit codes.
 
+mod admin_socket;
 mod args;
 mod args_at_rest;
 mod args_cert;
@@ -58,7 +59,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Demo(args) => demo::run(args, output),
         Command::Init(args) => init::run(args),
         Command::Up(args) => up::run(args, named, cli.verbose),
-        Command::Cert(verb) => cert::run(verb, output, named),
+        Command::Cert(verb) => cert::run(verb, output, named, cli.socket.as_deref()),
         Command::Tls(verb) => tls::run(verb, output, named, cli.socket.as_deref()),
         Command::Encrypt(verb) => at_rest::encrypt(verb, output),
         Command::Decrypt(verb) => at_rest::decrypt(verb, output),

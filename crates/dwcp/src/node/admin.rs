@@ -1,9 +1,11 @@
-//! The read-only admin endpoint: health, metrics and what the authority publishes over HTTPS, and the same over a unix socket.
+//! The admin endpoint: health, metrics and what the authority publishes over HTTPS, read-only; the same over a unix socket, which alone
+//! takes an operator's orders.
 //!
 //! HTTP/1.1 only, no request bodies save an OCSP question, header and time limits on every connection: health is no way into the
 //! node.
 
 use super::NodeError;
+use super::cert_status;
 use super::health::HealthReport;
 use super::http::{Reply, one_request, reply, text};
 use super::offers::{Outcome, told};
@@ -33,6 +35,9 @@ use tokio::sync::{Semaphore, watch};
 pub(crate) enum Scope {
     /// Health, metrics, and what the embedded authority publishes.
     All,
+    /// The same, and orders: for who may open the socket.
+    #[cfg(unix)]
+    Orders,
     /// The metrics path alone.
     Metrics,
 }
@@ -98,7 +103,7 @@ pub(crate) async fn serve_unix(
                 let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
                 // Whoever may open the socket is of this machine.
                 let source = std::net::Ipv4Addr::LOCALHOST.into();
-                let served = serve_connection(stream, Arc::clone(&shared), Scope::All, source);
+                let served = serve_connection(stream, Arc::clone(&shared), Scope::Orders, source);
                 tokio::spawn(async move {
                     served.await;
                     drop(place);
@@ -140,19 +145,33 @@ async fn serve_connection<IO>(io: IO, shared: Arc<Shared>, scope: Scope, source:
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    one_request(io, CONNECTION_LIMIT, |request| {
+    // An order takes as long as an issuer does.
+    let limit = match scope {
+        #[cfg(unix)]
+        Scope::Orders => ORDER_LIMIT,
+        _ => CONNECTION_LIMIT,
+    };
+    one_request(io, limit, |request| {
         let shared = Arc::clone(&shared);
         async move { respond(&shared, scope, request, source).await }
     })
     .await;
 }
 
-async fn respond(shared: &Shared, scope: Scope, request: Request<Incoming>, source: IpAddr) -> Reply {
-    if scope == Scope::All
+async fn respond(shared: &Arc<Shared>, scope: Scope, request: Request<Incoming>, source: IpAddr) -> Reply {
+    if scope != Scope::Metrics
         && request.uri().path().starts_with(pki_pages::START)
         && let Some(publication) = shared.publication()
     {
         return pki_pages::respond(shared, publication, request, source).await;
+    }
+    #[cfg(unix)]
+    if scope == Scope::Orders
+        && *request.method() == Method::POST
+        && let Some(slot) = request.uri().path().strip_prefix(cert_status::RENEW)
+        && request.body().is_end_stream()
+    {
+        return cert_status::renew(shared, slot, request.uri().query()).await;
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
@@ -179,9 +198,12 @@ async fn respond(shared: &Shared, scope: Scope, request: Request<Incoming>, sour
         "/status/tls" => {
             reply(StatusCode::OK, "application/json", format!("{}\n", tls_status::report(shared)))
         }
+        "/status/certs" => {
+            reply(StatusCode::OK, "application/json", format!("{}\n", cert_status::report(shared)))
+        }
         _ => text(
             StatusCode::NOT_FOUND,
-            "not here: try /health/tls, /health/certs, /health/security, /health/live, /status/tls or /metrics\n",
+            "not here: try /health/tls, /health/certs, /health/security, /health/live, /status/tls, /status/certs or /metrics\n",
         ),
     }
 }
@@ -201,4 +223,6 @@ fn health(report: &HealthReport) -> Reply {
 const MAX_CONNECTIONS: usize = 256;
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(3);
 const CONNECTION_LIMIT: Duration = Duration::from_secs(15);
+#[cfg(unix)]
+const ORDER_LIMIT: Duration = Duration::from_secs(45);
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);

@@ -2,6 +2,7 @@
 
 mod admin;
 mod authority;
+mod cert_status;
 mod checks;
 mod compose;
 mod deltas;

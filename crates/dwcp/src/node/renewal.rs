@@ -136,13 +136,13 @@ pub(super) async fn renew_slot(
 }
 
 /// Orders a renewal for the next span of a window and says when that is.
-pub(super) async fn order(
-    shared: &Arc<Shared>,
-    slot: &str,
-    window: Window,
-) -> Result<UnixTime, ManagerError> {
+pub(super) async fn order(shared: &Arc<Shared>, slot: &str, window: Window) -> Result<UnixTime, NodeError> {
     let (manager, slot) = (Arc::clone(&shared.manager), slot.to_owned());
-    off_loop(move || manager.order(&slot, window)).await.unwrap_or(Err(ManagerError::Busy))
+    match off_loop(move || manager.order(&slot, window)).await {
+        Some(Err(ManagerError::Elsewhere)) => Err(NodeError::NotOurs),
+        Some(ordered) => ordered.map_err(NodeError::Unissued),
+        None => Err(NodeError::Interrupted),
+    }
 }
 
 const STEPS: usize = 4;

@@ -1,21 +1,20 @@
-//! `dwcp cert list`: what an authority has issued. It needs no key.
+//! `dwcp cert list --ca`: what an authority has issued. It needs no key.
 
 use super::authority_failure;
-use crate::cli::args_cert::List;
 use crate::cli::exit::{Failure, inert};
 use crate::cli::output::Report;
 use dwcp_base::{Clock, LocalDisk, SystemClock, UnixTime};
 use dwcp_pki::{CertificateAuthority, IssuedRecord, IssuedStanding};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Lists certificates, oldest first.
-pub(super) fn run(args: &List) -> Result<Report, Failure> {
+pub(super) fn run(ca: &Path, valid: bool) -> Result<Report, Failure> {
     let now = SystemClock::new().unix();
-    let records = CertificateAuthority::records(Arc::new(LocalDisk), &args.ca)
-        .map_err(|error| authority_failure("nothing was listed", &args.ca, &error))?;
-    let chosen: Vec<_> =
-        records.iter().filter(|record| !args.valid || standing(record, now) == "good").collect();
+    let records = CertificateAuthority::records(Arc::new(LocalDisk), ca)
+        .map_err(|error| authority_failure("nothing was listed", ca, &error))?;
+    let chosen: Vec<_> = records.iter().filter(|record| !valid || standing(record, now) == "good").collect();
     let lines: Vec<String> = chosen.iter().map(|record| line(record, now)).collect();
     let all: Vec<Value> = chosen.iter().map(|record| describe(record, now)).collect();
     let text = if lines.is_empty() { "none".to_owned() } else { lines.join("\n") };

@@ -1,4 +1,4 @@
-//! `dwcp cert …`: authorities in directories, by hand.
+//! `dwcp cert …`: authorities in directories, by hand; and the certificates of a running node.
 
 mod authority;
 mod crossing;
@@ -6,6 +6,7 @@ mod failure;
 mod files;
 mod issue;
 mod list;
+mod managed;
 mod ocsp;
 mod policy;
 mod revoke;
@@ -21,7 +22,13 @@ use serde_json::json;
 use std::path::Path;
 
 /// Runs one of the certificate verbs. `named` is the configuration that `--config` names.
-pub(super) fn run(verb: &Cert, output: Output, named: Option<&Path>) -> Result<Report, Failure> {
+/// `socket` is the one that `--socket` names.
+pub(super) fn run(
+    verb: &Cert,
+    output: Output,
+    named: Option<&Path>,
+    socket: Option<&Path>,
+) -> Result<Report, Failure> {
     super::at_rest::listen(output)?;
     match verb {
         Cert::Ca(Ca::Init(args)) => authority::init(args, output, named),
@@ -36,7 +43,12 @@ pub(super) fn run(verb: &Cert, output: Output, named: Option<&Path>) -> Result<R
         Cert::Crl(args) => revoke::crl(args),
         Cert::Ocsp(args) => ocsp::run(args),
         Cert::Validate(args) => super::validate::run(args),
-        Cert::List(args) => list::run(args),
+        Cert::List(args) => match &args.ca {
+            Some(ca) => list::run(ca, args.valid),
+            None => managed::list(named, socket),
+        },
+        Cert::Due => managed::due(named, socket),
+        Cert::Renew(args) => managed::renew(args, named, socket),
         Cert::Show(args) => super::show::run(args, output),
     }
 }

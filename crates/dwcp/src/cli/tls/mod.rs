@@ -1,6 +1,5 @@
 //! `dwcp tls …`: a handshake from the outside and all that can be told of it, what a node speaks, what can be spoken.
 
-mod admin_socket;
 mod answer;
 mod ciphers;
 mod dial;

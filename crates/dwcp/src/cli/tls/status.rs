@@ -1,6 +1,6 @@
 //! `dwcp tls status`: by what a running node protects its connections, and who is still classical.
 
-use super::admin_socket;
+use crate::cli::admin_socket;
 use crate::cli::exit::{Failure, inert};
 use crate::cli::output::Report;
 use serde_json::Value;

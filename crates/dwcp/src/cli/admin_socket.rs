@@ -1,7 +1,7 @@
-//! Asking a running node over its admin socket: one GET, one JSON object, both bounded.
+//! Asking a running node over its admin socket, or telling it: one request, one JSON object, both bounded.
 
-use crate::cli::config;
-use crate::cli::exit::{Exit, Failure};
+use super::config;
+use super::exit::{Exit, Failure};
 use serde_json::Value;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -26,8 +26,22 @@ pub(super) fn locate(named: Option<&Path>, socket: Option<&Path>) -> Result<Path
 
 /// The object at `path` of the node behind `socket`.
 pub(super) fn get(socket: &Path, path: &str) -> Result<Value, Failure> {
-    let body = ask(socket, path).map_err(|error| failed(socket, &error))?;
-    serde_json::from_slice(&body).map_err(|error| {
+    let answer = ask(socket, "GET", path, PATIENCE).map_err(|error| failed(socket, &error))?;
+    if answer.status != 200 {
+        let error = io::Error::new(io::ErrorKind::InvalidData, "it has no such status");
+        return Err(failed(socket, &error));
+    }
+    object(socket, &answer.body)
+}
+
+/// Has the node behind `socket` do something: the status of its answer, and the object in it. An order takes its time.
+pub(super) fn post(socket: &Path, path: &str) -> Result<(u16, Value), Failure> {
+    let answer = ask(socket, "POST", path, ORDER_PATIENCE).map_err(|error| failed(socket, &error))?;
+    Ok((answer.status, object(socket, &answer.body)?))
+}
+
+fn object(socket: &Path, body: &[u8]) -> Result<Value, Failure> {
+    serde_json::from_slice(body).map_err(|error| {
         let what = format!("what answers at {} is no node of this version", socket.display());
         Failure::new(
             Exit::Failure,
@@ -58,37 +72,43 @@ fn failed(socket: &Path, error: &io::Error) -> Failure {
     Failure::new(exit, what, error, fix)
 }
 
+struct Answer {
+    status: u16,
+    body: Vec<u8>,
+}
+
 #[cfg(unix)]
-fn ask(socket: &Path, path: &str) -> io::Result<Vec<u8>> {
+fn ask(socket: &Path, method: &str, path: &str, patience: Duration) -> io::Result<Answer> {
     let mut stream = std::os::unix::net::UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n").as_bytes())?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     stream.take(LARGEST + 1).read_to_end(&mut answer)?;
-    body(answer)
+    read(answer)
 }
 
 #[cfg(not(unix))]
-fn ask(_socket: &Path, _path: &str) -> io::Result<Vec<u8>> {
+fn ask(_socket: &Path, _method: &str, _path: &str, _patience: Duration) -> io::Result<Answer> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "this system has no such sockets"))
 }
 
-/// The body of a 200. The node says how long it is, and closes after it.
-fn body(mut answer: Vec<u8>) -> io::Result<Vec<u8>> {
+/// Status and body. The node says how long it is, and closes after it.
+fn read(mut answer: Vec<u8>) -> io::Result<Answer> {
     let bad = |why| io::Error::new(io::ErrorKind::InvalidData, why);
     if answer.len() as u64 > LARGEST {
         return Err(bad("its answer is longer than any status"));
     }
-    let end =
-        answer.windows(4).position(|four| four == b"\r\n\r\n").ok_or_else(|| bad("its answer is no HTTP"))?;
-    if !answer.starts_with(b"HTTP/1.1 200 ") {
-        return Err(bad("it has no such status"));
-    }
-    Ok(answer.split_off(end + 4))
+    let no_http = || bad("its answer is no HTTP");
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").ok_or_else(no_http)?;
+    let status = answer.strip_prefix(b"HTTP/1.1 ").and_then(|rest| rest.get(..3)).ok_or_else(no_http)?;
+    let status = std::str::from_utf8(status).ok().and_then(|text| text.parse().ok()).ok_or_else(no_http)?;
+    Ok(Answer { status, body: answer.split_off(end + 4) })
 }
 
 const PATIENCE: Duration = Duration::from_secs(5);
+const ORDER_PATIENCE: Duration = Duration::from_secs(40);
 /// A thousand peers with the longest labels there are.
 const LARGEST: u64 = 4 << 20;
 
@@ -97,10 +117,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_body_of_a_good_answer_is_read() {
-        assert_eq!(body(b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n{}".to_vec()).unwrap(), b"{}");
-        for bad in [&b""[..], b"HTTP/1.1 404 Not Found\r\n\r\nno", b"HTTP/1.1 200 OK\r\n", b"\r\n\r\n{}"] {
-            assert!(body(bad.to_vec()).is_err(), "{bad:?}");
+    fn status_and_body_of_an_answer_are_read_and_nothing_else() {
+        let good = read(b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n{}".to_vec()).unwrap();
+        assert_eq!((good.status, &good.body[..]), (200, &b"{}"[..]));
+        assert_eq!(read(b"HTTP/1.1 404 Not Found\r\n\r\nno".to_vec()).unwrap().status, 404);
+        for bad in
+            [&b""[..], b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 OK\r\n", b"\r\n\r\n{}", b"HTTP/1.1 \r\n\r\n"]
+        {
+            assert!(read(bad.to_vec()).is_err(), "{bad:?}");
         }
     }
 }

@@ -1,0 +1,156 @@
+//! `dwcp cert list`, `due` and `renew`: the certificates that a running node looks after, asked for over its admin socket.
+
+use crate::cli::admin_socket;
+use crate::cli::args_cert::Renew;
+use crate::cli::exit::{Exit, Failure, inert};
+use crate::cli::output::Report;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Every certificate, and where its renewal stands.
+pub(super) fn list(named: Option<&Path>, socket: Option<&Path>) -> Result<Report, Failure> {
+    let status = ask(named, socket)?;
+    let text = rows(&status).iter().map(describe).collect::<Vec<_>>().join("\n");
+    Ok(Report::document(text, status))
+}
+
+/// Those that somebody should look at.
+pub(super) fn due(named: Option<&Path>, socket: Option<&Path>) -> Result<Report, Failure> {
+    let status = ask(named, socket)?;
+    let found: Vec<&Value> = rows(&status).iter().filter(|row| is_due(row)).collect();
+    let late = found.iter().any(|row| row["overdue"].is_string());
+    let text = match found.is_empty() {
+        true => "nothing is due".to_owned(),
+        false => found.iter().map(|row| describe(row)).collect::<Vec<_>>().join("\n"),
+    };
+    let json = json!({ "node": status["node"], "at": status["at"], "due": found });
+    Ok(Report::document(text, json).ending(if late { Exit::Degraded } else { Exit::Success }))
+}
+
+/// A renewal now, or an order for later.
+pub(super) fn renew(args: &Renew, named: Option<&Path>, socket: Option<&Path>) -> Result<Report, Failure> {
+    let socket = admin_socket::locate(named, socket)?;
+    let query = args.window.map(|window| format!("?window={window}")).unwrap_or_default();
+    let path = format!("/certs/renew/{}{query}", encoded(&args.name));
+    let (status, answer) = admin_socket::post(&socket, &path)?;
+    let error = &answer["error"];
+    if status != 200 || error.is_object() {
+        return Err(refused(&args.name, error));
+    }
+    let name = inert(&args.name);
+    let text = match answer["ordered"].as_str() {
+        Some(at) => format!("{name} will be renewed at {}", inert(at)),
+        None => format!(
+            "{name} was renewed: serial {}, until {}",
+            word(&answer["serial"]),
+            word(&answer["not_after"])
+        ),
+    };
+    Ok(Report::new(text, answer))
+}
+
+fn ask(named: Option<&Path>, socket: Option<&Path>) -> Result<Value, Failure> {
+    admin_socket::get(&admin_socket::locate(named, socket)?, "/status/certs")
+}
+
+/// What the node said no with.
+fn refused(name: &str, error: &Value) -> Failure {
+    let said = |key: &str| error[key].as_str().unwrap_or_default().to_owned();
+    let code = said("code");
+    let exit = match code.as_str() {
+        "pki.slot.unknown" => Exit::NotFound,
+        "node.renewal.foreign" => Exit::Configuration,
+        "pki.provider.refused" => Exit::Denied,
+        "pki.renewal.busy" | "pki.renewal.crowded" => Exit::Unavailable,
+        code if code.starts_with("pki.provider.") => Exit::Unavailable,
+        code if code.starts_with("pki.issued.") || code == "pki.trial.failed" => Exit::Verification,
+        _ => Exit::Failure,
+    };
+    let (message, fix) = (said("message"), said("fix"));
+    let fix = if fix.is_empty() { "use the node's own version of dwcp".to_owned() } else { fix };
+    Failure::plain(exit, format!("{name} was not renewed"), message, fix).called(&code)
+}
+
+/// Due, or ordered for a time that has come; overdue; or an attempt failed.
+fn is_due(row: &Value) -> bool {
+    row["overdue"].is_string() || row["failures"] != 0
+}
+
+fn describe(row: &Value) -> String {
+    let names = rows_of(&row["names"]).iter().map(word).collect::<Vec<_>>().join(" ");
+    let mut text = format!(
+        "{}  {}  serial {}  until {}",
+        word(&row["name"]),
+        word(&row["state"]),
+        word(&row["serial"]),
+        word(&row["not_after"])
+    );
+    let mut more = |line: String| text.push_str(&format!("\n    {line}"));
+    more(names);
+    match (row["provider"].as_str(), row["ordered"].as_str()) {
+        (None, _) => more("renewed elsewhere".to_owned()),
+        (Some(provider), Some(at)) => {
+            more(format!("renewal by {} ordered for {}", inert(provider), inert(at)))
+        }
+        (Some(provider), None) => {
+            let window = match (row["window"].as_str(), row["window_use"].as_str()) {
+                (Some(window), Some("overruled")) => {
+                    format!(", the window {} does not fit its life", inert(window))
+                }
+                (Some(window), _) => format!(", in the window {}", inert(window)),
+                _ => String::new(),
+            };
+            more(format!("renewal by {} at {}{window}", inert(provider), word(&row["renew_at"])));
+        }
+    }
+    if row["prepared"].is_object() {
+        let next = &row["prepared"];
+        more(format!("serial {} takes over at {}", word(&next["serial"]), word(&next["activate_at"])));
+    }
+    if let Some(level) = row["overdue"].as_str() {
+        more(match level {
+            "due" => "OVERDUE: its renewal is due and did not happen".to_owned(),
+            "expired" => "OVERDUE: it has ended".to_owned(),
+            level => format!("OVERDUE: {} (80 % of its life are over, 90 % where critical)", inert(level)),
+        });
+    }
+    if row["failures"] != 0 {
+        let last = &row["last_failure"];
+        let message =
+            if last.is_object() { word(&last["message"]) } else { "in a process before this one".to_owned() };
+        more(format!(
+            "{} failed attempts, the last: {message}; the next at {}",
+            word(&row["failures"]),
+            word(&row["retry_at"])
+        ));
+    }
+    if row["unsaved"].is_string() {
+        more(format!("not safe on disk: {}", word(&row["unsaved"])));
+    }
+    text
+}
+
+/// As a segment of a path (RFC 3986 §3.3).
+fn encoded(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    name.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+fn rows(status: &Value) -> &[Value] {
+    rows_of(&status["certificates"])
+}
+
+fn rows_of(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// A value as a word; names are their configuration's to choose.
+fn word(value: &Value) -> String {
+    match value {
+        Value::String(text) => inert(text),
+        Value::Null => "none".to_owned(),
+        other => other.to_string(),
+    }
+}
