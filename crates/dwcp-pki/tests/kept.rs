@@ -260,6 +260,38 @@ fn one_bad_disk_never_stops_a_renewal_and_is_told() {
 }
 
 #[test]
+fn a_pair_that_the_disk_did_not_take_is_written_again_until_it_does() {
+    let home = Home::new();
+    home.clock.advance(HOUR);
+    // Fails at both files in force, and once more when it is tried again.
+    let disk = FaultyDisk::failing_once(3, ErrorKind::StorageFull);
+    let process = home.start(disk);
+    let Renewal::Active(renewed) = run(process.manager.renew("node", Activation::Now, DEADLINE)).unwrap()
+    else {
+        panic!("it waits")
+    };
+    assert!(process.manager.state("node").unwrap().unsaved.is_some());
+    assert_ne!(
+        Credential::load(&home.file("crt"), &home.file("key")).unwrap().chain().leaf().serial(),
+        renewed.serial
+    );
+    let mut waited = Duration::ZERO;
+    while let NextStep::Wait(wait) = process.manager.next(home.clock.unix()) {
+        home.clock.advance(wait);
+        waited += wait;
+        assert!(waited <= MINUTE, "nobody tries again");
+    }
+    assert_eq!(process.manager.next(home.clock.unix()), NextStep::Wait(MINUTE), "once a minute");
+    process.manager.save("node").unwrap();
+    assert_eq!(process.manager.state("node").unwrap().unsaved, None);
+    assert_eq!(
+        Credential::load(&home.file("crt"), &home.file("key")).unwrap().chain().leaf().serial(),
+        renewed.serial
+    );
+    assert!(matches!(process.manager.next(home.clock.unix()), NextStep::Wait(wait) if wait > MINUTE));
+}
+
+#[test]
 fn at_p2_a_crash_loop_does_not_hammer_the_issuer_and_an_order_survives_it() {
     let home = Home::new();
     let down = |_: &CertificateRequest| -> Result<_, ProviderError> {

@@ -50,6 +50,9 @@ pub enum ManagerError {
     /// It passed every check and did not work when it was tried out.
     #[error("what was issued did not pass its trial")]
     Trial(#[source] TrialFault),
+    /// The disk did not take it.
+    #[error("the certificate is not safe on disk")]
+    Unsaved(#[source] CredentialError),
     /// The store did not take it.
     #[error("the certificate was not activated")]
     Install(#[source] InstallError),
@@ -70,7 +73,7 @@ impl Coded for ManagerError {
             Self::Provider(error) => error.code(),
             Self::Issued(error) => error.code(),
             Self::Roots(error) => error.code(),
-            Self::Credential(error) => error.code(),
+            Self::Credential(error) | Self::Unsaved(error) => error.code(),
             Self::Install(error) => error.code(),
         }
     }
@@ -89,7 +92,7 @@ impl Coded for ManagerError {
             Self::Provider(error) => error.blame(),
             Self::Issued(error) => error.blame(),
             Self::Roots(_) => Blame::Peer,
-            Self::Credential(error) => error.blame(),
+            Self::Credential(error) | Self::Unsaved(error) => error.blame(),
             Self::Install(error) => error.blame(),
         }
     }

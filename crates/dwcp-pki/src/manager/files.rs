@@ -15,23 +15,27 @@ pub(super) struct Files {
     prefix: PathBuf,
     /// Who writes the schedule takes it before reading what to write, so that the newest is what stays.
     writing: Mutex<()>,
+    /// Who writes a pair: one after the other.
+    pairs: Mutex<()>,
 }
 
 impl Files {
     pub(super) fn new(disk: Arc<dyn Disk>, prefix: PathBuf) -> Self {
-        Self { disk, prefix, writing: Mutex::default() }
+        Self { disk, prefix, writing: Mutex::default(), pairs: Mutex::default() }
     }
 
     /// Lays a pair beside the one in force.
     pub(super) fn stage(&self, credential: &Credential) -> Result<(), CredentialError> {
+        let _pairs = locked(&self.pairs);
         credential.stage(&*self.disk, &self.prefix)
     }
 
-    /// Puts a pair in the place of the one in force. One that could not be staged is staged now: without that a crash in between would
+    /// Puts a pair in the place of the one in force. One that does not lie staged is staged first: without that a crash in between would
     /// leave two halves.
-    pub(super) fn commit(&self, credential: &Credential, staged: bool) -> Result<(), CredentialError> {
-        if !staged {
-            self.stage(credential)?;
+    pub(super) fn commit(&self, credential: &Credential) -> Result<(), CredentialError> {
+        let _pairs = locked(&self.pairs);
+        if !matches!(self.staged(), Ok(Some(staged)) if staged.chain() == credential.chain()) {
+            credential.stage(&*self.disk, &self.prefix)?;
         }
         credential.commit(&*self.disk, &self.prefix)
     }
@@ -55,8 +59,12 @@ impl Files {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, ()> {
-        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.writing)
     }
+}
+
+fn locked(mutex: &Mutex<()>) -> MutexGuard<'_, ()> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An error and its causes in one line of at most 1024 characters: a provider's text may come from a stranger.

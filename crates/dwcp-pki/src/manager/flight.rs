@@ -3,7 +3,7 @@
 use super::files::whole_text;
 use super::input::Input;
 use super::life::Life;
-use super::slot::{Parts, PreparedPair};
+use super::slot::Parts;
 use super::table::{Arrived, Job};
 use super::{CertificateManager, ManagerError, Renewal, Renewed};
 use crate::{CertificateStore, Credential, CredentialError, Event, ProviderError, TrustStore, obtain};
@@ -48,7 +48,7 @@ impl Flight<'_> {
         }
     }
 
-    async fn attempt(&self, deadline: Duration) -> Result<PreparedPair, ManagerError> {
+    async fn attempt(&self, deadline: Duration) -> Result<Arc<Credential>, ManagerError> {
         let Job { parts, store, .. } = &self.job;
         let provider = parts.provider.as_ref().ok_or(ManagerError::Elsewhere)?;
         let trust = |_: &[_]| Ok((**store.current().trust()).clone());
@@ -56,14 +56,10 @@ impl Flight<'_> {
         let (credential, _roots) = obtain::request(&**provider, &parts.spec, trust, clock, deadline).await?;
         try_out(parts, &credential, store.current().trust(), clock.unix())?;
         let credential = Arc::new(credential);
-        let staged = match parts.files.as_ref().map(|files| files.stage(&credential)) {
-            None | Some(Ok(())) => true,
-            Some(Err(error)) => {
-                unsaved(self.manager, &self.job, &error);
-                false
-            }
-        };
-        Ok(PreparedPair { credential, staged })
+        if let Some(Err(error)) = parts.files.as_ref().map(|files| files.stage(&credential)) {
+            unsaved(self.manager, &self.job, &error);
+        }
+        Ok(credential)
     }
 }
 
@@ -80,22 +76,23 @@ impl Drop for Flight<'_> {
 pub(super) fn put_in_force(
     manager: &CertificateManager,
     job: &Job,
-    pair: &PreparedPair,
+    credential: &Arc<Credential>,
 ) -> Result<Renewed, ManagerError> {
     let Job { id, parts, store } = job;
     let now = manager.clock.unix();
-    let generation = install(parts, store, pair, now).inspect_err(|error| failed(manager, job, error))?;
+    let generation =
+        install(parts, store, credential, now).inspect_err(|error| failed(manager, job, error))?;
     let mut news = Vec::new();
     manager.table().activated(*id, generation, now, &mut news);
     manager.tell(news);
     if let Some(files) = &parts.files {
-        match files.commit(&pair.credential, pair.staged) {
+        match files.commit(credential) {
             Ok(()) => manager.table().set_unsaved(*id, None),
             Err(error) => unsaved(manager, job, &error),
         }
     }
     manager.keep_schedule(*id);
-    let Life { serial, not_after, .. } = Life::of(&pair.credential);
+    let Life { serial, not_after, .. } = Life::of(credential);
     Ok(Renewed { generation, serial, not_after })
 }
 
@@ -103,11 +100,11 @@ pub(super) fn put_in_force(
 fn install(
     parts: &Parts,
     store: &CertificateStore,
-    pair: &PreparedPair,
+    credential: &Arc<Credential>,
     now: UnixTime,
 ) -> Result<u64, ManagerError> {
-    obtain::check_again(&pair.credential, &parts.spec, store.current().trust(), now)?;
-    store.install_credential(Arc::clone(&pair.credential)).map_err(ManagerError::Install)
+    obtain::check_again(credential, &parts.spec, store.current().trust(), now)?;
+    store.install_credential(Arc::clone(credential)).map_err(ManagerError::Install)
 }
 
 pub(super) fn try_out(

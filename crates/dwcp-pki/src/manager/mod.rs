@@ -16,7 +16,7 @@ pub use error::{ManagerError, SlotError};
 pub use record::{BadRecord, Ordered, Pause, ScheduleRecord};
 pub use slot::ManagedSlot;
 
-use crate::{Credential, Event, OverdueLevel, Serial, SlotState, Window};
+use crate::{Credential, Event, OverdueLevel, Serial, SlotPhase, SlotState, Window};
 use dwcp_base::{Clock, Observer, UnixTime};
 use input::Input;
 use std::fmt;
@@ -54,6 +54,11 @@ pub enum NextStep {
     },
     /// Activate this slot's prepared pair now.
     Activate {
+        /// Which.
+        slot: Arc<str>,
+    },
+    /// Write this slot's pair once more: the disk did not take it. Comes once a minute until it does.
+    Save {
         /// Which.
         slot: Arc<str>,
     },
@@ -155,6 +160,22 @@ impl CertificateManager {
         let job = self.table().job(slot)?;
         let pair = self.table().take_prepared(job.id)?;
         flight::put_in_force(self, &job, &pair)
+    }
+
+    /// Writes a slot's pair as it is in force, where its files did not take it when it was renewed.
+    ///
+    /// # Errors
+    /// [`ManagerError::Busy`] while a renewal is under way or prepared; [`ManagerError::Unsaved`] with what the disk says. The pair serves from memory all the same.
+    pub fn save(&self, slot: &str) -> Result<(), ManagerError> {
+        let job = self.table().job(slot)?;
+        let Some(files) = &job.parts.files else { return Ok(()) };
+        if self.state(slot).is_some_and(|state| state.phase != SlotPhase::Active) {
+            // What is staged is the next one, and comes to disk with its activation.
+            return Err(ManagerError::Busy);
+        }
+        files.commit(job.store.current().credential()).map_err(ManagerError::Unsaved)?;
+        self.table().set_unsaved(job.id, None);
+        Ok(())
     }
 
     /// Has a slot renewed in the next span of `window`, no later than its alarm, and says when. Kept over a restart, where the slot has files.

@@ -123,16 +123,10 @@ pub(super) struct Slot {
     pub(super) place: Place,
     /// What was in force, for as long as somebody holds it; the newest [`MOST_DRAINING`].
     pub(super) draining: Vec<(Serial, Weak<Credential>)>,
-    pub(super) prepared: Option<PreparedPair>,
+    /// A pair that waits for its activation.
+    pub(super) prepared: Option<Arc<Credential>>,
     /// What of the last renewal is not on disk.
     pub(super) unsaved: Option<String>,
-}
-
-/// A pair that waits for its activation.
-pub(super) struct PreparedPair {
-    pub(super) credential: Arc<Credential>,
-    /// Whether it lies on disk beside the one in force.
-    pub(super) staged: bool,
 }
 
 impl Slot {

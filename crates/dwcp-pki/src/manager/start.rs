@@ -3,9 +3,9 @@
 use super::flight::try_out;
 use super::input::Input;
 use super::life::Life;
-use super::slot::{ManagedSlot, PreparedPair, Slot};
+use super::slot::{ManagedSlot, Slot};
 use super::{CertificateManager, SlotError};
-use crate::{Event, obtain};
+use crate::{Credential, Event, obtain};
 use dwcp_base::{Coded, UnixTime};
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ impl CertificateManager {
         match staged(&slot, now) {
             Ok(None) => {}
             Ok(Some(pair)) => {
-                let next = Life::of(&pair.credential);
+                let next = Life::of(&pair);
                 slot.prepared = Some(pair);
                 let effects = slot.core.step(now, Input::Prepared { next, at_once: false });
                 news.extend(effects.tell);
@@ -49,7 +49,7 @@ impl CertificateManager {
 }
 
 /// The pair that an earlier process prepared and did not activate; or the code of why it can not be taken.
-fn staged(slot: &Slot, now: UnixTime) -> Result<Option<PreparedPair>, &'static str> {
+fn staged(slot: &Slot, now: UnixTime) -> Result<Option<Arc<Credential>>, &'static str> {
     let parts = &slot.parts;
     let (Some(files), Some(_), Some(store)) = (&parts.files, &parts.provider, slot.place.store()) else {
         return Ok(None);
@@ -62,5 +62,5 @@ fn staged(slot: &Slot, now: UnixTime) -> Result<Option<PreparedPair>, &'static s
     let generation = store.current();
     obtain::check_again(&credential, &parts.spec, generation.trust(), now).map_err(|error| error.code())?;
     try_out(parts, &credential, generation.trust(), now).map_err(|error| error.code())?;
-    Ok(Some(PreparedPair { credential: Arc::new(credential), staged: true }))
+    Ok(Some(Arc::new(credential)))
 }

@@ -3,7 +3,7 @@
 use super::input::{Effects, Input, Renews, Want};
 use super::life::Life;
 use super::record::ScheduleRecord;
-use super::slot::{Parts, Place, PreparedPair, Slot};
+use super::slot::{Parts, Place, Slot};
 use super::timetable::{SlotId, Timetable};
 use super::{ManagerError, NextStep, SlotError};
 use crate::{CertificateStore, Credential, Event, Serial, SlotPhase, SlotState, Window};
@@ -23,6 +23,8 @@ pub(super) struct Table {
     /// Up to which slot the last look at what others do came.
     swept: SlotId,
     draining: usize,
+    /// Whose pair is not on disk, and when to try again.
+    unsaved: BTreeMap<SlotId, UnixTime>,
     /// The latest time that anything was planned by.
     last: Option<UnixTime>,
 }
@@ -38,6 +40,7 @@ impl Table {
             given: 0,
             swept: 0,
             draining: 0,
+            unsaved: BTreeMap::new(),
             last: None,
         }
     }
@@ -73,6 +76,7 @@ impl Table {
         self.timetable.remove(id);
         let gone = self.slots.remove(&id);
         self.draining -= gone.map_or(0, |slot| slot.draining.len());
+        self.unsaved.remove(&id);
         true
     }
 
@@ -81,6 +85,7 @@ impl Table {
             // The clock was set back: what was planned by it is planned anew.
             let all: Vec<SlotId> = self.slots.keys().copied().collect();
             all.into_iter().for_each(|id| self.timetable.place(id, now));
+            self.unsaved.values_mut().for_each(|retry_at| *retry_at = now);
         }
         self.last = Some(now);
         self.sweep(now, news);
@@ -88,7 +93,21 @@ impl Table {
             let Some(id) = self.timetable.due(now) else { break };
             self.look(id, now, news);
         }
-        self.offer(now)
+        self.offer(now).unwrap_or_else(|wait| self.save(now, wait))
+    }
+
+    /// Nothing else is to be done: a pair that is not on disk yet is tried again.
+    fn save(&mut self, now: UnixTime, wait: Duration) -> NextStep {
+        let Some((id, retry_at)) = self.unsaved.iter_mut().min_by_key(|(_, retry_at)| **retry_at) else {
+            return NextStep::Wait(wait);
+        };
+        match self.slots.get(id) {
+            Some(slot) if *retry_at <= now => {
+                *retry_at = now.plus(SAVED_AGAIN);
+                NextStep::Save { slot: slot.parts.spec.name.as_str().into() }
+            }
+            _ => NextStep::Wait(wait.min(now.until(*retry_at))),
+        }
     }
 
     /// What others did: another certificate in force, an old one that nobody holds any more. A few slots each time, one after the other.
@@ -158,7 +177,8 @@ impl Table {
         self.timetable.place(id, slot.core.next_look(now));
     }
 
-    fn offer(&mut self, now: UnixTime) -> NextStep {
+    /// What is to be done, or how long nothing is.
+    fn offer(&mut self, now: UnixTime) -> Result<NextStep, Duration> {
         while let Some(id) = self.timetable.first() {
             let Some(slot) = self.slots.get(&id) else {
                 self.timetable.remove(id);
@@ -171,15 +191,15 @@ impl Table {
                     continue;
                 }
                 Want::Activate => NextStep::Activate { slot: name() },
-                Want::Renew if self.flights >= self.most_flights => return NextStep::Wait(WHILE_BUSY),
+                Want::Renew if self.flights >= self.most_flights => return Err(WHILE_BUSY),
                 Want::Renew => NextStep::Renew { slot: name(), overdue: slot.core.overdue(now) },
             };
             self.timetable.offered();
-            return step;
+            return Ok(step);
         }
         let wait = self.timetable.next_look().map_or(IDLE, |look| now.until(look));
         let busy = self.flights > 0 || self.draining > 0;
-        NextStep::Wait(if busy { wait.min(WHILE_BUSY) } else { wait })
+        Err(if busy { wait.min(WHILE_BUSY) } else { wait })
     }
 
     pub(super) fn order(
@@ -220,12 +240,12 @@ impl Table {
     pub(super) fn arrived(
         &mut self,
         id: SlotId,
-        pair: PreparedPair,
+        pair: Arc<Credential>,
         at_once: bool,
         now: UnixTime,
         news: &mut Vec<Event>,
     ) -> Result<Arrived, ManagerError> {
-        let next = Life::of(&pair.credential);
+        let next = Life::of(&pair);
         self.slots.get_mut(&id).ok_or(ManagerError::UnknownSlot)?.prepared = Some(pair);
         self.step(id, Input::Prepared { next, at_once }, now, news);
         let slot = self.slots.get(&id).ok_or(ManagerError::UnknownSlot)?;
@@ -237,7 +257,7 @@ impl Table {
     }
 
     /// Takes a slot's prepared pair out for its activation.
-    pub(super) fn take_prepared(&mut self, id: SlotId) -> Result<PreparedPair, ManagerError> {
+    pub(super) fn take_prepared(&mut self, id: SlotId) -> Result<Arc<Credential>, ManagerError> {
         let slot = self.slots.get_mut(&id).ok_or(ManagerError::UnknownSlot)?;
         let pair = slot.prepared.take().filter(|_| slot.core.begin_activation());
         pair.ok_or(ManagerError::NotPrepared)
@@ -257,6 +277,11 @@ impl Table {
 
     pub(super) fn set_unsaved(&mut self, id: SlotId, why: Option<String>) {
         if let Some(slot) = self.slots.get_mut(&id) {
+            let retry_at = self.last.unwrap_or(UnixTime::from_secs(0)).plus(SAVED_AGAIN);
+            match &why {
+                Some(_) => drop(self.unsaved.insert(id, retry_at)),
+                None => drop(self.unsaved.remove(&id)),
+            }
             slot.unsaved = why;
         }
     }
@@ -322,7 +347,7 @@ pub(super) struct Job {
 /// What is to become of a pair that an attempt brought.
 pub(super) enum Arrived {
     Waits { serial: Serial, activate_at: UnixTime },
-    ToActivate(PreparedPair),
+    ToActivate(Arc<Credential>),
 }
 
 impl Job {
@@ -336,6 +361,7 @@ const MOST_SLOTS: usize = 65_536;
 const LONGEST_NAME: usize = 253;
 /// While a renewal is under way there is no better guess.
 const WHILE_BUSY: Duration = Duration::from_secs(1);
+const SAVED_AGAIN: Duration = Duration::from_secs(60);
 /// Without any slot.
 const IDLE: Duration = Duration::from_secs(3_600);
 /// Slots that are looked at in one call; those that are left are looked at in the next.

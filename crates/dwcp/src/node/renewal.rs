@@ -78,19 +78,27 @@ pub(super) fn adopt(manager: &CertificateManager, plan: &NodePlan) {
 /// Does what the manager wants done now, beside the loop that asks: it has revocations to follow.
 pub(super) fn follow(shared: &Arc<Shared>) {
     // A step a slot at most; what is left is done the next time.
-    for _ in 0..STEPS {
-        match shared.manager.next(shared.now()) {
-            NextStep::Renew { slot, .. } => {
-                let shared = Arc::clone(shared);
-                tokio::spawn(async move { drop(renew_slot(&shared, &slot, Activation::AfterGrace).await) });
-            }
-            NextStep::Activate { slot } => {
-                let manager = Arc::clone(&shared.manager);
-                // It has told what came of it.
-                tokio::spawn(off_loop(move || drop(manager.activate(&slot))));
-            }
-            _ => return,
+    let mut begun: Vec<Arc<str>> = Vec::new();
+    while begun.len() < STEPS {
+        let step = shared.manager.next(shared.now());
+        let (NextStep::Renew { slot, .. } | NextStep::Activate { slot } | NextStep::Save { slot }) = &step
+        else {
+            return;
+        };
+        if begun.contains(slot) {
+            return;
         }
+        begun.push(Arc::clone(slot));
+        let (shared, slot) = (Arc::clone(shared), Arc::clone(slot));
+        // The manager tells what comes of each.
+        tokio::spawn(async move {
+            let manager = Arc::clone(&shared.manager);
+            match step {
+                NextStep::Renew { .. } => drop(renew_slot(&shared, &slot, Activation::AfterGrace).await),
+                NextStep::Activate { .. } => drop(off_loop(move || manager.activate(&slot)).await),
+                _ => drop(off_loop(move || manager.save(&slot)).await),
+            }
+        });
     }
 }
 
