@@ -4,6 +4,7 @@ use super::further::Named;
 use super::health::Finding;
 use super::identity::Identity;
 use super::publication::Publication;
+use super::self_signed::{ThrowAway, root_file};
 use super::shared::Shared;
 use crate::config::ProviderPlan;
 use dwcp_audit::AuditState;
@@ -59,6 +60,7 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
                 Finding::pass("certs.identity", format!("good until {not_after}"))
             }
         }
+        Identity::SelfSigned(throw_away) => self_signed(throw_away, not_after, shared),
         Identity::Embedded(embedded) => {
             let state = embedded.manager.state();
             let text = format!("good until {not_after}, renewal at {}", state.renew_at);
@@ -122,6 +124,21 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
     findings
 }
 
+/// A certificate under a root that is gone with the process: never good enough for a pass.
+fn self_signed(throw_away: &ThrowAway, not_after: UnixTime, shared: &Shared) -> Finding {
+    let root = throw_away.provider.root().not_after();
+    let failed =
+        throw_away.manager.state().last_failure.map(|failure| format!("; last attempt: {}", failure.message));
+    let file = root_file(&shared.plan.load());
+    let reason = format!(
+        "the certificate is self-signed: its root lives in this process until {root} and is in {}, the certificate is good until {not_after}{}",
+        file.display(),
+        failed.unwrap_or_default()
+    );
+    let fix = "write `provider: embedded` under security.cert_management and restart; until then peers need that file, and again after each restart";
+    Finding::warn("certs.identity", reason, fix)
+}
+
 /// A certificate that listeners show besides; another tool renews it.
 fn further(named: &Named, now: UnixTime) -> Finding {
     let id = format!("certs.further.{}", named.name);
@@ -176,6 +193,9 @@ pub(super) fn security(shared: &Shared) -> Vec<Finding> {
         }
         ProviderPlan::Embedded { .. } => {
             "the authority's and the node's keys are plain files, readable by this user alone"
+        }
+        ProviderPlan::SelfSigned => {
+            "the root's key is in this process alone; the node's is a plain file, readable by this user alone"
         }
         ProviderPlan::Manual => "the node's key is a plain file, readable by this user alone",
     };

@@ -13,6 +13,7 @@ use super::news::News;
 use super::off_loop::off_loop;
 use super::offers::Offers;
 use super::publication::Publication;
+use super::self_signed::{self, ThrowAway};
 use super::shared::{Shared, Troubles};
 use super::tallies::Tallies;
 use super::ticket_keys::TicketKeys;
@@ -23,7 +24,9 @@ use dwcp_audit::{AuditSettings, EventKind, SecurityAuditor, SecurityEvent};
 use dwcp_base::{Clock, LocalDisk, SystemClock};
 use dwcp_channel::{CloseReason, Ended, Lookups, Refused, Registry};
 use dwcp_guard::{Guard, RefusalReason, SettingsError};
-use dwcp_pki::{CertificateManager, CertificateStore, Credential, EmbeddedProvider, SlotSpec};
+use dwcp_pki::{
+    CertificateManager, CertificateStore, Credential, EmbeddedProvider, SelfSignedProvider, SlotSpec,
+};
 use dwcp_telemetry::{LabelSets, TelemetryCollector};
 use dwcp_tls::inspect::WeakOffer;
 use dwcp_tls::{
@@ -43,7 +46,7 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     // Files, an index on its disk, and perhaps a key that has to be derived from a passphrase.
     let material =
         off_loop(move || Material::read(&whose, &*reader)).await.ok_or(NodeError::Interrupted)??;
-    let Material { credential, trust, further, authority, revision } = material;
+    let Material { credential, trust, further, authority, throw_away, revision } = material;
     further.fits(&trust)?;
     if credential.not_after() <= clock.unix() {
         tracing::error!(ended = %credential.not_after(), "the node's certificate has ended: nobody will accept it");
@@ -51,6 +54,9 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     let ticket_keys = TicketKeys::read(&plan).await?;
     trust::tell_unsuitable(&trust);
     let plan = named(plan, &credential);
+    if let Some(provider) = &throw_away {
+        self_signed::keep(&LocalDisk, &plan, provider, &credential)?;
+    }
     let names = credential.names().to_vec();
 
     // Numbers and evidence, joined in one ledger, and the one observer that writes into both (telemetry, audit).
@@ -64,9 +70,21 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     }
 
     // Who renews (pki), who may come in (guard), who is in (channel).
-    let identity = match authority {
-        None => Identity::Manual,
-        Some((authority, list)) => {
+    let identity = match (authority, throw_away) {
+        (None, None) => Identity::Manual,
+        (None, Some(provider)) => {
+            let provider = Arc::new(provider);
+            let manager = CertificateManager::new(
+                Arc::clone(&store),
+                Arc::<SelfSignedProvider>::clone(&provider),
+                SlotSpec::new(plan.name.clone().unwrap_or_default(), names),
+                Arc::clone(&clock),
+                Arc::<News>::clone(&news),
+            );
+            let (manager, prefix) = (Arc::new(manager), prefix(&plan.identity)?);
+            Identity::SelfSigned(Box::new(ThrowAway { provider, manager, prefix }))
+        }
+        (Some((authority, list)), _) => {
             let authority = Arc::new(authority.observed_by(Arc::<News>::clone(&news)));
             let provider =
                 EmbeddedProvider::new(Arc::clone(&authority), issuance_policy(&plan)?, Arc::clone(&clock));
@@ -177,7 +195,9 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
         floor.place_dialer(dialer, socket, &shared);
     }
     let started = SecurityEvent::local(EventKind::NodeStarted).field("name", shared.certificate_name());
-    shared.ledger.note(if shared.secrets_written { started.field("key_log", "on") } else { started });
+    let started = if shared.secrets_written { started.field("key_log", "on") } else { started };
+    let own_root = matches!(shared.identity, Identity::SelfSigned(_));
+    shared.ledger.note(if own_root { started.field("identity", "self-signed") } else { started });
     Ok(Node { shared, floor: Mutex::new(floor), admin_tls, admin: admin_address })
 }
 

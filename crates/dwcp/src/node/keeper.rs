@@ -33,8 +33,10 @@ pub(super) async fn keep(shared: Arc<Shared>, revision: Option<u64>, mut stop: w
         if let Identity::Embedded(embedded) = &shared.identity {
             followed.follow(&shared, embedded).await;
             deltas.follow(&shared, embedded).await;
+        }
+        if let Some((manager, _)) = shared.identity.renewal() {
             // Asked in any case: it also announces a renewal that is overdue.
-            let due = matches!(embedded.manager.next(shared.now()), NextStep::Renew { .. });
+            let due = matches!(manager.next(shared.now()), NextStep::Renew { .. });
             if due && renews_by_itself(&shared) {
                 // Beside this loop, which has revocations to follow; the manager renews once at a time.
                 let shared = Arc::clone(&shared);
@@ -58,13 +60,16 @@ pub(super) async fn keep(shared: Arc<Shared>, revision: Option<u64>, mut stop: w
 }
 
 fn renews_by_itself(shared: &Shared) -> bool {
-    matches!(shared.plan.load().provider, ProviderPlan::Embedded { auto_renew: true, .. })
+    matches!(
+        shared.plan.load().provider,
+        ProviderPlan::Embedded { auto_renew: true, .. } | ProviderPlan::SelfSigned
+    )
 }
 
 /// Renews the node's certificate now, keeps the new pair on disk, and says what came of it.
 pub(super) async fn renew(shared: &Arc<Shared>) -> Result<Renewed, NodeError> {
-    let Identity::Embedded(embedded) = &shared.identity else { return Err(NodeError::NotOurs) };
-    let (manager, prefix) = (Arc::clone(&embedded.manager), embedded.prefix.clone());
+    let (manager, prefix) = shared.identity.renewal().ok_or(NodeError::NotOurs)?;
+    let (manager, prefix) = (Arc::clone(manager), prefix.to_owned());
     let store = Arc::clone(&shared.store);
     let runtime = tokio::runtime::Handle::current();
     // The authority signs and syncs inside of the provider's future, so the whole of it runs off the event loop.

@@ -30,6 +30,7 @@ mod publication;
 mod publication_port;
 mod reload;
 mod revocation;
+mod self_signed;
 mod shared;
 mod tallies;
 mod ticket_keys;

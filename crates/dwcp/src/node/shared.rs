@@ -156,7 +156,7 @@ impl Shared {
     pub(super) fn publication(&self) -> Option<&Publication> {
         match &self.identity {
             Identity::Embedded(embedded) => Some(&embedded.publication),
-            Identity::Manual => None,
+            Identity::Manual | Identity::SelfSigned(_) => None,
         }
     }
 
