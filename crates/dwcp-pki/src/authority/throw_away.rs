@@ -97,7 +97,16 @@ impl SelfSignedProvider {
         Crl::from_der(&der).map_err(|_| AuthorityError::Defective { rule: "the list does not read back" })
     }
 
-    fn issue_now(&self, request: &CertificateRequest, now: UnixTime) -> Result<Issued, ProviderError> {
+    /// What [`issue`](CertProvider::issue) does, for a caller that has no executor.
+    ///
+    /// # Errors
+    /// [`ProviderError::Refused`] for what is not granted, and once the root has ended; [`ProviderError::Unavailable`] without randomness, or
+    /// where the clock was set back to before the root.
+    pub fn sign(&self, request: &CertificateRequest) -> Result<Issued, ProviderError> {
+        self.issue_at(request, self.clock.unix())
+    }
+
+    fn issue_at(&self, request: &CertificateRequest, now: UnixTime) -> Result<Issued, ProviderError> {
         let signed = Grant::judge(request, &self.policy, &self.line, now)
             .and_then(|grant| grant.sign(&new_serial()?, request, &self.line, &self.key))
             .and_then(|leaf| self.line.chain(leaf));
@@ -121,7 +130,7 @@ impl CertProvider for SelfSignedProvider {
         request: &'a CertificateRequest,
         _deadline: Duration,
     ) -> BoxFuture<'a, Result<Issued, ProviderError>> {
-        Box::pin(async move { self.issue_now(request, self.clock.unix()) })
+        Box::pin(async move { self.sign(request) })
     }
 }
 

@@ -38,6 +38,9 @@ fn plan(config: &Config, base: &Path) -> Checked<NodePlan> {
     if matches!(provider, ProviderPlan::Manual) && identity.crl.is_none() {
         warnings.push("security.tls.crl_file is not set: revocation is not checked".to_owned());
     }
+    if matches!(provider, ProviderPlan::SelfSigned) {
+        warnings.push(SELF_SIGNED.to_owned());
+    }
     let trust_domain = trust::domain(config.node.trust_domain.as_deref())?;
     let bundles = trust::bundles(&config.node.trust_bundles, base, trust_domain.as_ref())?;
     if matches!(provider, ProviderPlan::Embedded { .. }) || identity.crl.is_some() {
@@ -276,6 +279,10 @@ fn note_what_is_not_used_yet(config: &Config, warnings: &mut Vec<String>) {
     ];
     unused.iter().filter(|(_, present)| *present).for_each(|(key, _)| note(key));
 }
+
+/// Said by `config check` and at each start.
+const SELF_SIGNED: &str = "security.cert_management.provider is self-signed: the root is made at each start, lasts seven days at most and can revoke \
+     nothing; for anything but a try write `embedded`";
 
 /// A duration within its bounds, or the default where none is written.
 pub(super) fn within(

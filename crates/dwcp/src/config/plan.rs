@@ -122,6 +122,8 @@ pub enum ProviderPlan {
     },
     /// Files that somebody else renews; they are followed, and SIGHUP reads them again.
     Manual,
+    /// A root that is made at the start and gone at the end, for trying things out.
+    SelfSigned,
 }
 
 /// What opens an authority's sealed key.
@@ -184,7 +186,7 @@ impl ProviderPlan {
             Self::Embedded { ca_dir, unseal, ttl, renew_before, .. } => {
                 Some((ca_dir, unseal.as_ref(), *ttl, *renew_before))
             }
-            Self::Manual => None,
+            Self::Manual | Self::SelfSigned => None,
         }
     }
 }

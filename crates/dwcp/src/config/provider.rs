@@ -34,7 +34,8 @@ pub(super) fn plan(security: &Security, base: &Path, state_dir: &Path) -> Checke
             window: window(management.window.as_deref())?,
         }),
         "manual" => Ok(ProviderPlan::Manual),
-        later @ ("vault" | "acme" | "mesh" | "self-signed") => Err(ConfigProblem::new(
+        "self-signed" => self_signed(security),
+        later @ ("vault" | "acme" | "mesh") => Err(ConfigProblem::new(
             "security.cert_management.provider",
             format!("`{later}` is not part of this version"),
             "write `embedded`, or `manual` with the files that another tool renews",
@@ -42,7 +43,7 @@ pub(super) fn plan(security: &Security, base: &Path, state_dir: &Path) -> Checke
         other => Err(ConfigProblem::new(
             "security.cert_management.provider",
             format!("`{other}` is no provider"),
-            "write `embedded` or `manual`",
+            "write `embedded`, `manual`, or `self-signed` to try things out",
         )),
     }
 }
@@ -53,6 +54,27 @@ fn window(text: Option<&str>) -> Checked<Option<Window>> {
         let fix = "write for example 03:00+2h";
         ConfigProblem::new("security.cert_management.window", error.to_string(), fix)
     })
+}
+
+/// The provider that nothing chooses but the word for it.
+fn self_signed(security: &Security) -> Checked<ProviderPlan> {
+    let refused = |key: &str, what: &str, fix: &str| Err(ConfigProblem::new(key, what, fix));
+    if security.tls.cert_file.is_some() || security.tls.key_file.is_some() {
+        return refused(
+            "security.tls.cert_file",
+            "stands beside `provider: self-signed`, which makes its own pair at each start",
+            "remove cert_file and key_file, or write `provider: manual` to use them",
+        );
+    }
+    let management = &security.cert_management;
+    if management.auto_renew == Some(false) || management.renew_before.is_some() {
+        return refused(
+            "security.cert_management.auto_renew",
+            "says how to renew what `self-signed` makes, which is fixed",
+            "remove auto_renew and renew_before",
+        );
+    }
+    Ok(ProviderPlan::SelfSigned)
 }
 
 /// What opens the authority's key, where it is sealed.
@@ -76,7 +98,7 @@ pub(super) fn published(
     addresses: &mut BTreeSet<SocketAddr>,
 ) -> Checked<Option<SocketAddr>> {
     let section = &security.cert_management.embedded;
-    if matches!(provider, ProviderPlan::Manual) {
+    if !matches!(provider, ProviderPlan::Embedded { .. }) {
         // They would be without effect, and their reader would believe that a list is published or a key sealed.
         let asked = [
             ("publish", section.publish.is_some()),

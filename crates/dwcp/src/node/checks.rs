@@ -6,6 +6,7 @@ use super::health::Finding;
 use super::identity::Identity;
 use super::publication::Publication;
 use super::renewal;
+use super::self_signed::{ThrowAway, root_file};
 use super::shared::Shared;
 use crate::config::ProviderPlan;
 use dwcp_audit::AuditState;
@@ -61,6 +62,7 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
                 Finding::pass("certs.identity", format!("good until {not_after}"))
             }
         }
+        Identity::SelfSigned(throw_away) => self_signed(throw_away, not_after, shared),
         Identity::Embedded(_) => {
             let Some(state) = shared.manager.state(&renewal::own(&shared.plan.load())) else {
                 return vec![Finding::fail(
@@ -202,6 +204,24 @@ fn files(shared: &Shared, now: UnixTime) -> Option<Finding> {
     })
 }
 
+/// A certificate under a root that is gone with the process: never good enough for a pass.
+fn self_signed(throw_away: &ThrowAway, not_after: UnixTime, shared: &Shared) -> Finding {
+    let root = throw_away.provider.root().not_after();
+    let plan = shared.plan.load();
+    let state = shared.manager.state(&renewal::own(&plan));
+    let failed = state
+        .and_then(|state| state.last_failure)
+        .map(|failure| format!("; last attempt: {}", failure.message));
+    let file = root_file(&plan);
+    let reason = format!(
+        "the certificate is self-signed: its root lives in this process until {root} and is in {}, the certificate is good until {not_after}{}",
+        file.display(),
+        failed.unwrap_or_default()
+    );
+    let fix = "write `provider: embedded` under security.cert_management and restart; until then peers need that file, and again after each restart";
+    Finding::warn("certs.identity", reason, fix)
+}
+
 /// A certificate that listeners show besides; another tool renews it.
 fn further(named: &Named, now: UnixTime) -> Finding {
     let id = format!("certs.further.{}", named.name);
@@ -256,6 +276,9 @@ pub(super) fn security(shared: &Shared) -> Vec<Finding> {
         }
         ProviderPlan::Embedded { .. } => {
             "the authority's and the node's keys are plain files, readable by this user alone"
+        }
+        ProviderPlan::SelfSigned => {
+            "the root's key is in this process alone; the node's is a plain file, readable by this user alone"
         }
         ProviderPlan::Manual => "the node's key is a plain file, readable by this user alone",
     };

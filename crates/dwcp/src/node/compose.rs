@@ -15,6 +15,7 @@ use super::news::News;
 use super::off_loop::off_loop;
 use super::offers::Offers;
 use super::publication::Publication;
+use super::self_signed::{self, ThrowAway};
 use super::shared::{Shared, Troubles};
 use super::tallies::Tallies;
 use super::ticket_keys::TicketKeys;
@@ -47,7 +48,7 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     // Files, an index on its disk, and perhaps a key that has to be derived from a passphrase.
     let material =
         off_loop(move || Material::read(&whose, &*reader)).await.ok_or(NodeError::Interrupted)??;
-    let Material { credential, trust, further, authority, revision } = material;
+    let Material { credential, trust, further, authority, throw_away, revision } = material;
     further.fits(&trust)?;
     if credential.not_after() <= clock.unix() {
         tracing::error!(ended = %credential.not_after(), "the node's certificate has ended: nobody will accept it");
@@ -58,6 +59,9 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     let ticket_keys = TicketKeys::read(&plan).await?;
     trust::tell_unsuitable(&trust);
     let plan = named(plan, &credential);
+    if let Some(provider) = &throw_away {
+        self_signed::keep(&LocalDisk, &plan, provider, &credential)?;
+    }
     let names = credential.names().to_vec();
 
     // Numbers and evidence, joined in one ledger, and the one observer that writes into both (telemetry, audit).
@@ -71,15 +75,17 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     }
 
     // Who renews (pki), who may come in (guard), who is in (channel).
-    let identity = match authority {
-        None => Identity::Manual,
-        Some((authority, list)) => {
+    let identity = match (authority, throw_away) {
+        (None, None) => Identity::Manual,
+        (None, Some(provider)) => Identity::SelfSigned(Box::new(ThrowAway { provider: Arc::new(provider) })),
+        (Some((authority, list)), _) => {
             let authority = Arc::new(authority.observed_by(Arc::<News>::clone(&news)));
             let publication = Arc::new(Publication::new(&authority, &list, &plan)?);
             Identity::Embedded(Box::new(Embedded { publication, authority }))
         }
     };
-    let manager = renewal::manager(&plan, &identity, &store, names, &clock, &news)?;
+    let rehearsal = Arc::new(renewal::Rehearsal::new(&plan));
+    let manager = renewal::manager(&plan, &identity, &store, names, &clock, &news, &rehearsal)?;
     renewal::watch_further(&manager, &[], &further.named);
     let guard = guard(&plan)?;
     // The registry holds the connections of all listeners and dialers, so its size is what bounds their sockets.
@@ -98,6 +104,7 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
         ticket_keys: ArcSwap::from_pointee(ticket_keys),
         identity,
         manager: Arc::new(manager),
+        rehearsal,
         trusting: Mutex::default(),
         news,
         registry,
@@ -169,7 +176,9 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
         floor.place_dialer(dialer, socket, &shared);
     }
     let started = SecurityEvent::local(EventKind::NodeStarted).field("name", shared.certificate_name());
-    shared.ledger.note(if shared.secrets_written { started.field("key_log", "on") } else { started });
+    let started = if shared.secrets_written { started.field("key_log", "on") } else { started };
+    let own_root = matches!(shared.identity, Identity::SelfSigned(_));
+    shared.ledger.note(if own_root { started.field("identity", "self-signed") } else { started });
     let (wake, loading) = (Arc::new(Notify::new()), Loading::new(configured, print, watch));
     loading.listen(&wake);
     let loading = Mutex::new(loading);

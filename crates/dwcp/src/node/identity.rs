@@ -5,13 +5,14 @@ use super::compose::named;
 use super::error::NodeError;
 use super::further::{self, Further};
 use super::publication::Publication;
+use super::self_signed::{self, ThrowAway};
 use super::trust::{self, Own};
 use crate::config::{ConfigProblem, IdentityFiles, NodePlan, ProviderPlan};
 use dwcp_base::{Clock, Disk, LocalDisk, UnixTime, read_bounded};
 use dwcp_crypto::{KeyType, SigningKey};
 use dwcp_pki::{
     Certificate, CertificateAuthority, CertificateChain, CertificateRequest, Credential, Crl, Document,
-    IssuancePolicy, ParseError, RevocationMode, SpiffeId, SubjectName, TrustStore,
+    IssuancePolicy, ParseError, RevocationMode, SelfSignedProvider, SpiffeId, SubjectName, TrustStore,
 };
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
@@ -25,6 +26,8 @@ pub(crate) enum Identity {
     Embedded(Box<Embedded>),
     /// Somebody else; SIGHUP says when.
     Manual,
+    /// The node itself, under a root that is gone with it.
+    SelfSigned(Box<ThrowAway>),
 }
 
 /// The authority of an embedded provider.
@@ -41,6 +44,8 @@ pub struct Material {
     pub(crate) further: Further,
     /// The embedded authority, and the list in `trust` that it signed.
     pub(crate) authority: Option<(CertificateAuthority, Crl)>,
+    /// The throw-away root that issued `credential`, where that is so.
+    pub(crate) throw_away: Option<SelfSignedProvider>,
     /// The state of the authority's directory from before the list in `trust` was signed.
     pub(crate) revision: Option<u64>,
 }
@@ -60,6 +65,7 @@ impl Material {
     fn read_own(plan: &NodePlan, clock: &dyn Clock) -> Result<Self, NodeError> {
         match &plan.provider {
             ProviderPlan::Manual => Self::from_files(plan),
+            ProviderPlan::SelfSigned => self_signed::material(plan),
             ProviderPlan::Embedded { ca_dir, unseal, .. } => {
                 let authority = authority::open(ca_dir, unseal.as_ref())?;
                 let now = clock.unix();
@@ -75,7 +81,8 @@ impl Material {
                 let list = signed_list(&authority, now)?;
                 let trust = embedded_trust(&authority, list.clone(), &named(plan.clone(), &credential))?;
                 let authority = Some((authority, list));
-                Ok(Self { credential, trust, further: Further::default(), authority, revision })
+                let further = Further::default();
+                Ok(Self { credential, trust, further, authority, throw_away: None, revision })
             }
         }
     }
@@ -133,7 +140,8 @@ impl Material {
             None => (Vec::new(), RevocationMode::Off),
         };
         let trust = trust::store(Own { anchors, lists, mode }, &named(plan.clone(), &credential))?;
-        Ok(Self { credential, trust, further: Further::default(), authority: None, revision: None })
+        let further = Further::default();
+        Ok(Self { credential, trust, further, authority: None, throw_away: None, revision: None })
     }
 }
 
@@ -171,7 +179,7 @@ pub(super) fn embedded_trust(
 pub(crate) fn issuance_policy(plan: &NodePlan) -> Result<IssuancePolicy, NodeError> {
     let ttl = match &plan.provider {
         ProviderPlan::Embedded { ttl, .. } => *ttl,
-        ProviderPlan::Manual => Duration::from_secs(86_400),
+        ProviderPlan::Manual | ProviderPlan::SelfSigned => Duration::from_secs(86_400),
     };
     IssuancePolicy::default().with_ttl(ttl).map_err(|error| {
         NodeError::Config(ConfigProblem::new(
@@ -217,7 +225,7 @@ fn issue(
 }
 
 /// The names of a node that has no certificate yet.
-fn first_names(plan: &NodePlan) -> Result<Vec<SubjectName>, NodeError> {
+pub(super) fn first_names(plan: &NodePlan) -> Result<Vec<SubjectName>, NodeError> {
     let missing = |key: &str| {
         NodeError::Config(ConfigProblem::new(
             key,

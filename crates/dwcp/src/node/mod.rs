@@ -37,6 +37,7 @@ mod reload;
 mod renewal;
 mod replacing;
 mod revocation;
+mod self_signed;
 mod shared;
 mod tallies;
 mod ticket_keys;

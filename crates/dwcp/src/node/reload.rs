@@ -11,7 +11,7 @@ use super::listener::{Listener, Means};
 use super::publication_port::gate;
 use super::shared::Shared;
 use super::ticket_keys::TicketKeys;
-use super::{NodeError, Parts, judgement, replacing};
+use super::{NodeError, Parts, judgement, replacing, self_signed};
 use crate::config::{ListenerPlan, NodePlan, ProviderPlan};
 use dwcp_audit::{EventKind, SecurityEvent};
 use dwcp_base::Coded;
@@ -19,6 +19,7 @@ use dwcp_pki::{Certificate, Serial, TrustStore};
 use dwcp_telemetry::ReloadResult;
 use dwcp_tls::{TlsContext, TlsManager};
 use std::collections::BTreeMap;
+use std::mem::discriminant;
 use std::sync::Arc;
 
 /// What a reload changed.
@@ -168,7 +169,7 @@ async fn apply(node: &Parts, plan: NodePlan, cause: Cause) -> Result<(Reloaded, 
     }
     shared.ticket_keys.store(Arc::new(ticket_keys));
     shared.plan.store(Arc::new(plan.clone()));
-    super::renewal::adopt(&shared.manager, &plan);
+    super::renewal::adopt(shared, &plan);
     shared.troubles.retain(&plan);
     shared.tallies.retain(&plan);
     note_rotation(shared, before);
@@ -208,14 +209,19 @@ async fn apply(node: &Parts, plan: NodePlan, cause: Cause) -> Result<(Reloaded, 
 /// The trust of an embedded authority where the plan names roots, lists or bundles, whose files are read again, or another
 /// profile. What the authority itself says the keeper brings.
 fn other_trust(shared: &Shared, old: &NodePlan, new: &NodePlan) -> Result<Option<TrustStore>, NodeError> {
-    let Identity::Embedded(embedded) = &shared.identity else { return Ok(None) };
     let names_files = |plan: &NodePlan| {
         plan.identity.roots.is_some() || plan.identity.crl.is_some() || !plan.bundles.is_empty()
     };
     if !names_files(old) && !names_files(new) && old.profile == new.profile {
         return Ok(None);
     }
-    let trust = embedded_trust(&embedded.authority, embedded.publication.list(), new)?;
+    let trust = match &shared.identity {
+        Identity::Embedded(embedded) => {
+            embedded_trust(&embedded.authority, embedded.publication.list(), new)?
+        }
+        Identity::SelfSigned(throw_away) => self_signed::trust(&throw_away.provider, new)?,
+        Identity::Manual => return Ok(None),
+    };
     // Keys that were revoked a moment ago are on no list yet.
     let current = shared.store.current();
     let blocked = current.trust().revocation().blocked_keys().copied();
@@ -332,7 +338,11 @@ fn needs_restart(old: &NodePlan, new: &NodePlan) -> Result<(), NodeError> {
         ("node.admin.socket", old.admin_socket != new.admin_socket),
         ("monitoring.metrics_port", old.metrics != new.metrics),
         ("security.auditing", old.audit_dir != new.audit_dir || old.audit_queue != new.audit_queue),
-        ("security.cert_management", old.provider.fixed() != new.provider.fixed()),
+        (
+            "security.cert_management",
+            discriminant(&old.provider) != discriminant(&new.provider)
+                || old.provider.fixed() != new.provider.fixed(),
+        ),
     ];
     match changed.iter().find(|(_, changed)| *changed) {
         Some((key, _)) => Err(NodeError::NeedsRestart { key }),

@@ -8,12 +8,15 @@ use super::off_loop::off_loop;
 use super::onion::reason_text;
 use super::shared::Shared;
 use crate::config::{NodePlan, ProviderPlan};
+use arc_swap::ArcSwap;
 use dwcp_audit::{EventKind, SecurityEvent};
 use dwcp_base::{Clock, Coded, LocalDisk, UnixTime};
 use dwcp_pki::{
-    Activation, CertificateManager, CertificateStore, EmbeddedProvider, ManagedSlot, ManagerError, NextStep,
-    Renewal, Renewed, SlotSpec, SubjectName, Window,
+    Activation, CertificateManager, CertificateStore, Credential, EmbeddedProvider, ManagedSlot,
+    ManagerError, NextStep, Renewal, Renewed, SlotSpec, SubjectName, Trial, TrialFault, TrustStore, Usage,
+    Window,
 };
+use dwcp_tls::HandshakeTrial;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +28,7 @@ pub(super) fn manager(
     names: Vec<SubjectName>,
     clock: &Arc<dyn Clock>,
     news: &Arc<News>,
+    rehearsal: &Arc<Rehearsal>,
 ) -> Result<CertificateManager, NodeError> {
     let manager = CertificateManager::new(Arc::clone(clock), Arc::<News>::clone(news));
     let mut spec = SlotSpec::new(own(plan), names);
@@ -42,10 +46,39 @@ pub(super) fn manager(
                 .with_window(*window)
                 .with_automatic(*auto_renew)
         }
+        (Identity::SelfSigned(throw_away), _) => {
+            let provider = Arc::clone(&throw_away.provider);
+            ManagedSlot::new(spec, Arc::clone(store))
+                .with_provider(provider)
+                .with_files(Arc::new(LocalDisk), prefix(&plan.identity)?)
+        }
         _ => ManagedSlot::new(spec, Arc::clone(store)),
     };
+    let slot = slot.with_trial(Arc::<Rehearsal>::clone(rehearsal));
     manager.manage(slot).map_err(NodeError::Slot)?;
     Ok(manager)
+}
+
+/// A handshake with oneself by the policy that is in force at the time, before a certificate serves.
+#[derive(Debug)]
+pub(crate) struct Rehearsal(ArcSwap<HandshakeTrial>);
+
+impl Rehearsal {
+    pub(super) fn new(plan: &NodePlan) -> Self {
+        Self(ArcSwap::from_pointee(HandshakeTrial::new(plan.tls.clone())))
+    }
+}
+
+impl Trial for Rehearsal {
+    fn try_out(
+        &self,
+        credential: &Credential,
+        trust: &TrustStore,
+        usage: Usage,
+        now: UnixTime,
+    ) -> Result<(), TrialFault> {
+        self.0.load().try_out(credential, trust, usage, now)
+    }
 }
 
 /// The slot of the node's own certificate is called as the node is.
@@ -68,8 +101,10 @@ pub(super) fn watch_further(manager: &CertificateManager, before: &[Named], now:
     }
 }
 
-/// A reload may say who orders renewals, and when they are welcome.
-pub(super) fn adopt(manager: &CertificateManager, plan: &NodePlan) {
+/// A reload may say who orders renewals, when they are welcome, and what handshakes are like.
+pub(super) fn adopt(shared: &Shared, plan: &NodePlan) {
+    shared.rehearsal.0.store(Arc::new(HandshakeTrial::new(plan.tls.clone())));
+    let manager = &shared.manager;
     if let ProviderPlan::Embedded { auto_renew, window, .. } = &plan.provider {
         manager.set_rules(&own(plan), *auto_renew, *window);
     }

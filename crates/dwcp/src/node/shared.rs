@@ -7,6 +7,7 @@ use super::ledger::Ledger;
 use super::news::News;
 use super::offers::Offers;
 use super::publication::Publication;
+use super::renewal::Rehearsal;
 use super::tallies::Tallies;
 use super::ticket_keys::TicketKeys;
 use super::{checks, identity::Identity};
@@ -32,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) identity: Identity,
     /// The slots of the own certificate and of the further ones.
     pub(super) manager: Arc<CertificateManager>,
+    /// How the manager tries certificates out.
+    pub(super) rehearsal: Arc<Rehearsal>,
     /// Held from the reading of what trust is made of until it is in force: the keeper and a reload both make some.
     pub(super) trusting: tokio::sync::Mutex<()>,
     pub(super) news: Arc<News>,
@@ -161,7 +164,7 @@ impl Shared {
     pub(super) fn publication(&self) -> Option<&Publication> {
         match &self.identity {
             Identity::Embedded(embedded) => Some(&embedded.publication),
-            Identity::Manual => None,
+            Identity::Manual | Identity::SelfSigned(_) => None,
         }
     }
 
