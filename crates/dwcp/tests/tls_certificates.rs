@@ -53,6 +53,8 @@ fn metrics(place: &Place) -> String {
 #[test]
 fn a_name_brings_its_certificate_and_a_reload_adopts_a_set_whole_or_not_at_all() {
     let place = place("{cert_file: web.crt, key_file: web.key}");
+    // What a reload alone takes is seen where nothing else does.
+    place.edit("    auto_renew: true ", "    watch: false\n    auto_renew: true ");
     issue(&place, "web", &["web.example", "*.web.example"]);
     let node = place.up();
     let ca = place.node("ca/ca.crt");
@@ -100,6 +102,45 @@ fn a_name_brings_its_certificate_and_a_reload_adopts_a_set_whole_or_not_at_all()
     assert_eq!(shown(&place, &ca, "bad.example", &[]).0, 7);
     assert!(!metrics(&place).contains("dwcp_certificate_expiry_seconds{name=\"bad\"}"));
     assert_eq!(shown(&place, &ca, "web.example", &[]), (0, first));
+}
+
+#[test]
+fn beside_an_embedded_authority_further_certificates_and_bundles_are_followed() {
+    let place = place("{cert_file: web.crt, key_file: web.key}");
+    let partner = Place::of("partner.example");
+    let bundle = place.node("partner.pem");
+    fs::copy(partner.node("ca/ca.crt"), &bundle).unwrap();
+    place
+        .edit("node:\n", "node:\n  trust_bundles: [{trust_domain: partner.example, ca_file: partner.pem}]\n");
+    issue(&place, "web", &["web.example"]);
+    let _node = place.up();
+    let ca = place.node("ca/ca.crt");
+    let own = serial(&place.node("identity.crt"));
+    let shows = |wanted: &str| {
+        eventually(PATIENCE, "the new certificate is shown", || {
+            shown(&place, &ca, "web.example", &[]) == (0, wanted.to_owned())
+        });
+    };
+    for _ in 0..3 {
+        issue(&place, "web", &["web.example"]);
+        shows(&serial(&place.node("web.crt")));
+    }
+    let good = serial(&place.node("web.crt"));
+    // A bundle that is none keeps the certificate beside it from being taken, and says so.
+    fs::write(&bundle, "no certificates at all").unwrap();
+    eventually(PATIENCE, "it is an alarm", || {
+        let (status, reason) = place.check("certs", "certs.files");
+        status == "warn" && reason.contains("partner.pem")
+    });
+    assert!(metrics(&place).contains("dwcp_files_not_loaded{role=\"trust\"} 1"), "{}", metrics(&place));
+    issue(&place, "web", &["web.example"]);
+    eventually(PATIENCE, "both are told", || place.check("certs", "certs.files").1.contains("web.crt"));
+    assert_eq!(shown(&place, &ca, "web.example", &[]), (0, good));
+    fs::copy(partner.node("ca/ca.crt"), &bundle).unwrap();
+    shows(&serial(&place.node("web.crt")));
+    eventually(PATIENCE, "all is well", || place.check("certs", "certs.files").0 == "pass");
+    assert!(metrics(&place).contains("dwcp_files_not_loaded{role=\"trust\"} 0"));
+    assert_eq!(shown(&place, &ca, "localhost", &[]), (0, own), "the identity is its provider's");
 }
 
 #[test]

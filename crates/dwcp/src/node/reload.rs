@@ -8,6 +8,7 @@ use super::following::Loading;
 use super::further::{Further, Named, is_an_identity};
 use super::identity::{Identity, Material, embedded_trust};
 use super::listener::{Listener, Means};
+use super::off_loop::off_loop;
 use super::publication_port::gate;
 use super::shared::Shared;
 use super::ticket_keys::TicketKeys;
@@ -97,7 +98,11 @@ enum Cause {
 async fn apply(node: &Parts, plan: NodePlan, cause: Cause) -> Result<(Reloaded, Fingerprint), NodeError> {
     let shared = &node.shared;
     let material = match plan.provider {
-        ProviderPlan::Manual => Some(Material::read(&plan, &*shared.clock)?),
+        ProviderPlan::Manual => {
+            let (whose, clock) = (plan.clone(), Arc::clone(&shared.clock));
+            let read = off_loop(move || Material::read(&whose, &*clock)).await;
+            Some(read.ok_or(NodeError::Interrupted)??)
+        }
         // The keeper follows the authority's directory by itself; a reload never issues anything.
         _ => None,
     };
