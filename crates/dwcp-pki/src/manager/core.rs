@@ -125,6 +125,9 @@ impl Core {
             Phase::Active => match self.due() {
                 None => Want::Nothing(None),
                 Some(due) => {
+                    // A clock that was set back to before its life: nobody of this time accepts it.
+                    let early = now < self.life.not_before && self.rules.renews == Renews::Itself;
+                    let due = if early { now } else { due };
                     let pause = self.pause.map_or(Duration::ZERO, |pause| pause.left(now));
                     let wait = if self.failures > 0 { pause } else { pause.max(now.until(due)) };
                     if wait.is_zero() { Want::Renew } else { Want::Nothing(Some(now.plus(wait))) }

@@ -88,6 +88,30 @@ impl World {
 }
 
 #[test]
+fn a_clock_that_was_set_back_to_before_the_life_has_it_renewed_and_no_loop() {
+    let first = life(0, START, DAY);
+    let before = START.minus(HOUR);
+    let mut slot = core(rules(), first);
+    assert_eq!(slot.want(before), Want::Renew);
+    assert!(slot.begin(before));
+    // What an issuer of the same clock makes is older by its dates, and the one that peers accept.
+    let _ = slot.step(before, Input::Prepared { next: life(1, before.minus(MINUTE), DAY), at_once: true });
+    assert_eq!(slot.want(before), Want::Activate);
+    assert!(slot.begin_activation());
+    let _ = slot.step(before, Input::Activated { generation: 2 });
+    assert!(matches!(slot.want(before), Want::Nothing(Some(at)) if before.until(at) > HOUR));
+    // An issuer whose clock is right is asked again after a pause alone.
+    let mut slot = core(rules(), first);
+    assert!(slot.begin(before));
+    let _ = slot.step(before, failed());
+    assert!(matches!(slot.want(before), Want::Nothing(Some(at)) if before.until(at) >= MINUTE * 9 / 10));
+    for renews in [Renews::Elsewhere, Renews::OnOrder] {
+        let slot = core(Rules { renews, ..rules() }, first);
+        assert_eq!(slot.want(before), Want::Nothing(None));
+    }
+}
+
+#[test]
 fn a_year_with_a_window_failures_an_outage_of_days_and_clocks_that_are_set() {
     let window: Window = "03:00+2h".parse().unwrap();
     let mut world = World::new(Rules { window: Some(window), ..rules() }, 30 * DAY);

@@ -54,6 +54,11 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
             format!("the certificate ended at {not_after}"),
             "renew it now: nobody accepts it",
         ),
+        _ if now < generation.credential().not_before() => Finding::fail(
+            "certs.identity",
+            format!("the certificate is good from {} on, and it is {now} here", generation.credential().not_before()),
+            "set the clock: a certificate that was made after now is accepted by nobody whose clock says the same",
+        ),
         Identity::Manual => {
             let life = generation.credential().not_before().until(not_after);
             if now.plus(life / 5) >= not_after {
