@@ -2,16 +2,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod lab;
+mod waiting;
 
-use dwcp_base::{Clock, Coded, ManualClock};
+use dwcp_base::{Clock, Coded, ManualClock, Silent};
 use dwcp_crypto::{KeyType, SigningKey};
 use dwcp_pki::{
-    AllowedNames, CertProvider, CertificateRequest, NameRule, Purpose, RevocationMode, SelfSignedProvider,
-    TrustStore,
+    AllowedNames, CertProvider, CertificateManager, CertificateRequest, CertificateStore, Credential,
+    NameRule, NextStep, OverdueLevel, Purpose, RevocationMode, SelfSignedProvider, SlotSpec, TrustStore,
 };
 use lab::*;
 use std::sync::Arc;
 use std::time::Duration;
+use waiting::block_on;
 
 const WEEK: Duration = SelfSignedProvider::ROOT_LIFE;
 
@@ -42,6 +44,44 @@ fn it_issues_for_a_day_until_its_root_ends_and_never_beyond() {
     // A clock that was set back to before the root is a matter of waiting.
     clock.set_unix(NOW.minus(DAY));
     assert_eq!(provider.sign(&request(WEB)).unwrap_err().code(), "pki.provider.unavailable");
+}
+
+#[test]
+fn a_manager_renews_for_a_week_without_a_gap_or_a_storm_and_then_says_that_it_is_over() {
+    let clock = Arc::new(ManualClock::at(NOW));
+    let provider = Arc::new(made(&clock));
+    let anchors = vec![provider.root().certificate_der().clone()];
+    let trust = TrustStore::new(anchors, Vec::new(), RevocationMode::Off).unwrap();
+    let spec = SlotSpec::new("node", vec![WEB.parse().unwrap()]);
+    let key = SigningKey::generate(KeyType::EcdsaP256).unwrap();
+    let first = provider.sign(&CertificateRequest::generate(&key, &spec.names).unwrap()).unwrap();
+    let credential = Credential::new(first.chain, key).unwrap();
+    let store = Arc::new(CertificateStore::new(credential, trust).unwrap());
+    let (clock_of_all, observer) = (Arc::<ManualClock>::clone(&clock) as Arc<dyn Clock>, Arc::new(Silent));
+    let manager = CertificateManager::new(Arc::clone(&store), provider, spec, clock_of_all, observer);
+    let (mut renewals, mut on_the_last_day) = (0, 0);
+    while clock.unix() < NOW.plus(WEEK) {
+        match manager.next(clock.unix()) {
+            NextStep::Wait(wait) => clock.advance(wait),
+            NextStep::Renew { overdue } => {
+                // Lives of minutes, under back-offs of a minute, end in alarms: late, but before the end.
+                let late = clock.unix() > NOW.plus(WEEK - MINUTE * 10);
+                assert!(overdue.is_none() || late, "{overdue:?} at {}", clock.unix());
+                block_on(manager.renew(MINUTE)).unwrap();
+                renewals += 1;
+                on_the_last_day += u32::from(NOW.plus(WEEK - DAY) < clock.unix());
+            }
+            other => panic!("{other:?}"),
+        }
+        let generation = store.current();
+        let over = clock.unix() >= NOW.plus(WEEK);
+        assert!(over || clock.unix() <= generation.credential().not_after(), "a gap at {}", clock.unix());
+    }
+    // Each is shorter than the one before it once the root's end is near, and there is an end to that.
+    assert!((12..=60).contains(&renewals) && on_the_last_day <= 40, "{renewals}, {on_the_last_day}");
+    clock.advance(MINUTE);
+    assert_eq!(block_on(manager.renew(MINUTE)).unwrap_err().code(), "pki.provider.refused");
+    assert_eq!(manager.state().overdue, Some(OverdueLevel::Expired));
 }
 
 #[test]

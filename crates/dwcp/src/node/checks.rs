@@ -224,6 +224,13 @@ fn self_signed(throw_away: &ThrowAway, not_after: UnixTime, shared: &Shared) -> 
         failed.unwrap_or_default()
     );
     let fix = "write `provider: embedded` under security.cert_management and restart; until then peers need that file, and again after each restart";
+    if shared.now().plus(LAST_DAY) >= root {
+        return Finding::fail(
+            "certs.identity",
+            reason,
+            "restart now, with `provider: embedded` or as it is: the root ends",
+        );
+    }
     Finding::warn("certs.identity", reason, fix)
 }
 
@@ -393,5 +400,7 @@ fn unlisted(trust: &TrustStore) -> Option<String> {
     trust.unlisted_anchors().next().filter(|_| required).map(|root| root.subject().to_owned())
 }
 
+/// The last certificate under a throw-away root ends with it, and no renewal comes after.
+const LAST_DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
 /// An authority's end is known for years; a quarter of one is time enough to replace it.
 const AUTHORITY_NOTICE: std::time::Duration = std::time::Duration::from_secs(90 * 86_400);
