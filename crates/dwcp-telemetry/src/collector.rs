@@ -40,6 +40,7 @@ pub struct TelemetryCollector {
     pub(crate) guard_admitted: AtomicU64,
     pub(crate) guard_refusals: CounterFamily,
     pub(crate) config_reloads: CounterFamily,
+    pub(crate) enrollments: CounterFamily,
 }
 
 impl TelemetryCollector {
@@ -66,6 +67,7 @@ impl TelemetryCollector {
             guard_admitted: AtomicU64::new(0),
             guard_refusals: CounterFamily::open(&labels.guard_refusal_reasons),
             config_reloads: CounterFamily::closed(&ReloadResult::LABELS),
+            enrollments: CounterFamily::open(&labels.enrollment_results),
             version: labels.version,
         }
     }
@@ -172,6 +174,11 @@ impl TelemetryCollector {
     /// A reload of the configuration ended.
     pub fn config_reloaded(&self, result: ReloadResult) {
         self.config_reloads.add_at(result as usize);
+    }
+
+    /// Somebody asked to join, to renew, or for what to trust, and this is what became of it.
+    pub fn enrollment(&self, result: &str) {
+        self.enrollments.add(result, 1);
     }
 
     /// Everything, as a scraper reads it. `now` is what the times until expiry are counted from.

@@ -55,6 +55,7 @@ impl TelemetryCollector {
             plain(&metric::GUARD_ADMITTED, &self.guard_admitted),
             family(&metric::GUARD_REFUSALS, &self.guard_refusals),
             family(&metric::CONFIG_RELOADS, &self.config_reloads),
+            family(&metric::ENROLLMENTS, &self.enrollments),
         ]
     }
 

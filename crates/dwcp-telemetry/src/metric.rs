@@ -65,6 +65,7 @@ pub(crate) const CATALOGUE: &[Metric] = &[
     GUARD_ADMITTED,
     GUARD_REFUSALS,
     CONFIG_RELOADS,
+    ENROLLMENTS,
 ];
 
 use MetricType::{Counter, Gauge, Info, Unknown};
@@ -176,4 +177,10 @@ pub(crate) const CONFIG_RELOADS: Metric = Metric::new(
     Counter,
     Some("result"),
     "Reloads of the configuration, by result",
+);
+pub(crate) const ENROLLMENTS: Metric = Metric::new(
+    "dwcp_enrollments_total",
+    Counter,
+    Some("result"),
+    "Requests to join, to renew, or for what to trust, at the node that holds the authority, by result",
 );

@@ -2,6 +2,7 @@
 
 use super::authority;
 use super::compose::named;
+use super::enroll::Enrolment;
 use super::error::NodeError;
 use super::further::{self, Further};
 use super::publication::Publication;
@@ -33,6 +34,8 @@ pub(crate) struct Embedded {
     pub(crate) manager: Arc<CertificateManager>,
     pub(crate) prefix: PathBuf,
     pub(super) publication: Arc<Publication>,
+    /// Where other machines join; `None` where the node knows of no trust domain.
+    pub(super) enrolment: Option<Arc<Enrolment>>,
 }
 
 /// What a node starts from: a certificate with its key, and what peers are judged by.
