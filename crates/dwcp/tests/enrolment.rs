@@ -12,7 +12,8 @@ use dwcp_tls::{ExpectedServer, TlsPolicy, presented_by};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use support::enroll::{
-    ask, asking, id, issued, join, joined, joining, keep, log, metric, patiently, post, renew, token,
+    ask, asking, enrolling, id, issued, join, joined, joining, keep, log, metric, patiently, post, renew,
+    token,
 };
 use support::{Line, PATIENCE, Place, echo, eventually, free_port, ok};
 
@@ -91,13 +92,6 @@ fn shown(address: SocketAddr) -> Vec<[u8; 32]> {
         let chain = presented_by(io, &expected, &TlsPolicy::new(), PATIENCE).await.unwrap();
         chain.iter().map(|certificate| sha256(certificate)).collect()
     })
-}
-
-/// Gives the node a port for joining.
-fn enrolling(place: &Place) -> SocketAddr {
-    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-    place.edit("      ca_dir: ca\n", &format!("      ca_dir: ca\n      enroll: \"{address}\"\n"));
-    address
 }
 
 #[test]

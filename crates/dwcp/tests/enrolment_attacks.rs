@@ -14,8 +14,10 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
-use support::enroll::{ask, asking, id, issued, join, joined, joining, log, over, patiently, post, token};
-use support::{Line, PATIENCE, Place, eventually, have};
+use support::enroll::{
+    ask, asking, enrolling, id, issued, join, joined, joining, log, over, patiently, post, token,
+};
+use support::{Line, PATIENCE, Place, echo, eventually, have};
 
 fn refused(place: &Place, token: &JoinToken, names: &[&str], status: u16, code: &str) {
     let told = join(place, place.admin, token, names);
@@ -58,6 +60,7 @@ fn stolen_replayed_expired_and_foreign_tokens_are_refused_and_on_record() {
             .iter()
             .all(|text| log.contains(text))
     });
+    assert!(log(&place).contains(&format!("\"token\":\"{}\"", stolen.id)), "and which token it was");
     for token in [&stolen, &live, &wrong] {
         assert!(!log(&place).contains(token.secret.to_text().as_str()));
     }
@@ -287,4 +290,34 @@ fn bodies_that_are_slow_large_or_ambiguous_are_refused_within_their_bounds() {
     let _ = plain.read_to_end(&mut answer);
     assert!(!String::from_utf8_lossy(&answer).contains("HTTP/"), "{answer:?}");
     assert_eq!(place.health("live").0, 200);
+}
+
+#[test]
+fn a_flood_of_connections_stops_at_the_gate_of_the_port_for_joining() {
+    let place = Place::new();
+    echo(place.target);
+    let port = enrolling(&place);
+    let good = place.issue("good");
+    let _node = place.up();
+    let (over, answered, turned_away) = (AtomicBool::new(false), AtomicU32::new(0), AtomicU32::new(0));
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    let count = if Line::dial(&place, port, None).is_ok() { &answered } else { &turned_away };
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        std::thread::sleep(Duration::from_secs(2));
+        // From the same address, and as a newcomer: the listener has an allowance of its own.
+        Line::dial(&place, place.listen, Some(&good)).unwrap().echo(b"not locked out").unwrap();
+        over.store(true, Ordering::Relaxed);
+    });
+    // Forty at once and twenty a second.
+    let bound = 40 + 20 * (u32::try_from(begun.elapsed().as_secs()).unwrap() + 1);
+    let (answered, turned_away) = (answered.into_inner(), turned_away.into_inner());
+    assert!(answered <= bound && turned_away > 20, "{answered} answered, {turned_away} turned away");
+    eventually(PATIENCE, "the port is there for whoever waits", || Line::dial(&place, port, None).is_ok());
 }

@@ -127,8 +127,8 @@ impl Floor {
     pub(super) fn place_publication(&mut self, socket: Bound, shared: &Arc<Shared>) {
         tracing::info!(address = %socket.address, "publishing lists and OCSP by plain HTTP");
         let node = Arc::clone(shared);
-        let placed =
-            port(socket, shared, move |incoming| publication_port::carry(incoming, Arc::clone(&node)));
+        let carry = move |incoming| publication_port::carry(incoming, Arc::clone(&node));
+        let placed = port(socket, publication_port::max_connections(), shared, carry);
         if let Some(moved) = self.publication.replace(placed) {
             moved.leave(PUBLICATION);
         }
@@ -144,7 +144,9 @@ impl Floor {
         tracing::info!(address = %socket.address, "machines can join by HTTPS");
         let (node, tls) = (Arc::clone(shared), Arc::clone(tls));
         let carry = move |incoming| enroll::port::carry(incoming, Arc::clone(&tls), Arc::clone(&node));
-        if let Some(moved) = self.enrolment.replace(port(socket, shared, carry)) {
+        if let Some(moved) =
+            self.enrolment.replace(port(socket, enroll::port::max_connections(), shared, carry))
+        {
             moved.leave(ENROLMENT);
         }
     }
@@ -225,6 +227,7 @@ impl<T> Placed<T> {
 /// Serves one of the authority's ports.
 fn port<F>(
     socket: Bound,
+    most: usize,
     shared: &Arc<Shared>,
     carry: impl Fn(Incoming) -> F + Send + Sync + 'static,
 ) -> Placed<()>
@@ -234,7 +237,7 @@ where
     let (stop, stopped) = watch::channel(false);
     let Bound { socket, address, asked } = socket;
     let mut settings = settings(shared);
-    settings.max_connections = publication_port::max_connections();
+    settings.max_connections = most;
     settings.drain = settings.drain.min(publication_port::DRAIN);
     let served = serve_plain(socket, carry, settings, changed(stopped));
     let task = tokio::spawn(async move {

@@ -1,6 +1,6 @@
 //! Joining and renewing at a node, over TLS connections of the tests' own and bytes.
 
-use super::{Line, PATIENCE, Place, ok};
+use super::{Line, PATIENCE, Place, free_port, ok};
 use dwcp::enroll::JoinToken;
 use dwcp_base::{LocalDisk, read_bounded};
 use dwcp_crypto::{KeyType, SigningKey};
@@ -37,6 +37,13 @@ impl Told {
 pub(crate) fn token(place: &Place, more: &[&str]) -> JoinToken {
     let text = ok(&[&["token", "create", "--config", &place.config()][..], more].concat());
     JoinToken::parse(&text).unwrap()
+}
+
+/// Gives the node a port for joining.
+pub(crate) fn enrolling(place: &Place) -> SocketAddr {
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    place.edit("      ca_dir: ca\n", &format!("      ca_dir: ca\n      enroll: \"{address}\"\n"));
+    address
 }
 
 /// A key, and a request for these names that it signed.

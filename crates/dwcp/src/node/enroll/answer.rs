@@ -3,7 +3,7 @@
 use super::bundle::Bundle;
 use super::caller::Caller;
 use super::desk::Enrolment;
-use crate::enroll::{EnrollError, Granted};
+use crate::enroll::{EnrollError, Granted, TokenId};
 use crate::node::http::{Reply, reply};
 use crate::node::onion::reason_text;
 use crate::node::shared::Shared;
@@ -26,6 +26,8 @@ pub(super) enum Asked {
 pub(super) enum Trouble {
     /// It was judged, or the judging failed.
     Refused(EnrollError),
+    /// The same of whoever named this token.
+    OfToken(TokenId, EnrollError),
     /// The body is too large.
     Large,
     /// The body did not come in time.
@@ -77,83 +79,39 @@ pub(super) fn refused(
     asked: Asked,
     trouble: Trouble,
 ) -> Reply {
-    let error = match trouble {
-        Trouble::Refused(error) => error,
-        Trouble::Large => {
-            return bad(
-                shared,
-                desk,
-                caller,
-                asked,
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "the body is longer than 64 KiB",
-            );
-        }
-        Trouble::Slow => {
-            return bad(
-                shared,
-                desk,
-                caller,
-                asked,
-                StatusCode::REQUEST_TIMEOUT,
-                "the body did not come in time",
-            );
-        }
+    let body = |rule| EnrollError::Body { rule };
+    let (error, token, status) = match trouble {
+        Trouble::Refused(error) => (error, None, None),
+        Trouble::OfToken(token, error) => (error, Some(token), None),
+        Trouble::Large => (body("the body is longer than 64 KiB"), None, Some(StatusCode::PAYLOAD_TOO_LARGE)),
+        Trouble::Slow => (body("the body did not come in time"), None, Some(StatusCode::REQUEST_TIMEOUT)),
         Trouble::Busy => return later(shared, "throttled", StatusCode::TOO_MANY_REQUESTS, 1),
         Trouble::Late => return later(shared, "late", StatusCode::SERVICE_UNAVAILABLE, 1),
         Trouble::Broken => return later(shared, "unavailable", StatusCode::SERVICE_UNAVAILABLE, 5),
     };
-    if error.result() == "unavailable" {
-        let text = reason_text(&error);
+    let ours = error.result() == "unavailable";
+    if !ours && let Err(refusal) = desk.attempts.admit(caller.source.ip(), shared.clock.tick()) {
+        let seconds = refusal.retry_after().as_secs() + 1;
+        return later(shared, "throttled", StatusCode::TOO_MANY_REQUESTS, seconds);
+    }
+    let text = reason_text(&error);
+    shared.telemetry.enrollment(error.result());
+    let kind = if asked == Asked::Join { EventKind::JoinRefused } else { EventKind::RenewalRefused };
+    // Who showed a certificate is on record as who it is, everybody else in sum.
+    shared.ledger.note_about(&caller.peer, caller.source, kind, |event: SecurityEvent| {
+        let event = event.code(error.code()).message(&text);
+        match token {
+            Some(token) => event.field("token", token),
+            None => event,
+        }
+    });
+    if ours {
         tracing::error!(%text, "nobody can join or renew");
-        shared.telemetry.enrollment(error.result());
-        record(shared, caller, asked, &error, &text);
         // What is wrong here is not for strangers to read.
         let fix = "try again; the node that holds the authority says in its log what is wrong";
-        return problem(status(&error), error.code(), "the authority can not be used now", fix, Some(1));
+        return problem(status_of(&error), error.code(), "the authority can not be used now", fix, Some(1));
     }
-    told(shared, desk, caller, asked, &error, status(&error))
-}
-
-fn bad(
-    shared: &Shared,
-    desk: &Enrolment,
-    caller: &Caller,
-    asked: Asked,
-    status: StatusCode,
-    rule: &'static str,
-) -> Reply {
-    told(shared, desk, caller, asked, &EnrollError::Body { rule }, status)
-}
-
-fn told(
-    shared: &Shared,
-    desk: &Enrolment,
-    caller: &Caller,
-    asked: Asked,
-    error: &EnrollError,
-    status: StatusCode,
-) -> Reply {
-    if let Err(refusal) = desk.attempts.admit(caller.source.ip(), shared.clock.tick()) {
-        return later(
-            shared,
-            "throttled",
-            StatusCode::TOO_MANY_REQUESTS,
-            refusal.retry_after().as_secs() + 1,
-        );
-    }
-    let text = reason_text(error);
-    shared.telemetry.enrollment(error.result());
-    record(shared, caller, asked, error, &text);
-    problem(status, error.code(), &text, fix(error), None)
-}
-
-/// Who showed a certificate is on record as who it is, everybody else in sum.
-fn record(shared: &Shared, caller: &Caller, asked: Asked, error: &EnrollError, text: &str) {
-    let kind = if asked == Asked::Join { EventKind::JoinRefused } else { EventKind::RenewalRefused };
-    shared.ledger.note_about(&caller.peer, caller.source, kind, |event: SecurityEvent| {
-        event.code(error.code()).message(text)
-    });
+    problem(status.unwrap_or_else(|| status_of(&error)), error.code(), &text, fix(&error), None)
 }
 
 fn later(shared: &Shared, result: &str, status: StatusCode, seconds: u64) -> Reply {
@@ -172,7 +130,7 @@ fn problem(status: StatusCode, code: &str, message: &str, fix: &str, retry: Opti
     response
 }
 
-fn status(error: &EnrollError) -> StatusCode {
+fn status_of(error: &EnrollError) -> StatusCode {
     match error.result() {
         "request_bad" => StatusCode::BAD_REQUEST,
         "identity_missing" => StatusCode::UNAUTHORIZED,

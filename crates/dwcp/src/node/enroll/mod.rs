@@ -18,7 +18,7 @@ pub(super) use desk::Enrolment;
 
 use super::http::{Reply, text};
 use super::shared::Shared;
-use crate::enroll::EnrollError;
+use crate::enroll::{EnrollError, Registrar};
 use answer::{Asked, Trouble, bundled, granted, not_modified};
 use dwcp_audit::{EventKind, SecurityEvent};
 use dwcp_pki::SpiffeId;
@@ -76,11 +76,13 @@ async fn join(
     let asked = body::join(&body::read(request).await?)?;
     let own = shared.store.current().credential().names().to_vec();
     let (id, now) = (asked.id, shared.now());
-    let done = desk
-        .at_work(move |registrar| {
-            registrar.join(&asked.id, &asked.secret, asked.request.as_bytes(), &own, now)
-        })
-        .await?;
+    let work = move |registrar: &Registrar| {
+        registrar.join(&asked.id, &asked.secret, asked.request.as_bytes(), &own, now)
+    };
+    let done = desk.at_work(work).await.map_err(|trouble| match trouble {
+        Trouble::Refused(error) => Trouble::OfToken(id, error),
+        other => other,
+    })?;
     let leaf = done.chain.leaf();
     shared.telemetry.enrollment("joined");
     shared.ledger.note(

@@ -3,6 +3,7 @@
 //! It has a gate of its own, so that what strangers spend here is not missing elsewhere.
 
 use super::caller::Caller;
+use crate::node::descriptors;
 use crate::node::http::{one_request, text};
 use crate::node::offers::{Outcome, told};
 use crate::node::onion::{kind_of_tls, reason_text};
@@ -64,6 +65,11 @@ pub(in crate::node) async fn carry(incoming: Incoming, tls: Arc<ArcSwap<TlsConte
         }
     })
     .await;
+}
+
+/// Connections at once: a request takes milliseconds, the rest is room for slow lines.
+pub(in crate::node) fn max_connections() -> usize {
+    descriptors::spared(128)
 }
 
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(3);
