@@ -83,15 +83,17 @@ pub(super) fn ports(
             None => Ok((None, None)),
         };
     }
-    let mut own = |key: &str, address: Option<SocketAddr>| match address {
+    let mut own = |key: &str, address: Option<SocketAddr>, whose: &str| match address {
         Some(address) if address.port() != 0 && !addresses.insert(address) => Err(ConfigProblem::new(
             format!("security.cert_management.embedded.{key}"),
-            format!("{address} is another listener's"),
+            format!("{address} is {whose}"),
             "write another port",
         )),
         _ => Ok(address),
     };
-    Ok((own("publish", section.publish)?, own("enroll", section.enroll)?))
+    let publish = own("publish", section.publish, "the admin or metrics listener's")?;
+    let enroll = own("enroll", section.enroll, "the admin or metrics listener's, or that of publish")?;
+    Ok((publish, enroll))
 }
 
 /// Certificates are dated back by a minute, and renewal and its alarms need room in what is left.
