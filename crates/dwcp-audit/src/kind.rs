@@ -58,6 +58,14 @@ pub enum EventKind {
     NodeStarted,
     /// The node stopped.
     NodeStopped,
+    /// A machine joined with a token.
+    NodeJoined,
+    /// A machine did not join: its token, its request or its names were refused.
+    JoinRefused,
+    /// A node that joined got its next certificate.
+    NodeRenewed,
+    /// A node asked for its next certificate, or for what it is to trust, and was refused.
+    RenewalRefused,
     /// This log was opened for writing.
     AuditOpened,
     /// What a power loss left half-written at the end of the log was cut back.
@@ -96,6 +104,10 @@ impl EventKind {
         Self::AdminAction,
         Self::NodeStarted,
         Self::NodeStopped,
+        Self::NodeJoined,
+        Self::JoinRefused,
+        Self::NodeRenewed,
+        Self::RenewalRefused,
         Self::AuditOpened,
         Self::AuditRecovered,
         Self::AuditFailed,
@@ -130,6 +142,10 @@ impl EventKind {
             Self::AdminAction => "admin_action",
             Self::NodeStarted => "node_started",
             Self::NodeStopped => "node_stopped",
+            Self::NodeJoined => "node_joined",
+            Self::JoinRefused => "join_refused",
+            Self::NodeRenewed => "node_renewed",
+            Self::RenewalRefused => "renewal_refused",
             Self::AuditOpened => "audit_opened",
             Self::AuditRecovered => "audit_recovered",
             Self::AuditFailed => "audit_failed",
@@ -152,6 +168,8 @@ impl EventKind {
             | Self::AdminAction
             | Self::NodeStarted
             | Self::NodeStopped
+            | Self::NodeJoined
+            | Self::NodeRenewed
             | Self::AuditOpened => Severity::Info,
             Self::HandshakeFailure
             | Self::WeakProtocol
@@ -161,6 +179,8 @@ impl EventKind {
             | Self::TrustContracted
             | Self::ConnectionCut
             | Self::Throttled
+            | Self::JoinRefused
+            | Self::RenewalRefused
             | Self::AuditRecovered => Severity::Warning,
             Self::CertificateExpired
             | Self::CertificateRevoked

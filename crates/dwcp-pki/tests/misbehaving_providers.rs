@@ -6,8 +6,8 @@ mod waiting;
 use dwcp_base::{Clock, Coded, ManualClock, Recorder, UnixTime};
 use dwcp_pki::testing::{Conduct, Double, Forge, Lie};
 use dwcp_pki::{
-    CertificateManager, CertificateStore, Event, FirstTrust, ManagerError, NextStep, OverdueLevel, Purpose,
-    Serial, SlotSpec, SubjectName, obtain,
+    Activation, CertificateManager, CertificateStore, Event, FirstTrust, ManagedSlot, ManagerError, NextStep,
+    OverdueLevel, Purpose, Renewal, Serial, SlotSpec, SlotState, SubjectName, obtain,
 };
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -45,13 +45,9 @@ fn slot() -> Slot {
     let (credential, _) = block_on(obtain(&double, &spec, known, &*clock, DEADLINE)).unwrap();
     let store = Arc::new(CertificateStore::new(credential, trust).unwrap());
     let events = Arc::new(Recorder::with_capacity(10_000));
-    let manager = CertificateManager::new(
-        Arc::clone(&store),
-        Arc::new(double.clone()),
-        spec,
-        Arc::clone(&clock) as Arc<dyn Clock>,
-        Arc::clone(&events) as _,
-    );
+    let manager = CertificateManager::new(Arc::clone(&clock) as Arc<dyn Clock>, Arc::clone(&events) as _);
+    let managed = ManagedSlot::new(spec, Arc::clone(&store)).with_provider(Arc::new(double.clone()));
+    manager.manage(managed).unwrap();
     Slot { clock, double, store, events, manager }
 }
 
@@ -76,16 +72,21 @@ impl Slot {
         assert!(!leaf.is_authority());
     }
 
+    fn state(&self) -> SlotState {
+        self.manager.state("node").unwrap()
+    }
+
     /// One attempt, given up at its first wait where the double never answers.
     fn renew(&self) -> Outcome {
-        let mut renewing = pin!(self.manager.renew(DEADLINE));
+        let mut renewing = pin!(self.manager.renew("node", Activation::Now, DEADLINE));
         let polled = catch_unwind(AssertUnwindSafe(|| {
             renewing.as_mut().poll(&mut Context::from_waker(Waker::noop()))
         }));
         match polled {
             Err(_) => Outcome::Panicked,
             Ok(std::task::Poll::Pending) => Outcome::GivenUp,
-            Ok(std::task::Poll::Ready(Ok(renewed))) => Outcome::Renewed(renewed.serial),
+            Ok(std::task::Poll::Ready(Ok(Renewal::Active(renewed)))) => Outcome::Renewed(renewed.serial),
+            Ok(std::task::Poll::Ready(Ok(prepared))) => panic!("{prepared:?}"),
             Ok(std::task::Poll::Ready(Err(error))) => Outcome::Failed(error.code()),
         }
     }
@@ -121,7 +122,7 @@ fn at_p7_no_lie_is_activated_and_each_is_told_by_name() {
         slot.double.turn(Conduct::Lies(lie));
         assert_eq!(slot.renew(), Outcome::Failed(code), "{lie:?}");
         assert_eq!(slot.serial(), before, "{lie:?}");
-        assert_eq!(slot.manager.state().last_failure.unwrap().code, code, "{lie:?}");
+        assert_eq!(slot.state().last_failure.unwrap().code, code, "{lie:?}");
         slot.serves_the_truth();
         assert!(!lie.is_harmless(), "{lie:?}");
     }
@@ -177,7 +178,7 @@ fn an_answer_after_its_deadline_is_taken_if_somebody_still_waits_and_is_true() {
     for conduct in [Conduct::Late, Conduct::Slow(Duration::from_millis(5))] {
         slot.double.turn(conduct);
         let before = slot.serial();
-        block_on(slot.manager.renew(DEADLINE)).unwrap();
+        block_on(slot.manager.renew("node", Activation::Now, DEADLINE)).unwrap();
         assert_ne!(slot.serial(), before);
         slot.serves_the_truth();
     }
@@ -193,7 +194,7 @@ fn a_flaky_provider_costs_attempts_and_no_certificate() {
         while slot.clock.unix() < end {
             match slot.manager.next(slot.clock.unix()) {
                 NextStep::Wait(wait) => slot.clock.advance(wait),
-                NextStep::Renew { overdue } => {
+                NextStep::Renew { overdue, .. } => {
                     assert_eq!(overdue, None, "{conduct:?}");
                     renewed += u32::from(matches!(slot.renew(), Outcome::Renewed(_)));
                 }
@@ -228,10 +229,13 @@ fn a_provider_that_is_gone_for_days_is_an_alarm_at_each_level_and_no_storm() {
             _ => None,
         })
         .collect();
-    assert_eq!(levels, [OverdueLevel::Alarm, OverdueLevel::Critical, OverdueLevel::Expired]);
+    assert_eq!(
+        levels,
+        [OverdueLevel::Due, OverdueLevel::Alarm, OverdueLevel::Critical, OverdueLevel::Expired]
+    );
     slot.double.turn(Conduct::Honest);
     assert!(matches!(slot.renew(), Outcome::Renewed(_)));
-    assert_eq!(slot.manager.state().overdue, None);
+    assert_eq!(slot.state().overdue, None);
 }
 
 #[test]
@@ -304,9 +308,9 @@ proptest! {
                 Between::Set(secs) => slot.clock.set_unix(UnixTime::from_secs(slot.clock.unix().secs() + secs)),
             }
             slot.double.turn(conduct);
-            let (before, number, failures) = (slot.serial(), slot.store.number(), slot.manager.state().failures);
+            let (before, number, failures) = (slot.serial(), slot.store.number(), slot.state().failures);
             let outcome = slot.renew();
-            let state = slot.manager.state();
+            let state = slot.state();
             match outcome {
                 Outcome::Renewed(serial) => {
                     prop_assert_eq!(serial, slot.serial());

@@ -7,8 +7,9 @@ mod waiting;
 use dwcp_base::{Clock, Coded, ManualClock, Silent};
 use dwcp_crypto::{KeyType, SigningKey};
 use dwcp_pki::{
-    AllowedNames, CertProvider, CertificateManager, CertificateRequest, CertificateStore, Credential,
-    NameRule, NextStep, OverdueLevel, Purpose, RevocationMode, SelfSignedProvider, SlotSpec, TrustStore,
+    Activation, AllowedNames, CertProvider, CertificateManager, CertificateRequest, CertificateStore,
+    Credential, ManagedSlot, NameRule, NextStep, OverdueLevel, Purpose, RevocationMode, SelfSignedProvider,
+    SlotSpec, TrustStore,
 };
 use lab::*;
 use std::sync::Arc;
@@ -58,16 +59,18 @@ fn a_manager_renews_for_a_week_without_a_gap_or_a_storm_and_then_says_that_it_is
     let credential = Credential::new(first.chain, key).unwrap();
     let store = Arc::new(CertificateStore::new(credential, trust).unwrap());
     let (clock_of_all, observer) = (Arc::<ManualClock>::clone(&clock) as Arc<dyn Clock>, Arc::new(Silent));
-    let manager = CertificateManager::new(Arc::clone(&store), provider, spec, clock_of_all, observer);
+    let manager = CertificateManager::new(clock_of_all, observer);
+    manager.manage(ManagedSlot::new(spec, Arc::clone(&store)).with_provider(provider)).unwrap();
+    let renew = || block_on(manager.renew("node", Activation::Now, MINUTE));
     let (mut renewals, mut on_the_last_day) = (0, 0);
     while clock.unix() < NOW.plus(WEEK) {
         match manager.next(clock.unix()) {
             NextStep::Wait(wait) => clock.advance(wait),
-            NextStep::Renew { overdue } => {
+            NextStep::Renew { overdue, .. } => {
                 // Lives of minutes, under back-offs of a minute, end in alarms: late, but before the end.
                 let late = clock.unix() > NOW.plus(WEEK - MINUTE * 10);
                 assert!(overdue.is_none() || late, "{overdue:?} at {}", clock.unix());
-                block_on(manager.renew(MINUTE)).unwrap();
+                renew().unwrap();
                 renewals += 1;
                 on_the_last_day += u32::from(NOW.plus(WEEK - DAY) < clock.unix());
             }
@@ -80,8 +83,8 @@ fn a_manager_renews_for_a_week_without_a_gap_or_a_storm_and_then_says_that_it_is
     // Each is shorter than the one before it once the root's end is near, and there is an end to that.
     assert!((12..=60).contains(&renewals) && on_the_last_day <= 40, "{renewals}, {on_the_last_day}");
     clock.advance(MINUTE);
-    assert_eq!(block_on(manager.renew(MINUTE)).unwrap_err().code(), "pki.provider.refused");
-    assert_eq!(manager.state().overdue, Some(OverdueLevel::Expired));
+    assert_eq!(renew().unwrap_err().code(), "pki.provider.refused");
+    assert_eq!(manager.state("node").unwrap().overdue, Some(OverdueLevel::Expired));
 }
 
 #[test]

@@ -41,6 +41,7 @@ pub struct TelemetryCollector {
     pub(crate) guard_refusals: CounterFamily,
     pub(crate) config_reloads: CounterFamily,
     pub(crate) files_not_loaded: [AtomicU64; 3],
+    pub(crate) enrollments: CounterFamily,
 }
 
 impl TelemetryCollector {
@@ -68,6 +69,7 @@ impl TelemetryCollector {
             guard_refusals: CounterFamily::open(&labels.guard_refusal_reasons),
             config_reloads: CounterFamily::closed(&ReloadResult::LABELS),
             files_not_loaded: Default::default(),
+            enrollments: CounterFamily::open(&labels.enrollment_results),
             version: labels.version,
         }
     }
@@ -189,6 +191,11 @@ impl TelemetryCollector {
     /// How many files of a role hold something that was not loaded; zero when all is well.
     pub fn files_not_loaded(&self, role: FileRole, count: u64) {
         self.files_not_loaded[role as usize].store(count, Ordering::Relaxed);
+    }
+
+    /// Somebody asked to join, to renew, or for what to trust, and this is what became of it.
+    pub fn enrollment(&self, result: &str) {
+        self.enrollments.add(result, 1);
     }
 
     /// Everything, as a scraper reads it. `now` is what the times until expiry are counted from.

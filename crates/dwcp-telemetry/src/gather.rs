@@ -58,6 +58,7 @@ impl TelemetryCollector {
             family(&metric::GUARD_REFUSALS, &self.guard_refusals),
             family(&metric::CONFIG_RELOADS, &self.config_reloads),
             labelled(&metric::FILES_NOT_LOADED, self.unloaded()),
+            family(&metric::ENROLLMENTS, &self.enrollments),
         ]
     }
 

@@ -24,6 +24,8 @@ pub struct LabelSets {
     pub tls_suites: Vec<&'static str>,
     /// What is weak about the offers of clients, in `dwcp_tls_weak_offers_total{weakness}`.
     pub tls_weaknesses: Vec<&'static str>,
+    /// What becomes of those who ask to join or to renew, in `dwcp_enrollments_total{result}`.
+    pub enrollment_results: Vec<&'static str>,
     /// Names of certificate slots, in `dwcp_certificate_rotations_total{name}`. More may follow at run time, up to 256.
     pub certificates: Vec<String>,
 }

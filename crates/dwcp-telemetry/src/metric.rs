@@ -68,6 +68,7 @@ pub(crate) const CATALOGUE: &[Metric] = &[
     GUARD_REFUSALS,
     CONFIG_RELOADS,
     FILES_NOT_LOADED,
+    ENROLLMENTS,
 ];
 
 use MetricType::{Counter, Gauge, Info, Unknown};
@@ -197,4 +198,10 @@ pub(crate) const FILES_NOT_LOADED: Metric = Metric::new(
     Gauge,
     Some("role"),
     "Files that changed and were not loaded: what they held before is in use",
+);
+pub(crate) const ENROLLMENTS: Metric = Metric::new(
+    "dwcp_enrollments_total",
+    Counter,
+    Some("result"),
+    "Requests to join, to renew, or for what to trust, at the node that holds the authority, by result",
 );

@@ -21,6 +21,7 @@ fn labels() -> LabelSets {
         tls_groups: vec!["X25519"],
         tls_suites: vec!["TLS_AES_256_GCM_SHA384"],
         tls_weaknesses: vec!["old_protocol"],
+        enrollment_results: vec!["joined"],
         certificates: vec!["mesh".into()],
     }
 }
@@ -79,6 +80,8 @@ fn every_promised_series_exists_at_zero_from_the_start() {
         "dwcp_files_not_loaded{role=\"identity\"}",
         "dwcp_files_not_loaded{role=\"further\"}",
         "dwcp_files_not_loaded{role=\"trust\"}",
+        "dwcp_enrollments_total{result=\"joined\"}",
+        "dwcp_enrollments_total{result=\"other\"}",
     ];
     for name in at_zero {
         assert_eq!(series.get(name), Some(&"0"), "{name}");
@@ -90,7 +93,7 @@ fn every_promised_series_exists_at_zero_from_the_start() {
 #[test]
 fn each_method_moves_its_own_series_and_no_other() {
     type Step = (fn(&Arc<TelemetryCollector>), &'static [(&'static str, &'static str)]);
-    let steps: [Step; 16] = [
+    let steps: [Step; 17] = [
         (
             |t| t.tls_connection("X25519"),
             &[
@@ -147,6 +150,7 @@ fn each_method_moves_its_own_series_and_no_other() {
             &[("dwcp_config_reloads_total{result=\"refused\"}", "1")],
         ),
         (|t| t.files_not_loaded(FileRole::Trust, 2), &[("dwcp_files_not_loaded{role=\"trust\"}", "2")]),
+        (|t| t.enrollment("joined"), &[("dwcp_enrollments_total{result=\"joined\"}", "1")]),
         (|t| t.security_event("auth_failure"), &[("dwcp_security_events_total{type=\"auth_failure\"}", "1")]),
     ];
     for (step, moved) in steps {

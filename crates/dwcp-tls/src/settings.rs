@@ -79,6 +79,8 @@ pub struct ServerSettings {
     pub(crate) tickets: Tickets,
     pub(crate) early_data: Option<EarlyData>,
     pub(crate) compression: CertificateCompression,
+    /// Whether the root stands behind the chain.
+    pub(crate) root_shown: bool,
     /// `None`: the manager's.
     pub(crate) policy: Option<TlsPolicy>,
     /// `None`: the store alone decides what is shown.
@@ -97,6 +99,7 @@ impl ServerSettings {
             tickets: Tickets::default(),
             early_data: None,
             compression: CertificateCompression::default(),
+            root_shown: false,
             policy: None,
             resolving: None,
         }
@@ -155,6 +158,18 @@ impl ServerSettings {
     #[must_use]
     pub fn with_certificate_compression(mut self, compression: CertificateCompression) -> Self {
         self.compression = compression;
+        self
+    }
+
+    /// Shows behind each chain of the store the root that it leads to by the store's trust, which is left out otherwise (RFC 9846
+    /// §4.4.2): for clients that know that root by its fingerprint alone and have yet to see it. What a resolver answers with is shown as
+    /// it is.
+    ///
+    /// # Security
+    /// A root that is shown is believed for being shown by nobody. It costs its size in each full handshake.
+    #[must_use]
+    pub fn with_root_shown(mut self) -> Self {
+        self.root_shown = true;
         self
     }
 

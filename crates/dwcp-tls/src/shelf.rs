@@ -6,8 +6,9 @@ use crate::signing::{certified, is_verifiable};
 use dwcp_base::{Clock, UnixTime};
 use dwcp_crypto::KeyType;
 use dwcp_crypto::digest::sha256_of;
-use dwcp_pki::{Credential, Generation, ServedCertificates, ShownFor};
+use dwcp_pki::{Credential, Generation, Purpose, ServedCertificates, ShownFor};
 use rustls::compress::CompressionCache;
+use rustls::pki_types::CertificateDer;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use std::collections::HashMap;
@@ -36,7 +37,11 @@ struct Shown {
 impl Shelf {
     pub(crate) fn new(generation: &Generation, settings: &ServerSettings, clock: &Arc<dyn Clock>) -> Self {
         let served = Arc::clone(generation.served());
-        let shown: Vec<_> = served.iter().map(|of| Shown::new(generation, of.credential())).collect();
+        let root_of = |of| settings.root_shown.then(|| root(generation, of, clock.unix())).flatten();
+        let shown: Vec<_> = served
+            .iter()
+            .map(|of| Shown::new(generation, of.credential(), root_of(of.credential())))
+            .collect();
         // With its staple and without, as clients ask for it.
         let packed = Arc::new(settings.compression.cache(2 * shown.len()));
         let (alpn, without_alpn) = (settings.alpn.clone(), settings.without_alpn);
@@ -46,12 +51,21 @@ impl Shelf {
 }
 
 impl Shown {
-    fn new(generation: &Generation, credential: &Arc<Credential>) -> Self {
+    fn new(
+        generation: &Generation,
+        credential: &Arc<Credential>,
+        root: Option<CertificateDer<'static>>,
+    ) -> Self {
+        let mut bare = certified(credential);
+        bare.cert.extend(root);
         let stapled = generation.staple_for(credential).map(|staple| {
-            let with = CertifiedKey { ocsp: Some(staple.der().to_vec()), ..certified(credential) };
+            let with = CertifiedKey {
+                ocsp: Some(staple.der().to_vec()),
+                ..CertifiedKey::new(bare.cert.clone(), Arc::clone(&bare.key))
+            };
             (Arc::new(with), staple.until())
         });
-        Self { bare: Arc::new(certified(credential)), stapled }
+        Self { bare: Arc::new(bare), stapled }
     }
 
     fn at(&self, now: UnixTime) -> &Arc<CertifiedKey> {
@@ -60,6 +74,15 @@ impl Shown {
             _ => &self.bare,
         }
     }
+}
+
+/// The root that a chain leads to by the store's own trust, unless the chain has it already. One that leads nowhere now, as that of a
+/// public authority or one out of its dates, has none.
+fn root(generation: &Generation, credential: &Credential, now: UnixTime) -> Option<CertificateDer<'static>> {
+    let (trust, chain) = (generation.trust(), credential.chain());
+    let own = trust.validate_own(chain, Purpose::Any, now).ok()?;
+    let root = trust.anchor_of(&own)?.certificate_der();
+    chain.iter().all(|certificate| certificate.certificate_der() != root).then(|| root.clone())
 }
 
 /// The certificate for a hello; its place among those that are served.

@@ -25,7 +25,8 @@ fn digest(leaf: &[u8; 32], rules: &[u8; 32], listener: &[Vec<u8>]) -> [u8; 32] {
 
 /// Each setting has to be here that changes who is served, or as what; hence no setting can be left out by accident.
 fn listener_parts(settings: &ServerSettings, listener: &str) -> Vec<Vec<u8>> {
-    // Rules on peers are asked anew of whoever comes back, groups are agreed on anew, and what a resolver shows is not resumed.
+    // Rules on peers are asked anew of whoever comes back, groups are agreed on anew, a root behind the chain changes nothing of it, and
+    // what a resolver shows is not resumed.
     let ServerSettings {
         client_auth,
         alpn,
@@ -35,6 +36,7 @@ fn listener_parts(settings: &ServerSettings, listener: &str) -> Vec<Vec<u8>> {
         early_data: _,
         rules: _,
         compression: _,
+        root_shown: _,
         policy: _,
         resolving: _,
     } = settings;

@@ -118,3 +118,51 @@ fn the_decoder_of_keyrings_opens_ours_by_passphrase_and_by_key_file() {
         assert!(!refused.status.success() && refused.stdout.is_empty(), "{flag}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn the_decoders_of_enrolment_read_what_is_made_here() {
+    use support::enroll::{id, join, token};
+    if !have(PYTHON) {
+        return;
+    }
+    let place = support::Place::new();
+    let _node = place.up();
+    let text =
+        ok(&["token", "create", "--config", &place.config(), "--allow", "URI:spiffe://test.example/*"]);
+    let file = place.path("token");
+    fs::write(&file, &text).unwrap();
+    let script = formats().join("join_token.py");
+    let decode = |input: &Path| {
+        let input = fs::File::open(input).unwrap();
+        Command::new(PYTHON).arg(&script).arg("-").stdin(input).output().unwrap()
+    };
+    let output = decode(&file);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && printed.contains("spiffe://test.example/node/a"), "{printed}");
+    fs::write(&file, text.replacen("dwcp1_e", "dwcp1_f", 1)).unwrap();
+    assert!(!decode(&file).status.success());
+
+    let spent = token(&place, &["--name", "b"]);
+    assert_eq!(join(&place, place.admin, &spent, &[&id("b"), "DNS:b.example"]).status, 200);
+    let script = formats().join("enrolment_records.py");
+    let mut read = Vec::new();
+    for (kind, dir) in [("token", "ca/tokens"), ("member", "ca/members")] {
+        for entry in fs::read_dir(place.node(dir)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.file_name().unwrap() == "lock" {
+                continue;
+            }
+            let output = run(&script, &[kind, path.to_str().unwrap()]);
+            let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            if kind == "member" {
+                let file = path.file_name().unwrap().to_str().unwrap();
+                assert!(printed.trim_end().ends_with(file), "{printed}");
+            }
+            read.push(printed);
+        }
+    }
+    let of = |what: &str| read.iter().filter(|line| line.trim_end().ends_with(what)).count();
+    assert_eq!((read.len(), of("open"), of("spent")), (3, 1, 1), "{read:?}");
+}

@@ -290,9 +290,16 @@ fn a_configuration_in_which_addresses_or_paths_collide_is_refused() {
     assert!(code == 3 && said.contains("embedded.publish") && said.contains("is the admin"), "{said}");
     let (code, said) = checked(&web.to_string(), &place.listen.to_string());
     assert!(code == 3 && said.contains("node.listeners[example].listen"), "{said}");
-    let path = "monitoring: {prometheus: {path: /pki/ca.crl}}\nguard:\n";
-    let (code, said) = checked("\nguard:\n", &format!("\n{path}"));
-    assert!(code == 3 && said.contains("monitoring.prometheus.path"), "{said}");
+    for taken in [web, place.admin] {
+        let (code, said) =
+            checked("      ca_dir: ca\n", &format!("      ca_dir: ca\n      enroll: \"{taken}\"\n"));
+        assert!(code == 3 && said.contains("embedded.enroll") && said.contains("is the admin"), "{said}");
+    }
+    for taken in ["/pki/ca.crl", "/enroll/bundle"] {
+        let path = format!("monitoring: {{prometheus: {{path: {taken}}}}}\nguard:\n");
+        let (code, said) = checked("\nguard:\n", &format!("\n{path}"));
+        assert!(code == 3 && said.contains("monitoring.prometheus.path"), "{said}");
+    }
     assert_eq!(checked("node:", "node:").0, 0);
 }
 

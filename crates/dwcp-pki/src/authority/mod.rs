@@ -235,6 +235,20 @@ impl CertificateAuthority {
         self.issue_after(None, request, policy, now)
     }
 
+    /// Whether [`issue`](Self::issue) would refuse the request by what it asks for: before something is given up for it that can be had
+    /// once. Nothing is signed or written.
+    ///
+    /// # Errors
+    /// As [`issue`](Self::issue), save for the index and a key that was given up.
+    pub fn would_grant(
+        &self,
+        request: &CertificateRequest,
+        policy: &IssuancePolicy,
+        now: UnixTime,
+    ) -> Result<(), AuthorityError> {
+        issuance::Grant::judge(request, policy, &self.line, now).map(drop)
+    }
+
     /// Issues what succeeds the certificate `old`, unless that was revoked by the time the line is written.
     fn issue_after(
         &self,
@@ -340,6 +354,14 @@ impl CertificateAuthority {
         let line = directory::read_line(directory)?;
         let index = Index::open(disk, &directory.join(directory::INDEX), line.own().key_pin())?;
         records(&index)
+    }
+
+    /// What relying parties trust to trust the authority in `directory`, whose key is not needed for that.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), save for key and index.
+    pub fn root_in(directory: &Path) -> Result<Certificate, AuthorityError> {
+        directory::read_line(directory).map(|line| line.root().clone())
     }
 
     /// A number that changes whenever something was issued or revoked, by whatever process: one `stat`, to be polled.

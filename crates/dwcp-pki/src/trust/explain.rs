@@ -84,4 +84,9 @@ impl TrustStore {
         let steps = links.iter().enumerate().map(step).collect::<Result<_, ChainFault>>()?;
         Ok(TrustPath { steps, anchor: anchor.certificate.clone() })
     }
+
+    /// The anchor that an identity was led to, whatever became of lists and dates since; `None` where this store does not have it.
+    pub fn anchor_of(&self, identity: &PeerIdentity) -> Option<&Certificate> {
+        self.anchors().find(|anchor| anchor.fingerprint() == *identity.anchor())
+    }
 }

@@ -225,6 +225,12 @@ impl TrustStore {
         self.anchors.iter().map(|anchor| &anchor.certificate)
     }
 
+    /// The own anchors' certificates: what is trusted for the own trust domain, and nothing that is in bundles of others alone.
+    pub fn own_anchors(&self) -> impl Iterator<Item = &Certificate> {
+        let own = self.anchors.iter().filter(|anchor| self.domains.is_own(&anchor.vouches));
+        own.map(|anchor| &anchor.certificate)
+    }
+
     /// The complete CRLs, superseded ones included.
     pub fn crls(&self) -> impl Iterator<Item = &Crl> {
         self.index.crls()

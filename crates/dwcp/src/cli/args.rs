@@ -3,6 +3,7 @@
 use super::args_at_rest::{Decrypt, Encrypt, Keyring};
 use super::args_cert::Cert;
 use super::args_tls::Tls;
+use super::args_token::Token;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -42,6 +43,9 @@ pub enum Command {
     /// Certificates and the authority in a directory
     #[command(subcommand)]
     Cert(Cert),
+    /// One-time tokens for machines that are to join
+    #[command(subcommand)]
+    Token(Token),
     /// TLS from the outside
     #[command(subcommand)]
     Tls(Tls),

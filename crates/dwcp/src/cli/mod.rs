@@ -5,6 +5,7 @@ mod args;
 mod args_at_rest;
 mod args_cert;
 mod args_tls;
+mod args_token;
 mod args_validate;
 mod at_rest;
 mod audit;
@@ -19,6 +20,7 @@ mod node_failure;
 mod output;
 mod show;
 mod tls;
+mod token;
 mod up;
 mod usage;
 mod validate;
@@ -61,6 +63,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Up(args) => up::run(args, named, cli.verbose),
         Command::Cert(verb) => cert::run(verb, output, named, cli.socket.as_deref()),
         Command::Tls(verb) => tls::run(verb, output, named, cli.socket.as_deref()),
+        Command::Token(verb) => token::run(verb, named),
         Command::Encrypt(verb) => at_rest::encrypt(verb, output),
         Command::Decrypt(verb) => at_rest::decrypt(verb, output),
         Command::Keyring(verb) => at_rest::keyring(verb, output, named),

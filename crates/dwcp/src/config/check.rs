@@ -60,7 +60,7 @@ fn plan(config: &Config, base: &Path) -> Checked<NodePlan> {
         let what = format!("{admin} is the admin listener's");
         return Err(ConfigProblem::new("monitoring.metrics_port", what, "write another port"));
     }
-    let publish = provider::published(&config.security, &provider, &mut addresses)?;
+    let (publish, enroll) = provider::ports(&config.security, &provider, &mut addresses)?;
     let anonymous_tls = config.security.mtls.enabled == Some(false)
         || config.security.mtls.require_client_cert == Some(false);
     let policy = tls::policy(&config.security.tls)?;
@@ -109,6 +109,7 @@ fn plan(config: &Config, base: &Path) -> Checked<NodePlan> {
         metrics,
         metrics_path: metrics_path(config)?,
         publish,
+        enroll,
         logging,
         guard: guard::settings(&config.guard)?,
         audit_dir: (config.security.auditing.enabled != Some(false)).then(|| {
@@ -185,7 +186,7 @@ fn metrics_path(config: &Config) -> Checked<Option<String>> {
         return Ok(None);
     }
     let path = monitoring.prometheus.path.clone().unwrap_or_else(|| "/metrics".to_owned());
-    let taken = ["/health/", "/pki/"].iter().any(|start| path.starts_with(start));
+    let taken = ["/health/", "/pki/", "/enroll/"].iter().any(|start| path.starts_with(start));
     if !path.starts_with('/') || path.len() > 128 || taken {
         let what = format!("`{path}` is no path for metrics");
         return Err(ConfigProblem::new("monitoring.prometheus.path", what, "write for example /metrics"));

@@ -92,6 +92,8 @@ pub struct Embedded {
     pub ttl: Option<GoDuration>,
     /// Where lists, the authority's certificate and OCSP are served by plain HTTP; default nowhere.
     pub publish: Option<SocketAddr>,
+    /// Where other machines join and renew by HTTPS, besides the admin listener; default nowhere.
+    pub enroll: Option<SocketAddr>,
     /// Opens a sealed `ca.key`: a file that holds its passphrase (mode 0600).
     pub passphrase_file: Option<PathBuf>,
     /// Opens a sealed `ca.key`: a key file (mode 0600).

@@ -52,6 +52,8 @@ pub struct NodePlan {
     pub metrics_path: Option<String>,
     /// Where the embedded authority's lists, certificate and OCSP are served by plain HTTP; `None`: on the admin listener alone.
     pub publish: Option<SocketAddr>,
+    /// Where other machines join and renew by HTTPS; `None`: on the admin listener alone.
+    pub enroll: Option<SocketAddr>,
     /// Secured services of this machine.
     pub listeners: Vec<ListenerPlan>,
     /// Secured ways to services of other machines.

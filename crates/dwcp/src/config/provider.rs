@@ -91,17 +91,18 @@ fn unseal(section: &Embedded, base: &Path) -> Checked<Option<UnsealPlan>> {
     }
 }
 
-/// Where the embedded authority publishes by plain HTTP.
-pub(super) fn published(
+/// Where the embedded authority publishes by plain HTTP, and where machines join by HTTPS.
+pub(super) fn ports(
     security: &Security,
     provider: &ProviderPlan,
     addresses: &mut BTreeSet<SocketAddr>,
-) -> Checked<Option<SocketAddr>> {
+) -> Checked<(Option<SocketAddr>, Option<SocketAddr>)> {
     let section = &security.cert_management.embedded;
     if !matches!(provider, ProviderPlan::Embedded { .. }) {
         // They would be without effect, and their reader would believe that a list is published or a key sealed.
         let asked = [
             ("publish", section.publish.is_some()),
+            ("enroll", section.enroll.is_some()),
             ("passphrase_file", section.passphrase_file.is_some()),
             ("key_file", section.key_file.is_some()),
         ];
@@ -111,18 +112,20 @@ pub(super) fn published(
                 "this node holds no authority",
                 "remove the key, or write `provider: embedded`",
             )),
-            None => Ok(None),
+            None => Ok((None, None)),
         };
     }
-    let Some(address) = section.publish else { return Ok(None) };
-    if address.port() != 0 && !addresses.insert(address) {
-        return Err(ConfigProblem::new(
-            "security.cert_management.embedded.publish",
-            format!("{address} is the admin or metrics listener's"),
+    let mut own = |key: &str, address: Option<SocketAddr>, whose: &str| match address {
+        Some(address) if address.port() != 0 && !addresses.insert(address) => Err(ConfigProblem::new(
+            format!("security.cert_management.embedded.{key}"),
+            format!("{address} is {whose}"),
             "write another port",
-        ));
-    }
-    Ok(Some(address))
+        )),
+        _ => Ok(address),
+    };
+    let publish = own("publish", section.publish, "the admin or metrics listener's")?;
+    let enroll = own("enroll", section.enroll, "the admin or metrics listener's, or that of publish")?;
+    Ok((publish, enroll))
 }
 
 /// Certificates are dated back by a minute, and renewal and its alarms need room in what is left.

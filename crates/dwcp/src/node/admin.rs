@@ -1,11 +1,12 @@
-//! The admin endpoint: health, metrics and what the authority publishes over HTTPS, read-only; the same over a unix socket, which alone
-//! takes an operator's orders.
+//! The admin endpoint: health, metrics and what the authority publishes over HTTPS, where machines join too; the same without that over a
+//! unix socket, which alone takes an operator's orders.
 //!
-//! HTTP/1.1 only, no request bodies save an OCSP question, header and time limits on every connection: health is no way into the
-//! node.
+//! HTTP/1.1 only, no request bodies save OCSP questions and those of `/enroll/`, header and time limits on every connection: health is
+//! no way into the node.
 
 use super::NodeError;
 use super::cert_status;
+use super::enroll::{self, Caller};
 use super::health::HealthReport;
 use super::http::{Reply, one_request, reply, text};
 use super::offers::{Outcome, told};
@@ -66,7 +67,10 @@ pub(crate) async fn serve_https(
         let (context, shared) = (context.load_full(), Arc::clone(&shared));
         tokio::spawn(async move {
             match context.accept(stream, HANDSHAKE_LIMIT).await {
-                Ok(session) => serve_connection(session, shared, scope, source.ip()).await,
+                Ok(session) => {
+                    let caller = Caller::of(&session, source);
+                    serve_connection(session, shared, scope, source.ip(), Some(caller)).await;
+                }
                 Err(error) => {
                     shared.telemetry.handshake_failed(error.reason());
                     if let Some(offer) = error.weak_offer() {
@@ -103,7 +107,7 @@ pub(crate) async fn serve_unix(
                 let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
                 // Whoever may open the socket is of this machine.
                 let source = std::net::Ipv4Addr::LOCALHOST.into();
-                let served = serve_connection(stream, Arc::clone(&shared), Scope::Orders, source);
+                let served = serve_connection(stream, Arc::clone(&shared), Scope::Orders, source, None);
                 tokio::spawn(async move {
                     served.await;
                     drop(place);
@@ -141,8 +145,14 @@ pub(crate) fn unix_socket(path: &Path) -> Result<tokio::net::UnixListener, NodeE
     bound.map_err(failed)
 }
 
-async fn serve_connection<IO>(io: IO, shared: Arc<Shared>, scope: Scope, source: IpAddr)
-where
+/// `caller` is who is on the other side of TLS, where there is TLS.
+async fn serve_connection<IO>(
+    io: IO,
+    shared: Arc<Shared>,
+    scope: Scope,
+    source: IpAddr,
+    caller: Option<Caller>,
+) where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     // An order takes as long as an issuer does.
@@ -152,13 +162,19 @@ where
         _ => CONNECTION_LIMIT,
     };
     one_request(io, limit, |request| {
-        let shared = Arc::clone(&shared);
-        async move { respond(&shared, scope, request, source).await }
+        let (shared, caller) = (Arc::clone(&shared), caller.clone());
+        async move { respond(&shared, scope, request, source, caller.as_ref()).await }
     })
     .await;
 }
 
-async fn respond(shared: &Arc<Shared>, scope: Scope, request: Request<Incoming>, source: IpAddr) -> Reply {
+async fn respond(
+    shared: &Arc<Shared>,
+    scope: Scope,
+    request: Request<Incoming>,
+    source: IpAddr,
+    caller: Option<&Caller>,
+) -> Reply {
     if scope != Scope::Metrics
         && request.uri().path().starts_with(pki_pages::START)
         && let Some(publication) = shared.publication()
@@ -172,6 +188,12 @@ async fn respond(shared: &Arc<Shared>, scope: Scope, request: Request<Incoming>,
         && request.body().is_end_stream()
     {
         return cert_status::renew(shared, slot, request.uri().query()).await;
+    }
+    if scope == Scope::All
+        && request.uri().path().starts_with(enroll::START)
+        && let (Some(desk), Some(caller)) = (shared.enrolment(), caller)
+    {
+        return enroll::respond(shared, desk, request, caller).await;
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");

@@ -3,6 +3,7 @@
 use super::admin::{self, Scope};
 use super::descriptors;
 use super::dialer::Dialer;
+use super::enroll::Enrolment;
 use super::fingerprint::Fingerprint;
 use super::floor::{Bound, Floor};
 use super::following::{self, Loading};
@@ -21,6 +22,7 @@ use super::tallies::Tallies;
 use super::ticket_keys::TicketKeys;
 use super::{Node, NodeError, Parts, keeper, renewal, trust};
 use crate::config::NodePlan;
+use crate::enroll::EnrollError;
 use arc_swap::ArcSwap;
 use dwcp_audit::{AuditSettings, EventKind, SecurityAuditor, SecurityEvent};
 use dwcp_base::{Clock, LocalDisk, SystemClock};
@@ -81,7 +83,9 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
         (Some((authority, list)), _) => {
             let authority = Arc::new(authority.observed_by(Arc::<News>::clone(&news)));
             let publication = Arc::new(Publication::new(&authority, &list, &plan)?);
-            Identity::Embedded(Box::new(Embedded { publication, authority }))
+            Enrolment::fits(&plan)?;
+            let enrolment = Enrolment::of(&authority, &plan)?.map(Arc::new);
+            Identity::Embedded(Box::new(Embedded { publication, enrolment, authority }))
         }
     };
     let rehearsal = Arc::new(renewal::Rehearsal::new(&plan));
@@ -127,6 +131,7 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     let admin = Bound::new("the admin listener", plan.admin)?;
     let metrics = plan.metrics.map(|address| Bound::new("the metrics listener", address)).transpose()?;
     let publication = plan.publish.map(|address| Bound::new(PUBLICATION, address)).transpose()?;
+    let enrolment = plan.enroll.map(|address| Bound::new(ENROLMENT, address)).transpose()?;
     let guard = shared.guard.load_full();
     let ticket_keys = shared.ticket_keys.load_full();
     let means = Means {
@@ -167,6 +172,9 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     }
     if let Some(socket) = publication {
         floor.place_publication(socket, &shared);
+    }
+    if let Some(socket) = enrolment {
+        floor.place_enrolment(socket, &admin_tls, &shared);
     }
     floor.spawn(keeper::keep(Arc::clone(&shared), revision, stopping.clone()));
     for (listener, socket) in listeners {
@@ -247,6 +255,7 @@ fn labels(plan: &NodePlan) -> LabelSets {
         connection_cut_reasons: cuts,
         tls_groups: Group::ALL.iter().map(|group| group.name()).collect(),
         tls_suites: CipherSuite::ALL.iter().map(|suite| suite.name()).collect(),
+        enrollment_results: EnrollError::RESULTS.to_vec(),
         tls_weaknesses: WeakOffer::ALL.iter().map(|weakness| weakness.label()).collect(),
         certificates: plan
             .name
@@ -266,11 +275,12 @@ fn auditor(plan: &NodePlan, clock: &Arc<dyn Clock>) -> Result<Option<SecurityAud
 }
 
 /// HTTPS that asks for a client certificate and needs none: reading is open to whoever can reach the address, by whatever
-/// name.
+/// name. Machines that join know the root by its fingerprint alone, so it is shown.
 pub(super) fn admin_context(tls: &TlsManager) -> Result<TlsContext, NodeError> {
     tls.server(
         ServerSettings::new(ClientAuth::Optional)
             .with_alpn([b"http/1.1"])
+            .with_root_shown()
             .with_unknown_name(UnknownName::Serve),
     )
     .map_err(NodeError::Tls)
@@ -278,6 +288,8 @@ pub(super) fn admin_context(tls: &TlsManager) -> Result<TlsContext, NodeError> {
 
 /// How the plain HTTP port is called where it can not be had.
 pub(super) const PUBLICATION: &str = "security.cert_management.embedded.publish";
+/// How the port is called at which machines join.
+pub(super) const ENROLMENT: &str = "security.cert_management.embedded.enroll";
 /// Dialed and accepted connections of all listeners and dialers together.
 const MOST_CONNECTIONS: usize = 65_536;
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);

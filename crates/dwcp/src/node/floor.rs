@@ -1,15 +1,18 @@
 //! The node's sockets and the tasks on them.
 
 use super::NodeError;
-use super::compose::PUBLICATION;
+use super::compose::{ENROLMENT, PUBLICATION};
 use super::descriptors;
 use super::dialer::Dialer;
+use super::enroll;
 use super::listener::Listener;
 use super::news::News;
 use super::publication_port;
 use super::shared::Shared;
 use crate::config::NodePlan;
-use dwcp_channel::{CloseReason, Judgement, ServeSettings, listen, serve, serve_plain};
+use arc_swap::ArcSwap;
+use dwcp_channel::{CloseReason, Incoming, Judgement, ServeSettings, listen, serve, serve_plain};
+use dwcp_tls::TlsContext;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,6 +26,7 @@ pub(super) struct Floor {
     listeners: BTreeMap<String, Placed<Listener>>,
     dialers: BTreeMap<String, Placed<Dialer>>,
     publication: Option<Placed<()>>,
+    enrolment: Option<Placed<()>>,
     tasks: JoinSet<()>,
     stop: watch::Sender<bool>,
 }
@@ -43,6 +47,7 @@ impl Floor {
             listeners: BTreeMap::new(),
             dialers: BTreeMap::new(),
             publication: None,
+            enrolment: None,
             tasks: JoinSet::new(),
             stop: watch::channel(false).0,
         }
@@ -67,6 +72,10 @@ impl Floor {
 
     pub(super) fn publication(&self) -> Option<&Placed<()>> {
         self.publication.as_ref()
+    }
+
+    pub(super) fn enrolment(&self) -> Option<&Placed<()>> {
+        self.enrolment.as_ref()
     }
 
     pub(super) fn address_of(&self, name: &str) -> Option<SocketAddr> {
@@ -116,28 +125,39 @@ impl Floor {
 
     /// Serves what the authority publishes by plain HTTP.
     pub(super) fn place_publication(&mut self, socket: Bound, shared: &Arc<Shared>) {
-        let (stop, stopped) = watch::channel(false);
+        tracing::info!(address = %socket.address, "publishing lists and OCSP by plain HTTP");
         let node = Arc::clone(shared);
         let carry = move |incoming| publication_port::carry(incoming, Arc::clone(&node));
-        let Bound { socket, address, asked } = socket;
-        tracing::info!(%address, "publishing lists and OCSP by plain HTTP");
-        let mut settings = settings(shared);
-        settings.max_connections = publication_port::max_connections();
-        settings.drain = settings.drain.min(publication_port::DRAIN);
-        let served = serve_plain(socket, carry, settings, changed(stopped));
-        let task = tokio::spawn(async move {
-            let _ = served.await;
-        });
-        let placed = Placed { what: Arc::new(()), address, asked, stop, task };
+        let placed = port(socket, publication_port::max_connections(), shared, carry);
         if let Some(moved) = self.publication.replace(placed) {
             moved.leave(PUBLICATION);
+        }
+    }
+
+    /// Serves machines that join and renew.
+    pub(super) fn place_enrolment(
+        &mut self,
+        socket: Bound,
+        tls: &Arc<ArcSwap<TlsContext>>,
+        shared: &Arc<Shared>,
+    ) {
+        tracing::info!(address = %socket.address, "machines can join by HTTPS");
+        let (node, tls) = (Arc::clone(shared), Arc::clone(tls));
+        let carry = move |incoming| enroll::port::carry(incoming, Arc::clone(&tls), Arc::clone(&node));
+        if let Some(moved) =
+            self.enrolment.replace(port(socket, enroll::port::max_connections(), shared, carry))
+        {
+            moved.leave(ENROLMENT);
         }
     }
 
     /// Stops the listeners and dialers that `plan` no longer has and says how many; their connections drain by themselves.
     pub(super) fn retain(&mut self, plan: &NodePlan) -> usize {
         let count = |floor: &Self| {
-            floor.listeners.len() + floor.dialers.len() + usize::from(floor.publication.is_some())
+            floor.listeners.len()
+                + floor.dialers.len()
+                + usize::from(floor.publication.is_some())
+                + usize::from(floor.enrolment.is_some())
         };
         let before = count(self);
         self.listeners.retain(|name, placed| {
@@ -153,6 +173,11 @@ impl Floor {
         {
             placed.leave(PUBLICATION);
         }
+        if plan.enroll.is_none()
+            && let Some(placed) = self.enrolment.take()
+        {
+            placed.leave(ENROLMENT);
+        }
         before - count(self)
     }
 
@@ -167,7 +192,7 @@ impl Floor {
             placed.stop.send_replace(true);
             tasks.push(placed.task);
         }
-        if let Some(placed) = self.publication.take() {
+        for placed in [self.publication.take(), self.enrolment.take()].into_iter().flatten() {
             placed.stop.send_replace(true);
             tasks.push(placed.task);
         }
@@ -197,6 +222,28 @@ impl<T> Placed<T> {
         self.stop.send_replace(true);
         false
     }
+}
+
+/// Serves one of the authority's ports.
+fn port<F>(
+    socket: Bound,
+    most: usize,
+    shared: &Arc<Shared>,
+    carry: impl Fn(Incoming) -> F + Send + Sync + 'static,
+) -> Placed<()>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (stop, stopped) = watch::channel(false);
+    let Bound { socket, address, asked } = socket;
+    let mut settings = settings(shared);
+    settings.max_connections = most;
+    settings.drain = settings.drain.min(publication_port::DRAIN);
+    let served = serve_plain(socket, carry, settings, changed(stopped));
+    let task = tokio::spawn(async move {
+        let _ = served.await;
+    });
+    Placed { what: Arc::new(()), address, asked, stop, task }
 }
 
 /// A socket that listens already.

@@ -2,6 +2,7 @@
 
 use super::authority;
 use super::compose::named;
+use super::enroll::Enrolment;
 use super::error::NodeError;
 use super::further::{self, Further};
 use super::publication::Publication;
@@ -34,6 +35,8 @@ pub(crate) enum Identity {
 pub(crate) struct Embedded {
     pub(crate) authority: Arc<CertificateAuthority>,
     pub(super) publication: Arc<Publication>,
+    /// Where other machines join; `None` where the node knows of no trust domain.
+    pub(super) enrolment: Option<Arc<Enrolment>>,
 }
 
 /// What a node starts from: a certificate with its key, and what peers are judged by.

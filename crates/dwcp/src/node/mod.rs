@@ -8,6 +8,7 @@ mod compose;
 mod deltas;
 mod descriptors;
 mod dialer;
+mod enroll;
 mod error;
 mod fingerprint;
 mod floor;
@@ -104,6 +105,11 @@ impl Node {
     /// Where lists, the authority's certificate and OCSP are served by plain HTTP; `None` where they are not.
     pub async fn publication_address(&self) -> Option<SocketAddr> {
         self.parts.floor.lock().await.publication().map(|placed| placed.address)
+    }
+
+    /// Where machines join besides the admin listener; `None` where they do not.
+    pub async fn enrolment_address(&self) -> Option<SocketAddr> {
+        self.parts.floor.lock().await.enrolment().map(|placed| placed.address)
     }
 
     /// The live connections, oldest first.

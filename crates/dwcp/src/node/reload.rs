@@ -1,7 +1,8 @@
 //! Reload: everything that can fail is tried first, then everything is swapped, then live connections are judged.
 
-use super::compose::{PUBLICATION, admin_context, guard, named};
+use super::compose::{ENROLMENT, PUBLICATION, admin_context, guard, named};
 use super::dialer::{Dialer, Route};
+use super::enroll::Enrolment;
 use super::fingerprint::Fingerprint;
 use super::floor::Bound;
 use super::following::Loading;
@@ -28,9 +29,9 @@ use std::sync::Arc;
 pub struct Reloaded {
     /// The generation of certificate and trust now in force.
     pub generation: u64,
-    /// Listeners and dialers that were started, the plain HTTP port among them.
+    /// Listeners and dialers that were started, the ports of the authority among them.
     pub started: usize,
-    /// Listeners and dialers that were stopped, that port among them.
+    /// Listeners and dialers that were stopped, those ports among them.
     pub stopped: usize,
     /// Live connections that the new trust or policy no longer covers.
     pub no_longer_allowed: usize,
@@ -144,8 +145,8 @@ async fn apply(node: &Parts, plan: NodePlan, cause: Cause) -> Result<(Reloaded, 
     let tls = shared.key_log.on(tls, &plan)?;
     // An unchanged guard keeps what it has learned about its sources.
     let guard = if old_plan.guard == plan.guard { shared.guard.load_full() } else { Arc::new(guard(&plan)?) };
-    // What the gate of the plain HTTP port has learned stays as well.
-    let gate = (old_plan.guard != plan.guard).then(|| gate(&plan)).transpose()?;
+    // What the gates of the authority's ports have learned stays as well.
+    let gates = (old_plan.guard != plan.guard).then(|| Ok((gate(&plan)?, gate(&plan)?))).transpose()?;
     let ticket_keys = TicketKeys::again(&plan, shared.ticket_keys.load().as_ref().as_ref()).await?;
     let means = Means { shared, tls: &tls, guard: &guard, plan: &plan, ticket_keys: ticket_keys.as_ref() };
     let prepared = prepare(means, &floor)?;
@@ -169,8 +170,8 @@ async fn apply(node: &Parts, plan: NodePlan, cause: Cause) -> Result<(Reloaded, 
     super::trust::tell_unsuitable(shared.store.current().trust());
     super::keeper::record_refusals(shared, super::keeper::Refusals::All);
     shared.replace_guard(guard);
-    if let Some(gate) = gate {
-        shared.replace_gate(gate);
+    if let Some((publication, enrolment)) = gates {
+        shared.replace_gates(publication, enrolment);
     }
     shared.ticket_keys.store(Arc::new(ticket_keys));
     shared.plan.store(Arc::new(plan.clone()));
@@ -183,7 +184,8 @@ async fn apply(node: &Parts, plan: NodePlan, cause: Cause) -> Result<(Reloaded, 
         generation,
         started: prepared.new_listeners.len()
             + prepared.new_dialers.len()
-            + usize::from(prepared.publication.is_some()),
+            + usize::from(prepared.publication.is_some())
+            + usize::from(prepared.enrolment.is_some()),
         ..Reloaded::default()
     };
     for (name, change) in prepared.listeners {
@@ -206,6 +208,9 @@ async fn apply(node: &Parts, plan: NodePlan, cause: Cause) -> Result<(Reloaded, 
     }
     if let Some(socket) = prepared.publication {
         floor.place_publication(socket, shared);
+    }
+    if let Some(socket) = prepared.enrolment {
+        floor.place_enrolment(socket, &node.admin_tls, shared);
     }
     done.no_longer_allowed = judgement::judge_by_policy(shared, &old_plan, &plan);
     Ok((done, print))
@@ -242,6 +247,8 @@ struct Prepared {
     new_dialers: Vec<(Dialer, Bound)>,
     /// The plain HTTP port, where it is new or elsewhere.
     publication: Option<Bound>,
+    /// The port for joining, likewise.
+    enrolment: Option<Bound>,
 }
 
 fn prepare(means: Means<'_>, floor: &super::floor::Floor) -> Result<Prepared, NodeError> {
@@ -253,11 +260,18 @@ fn prepare(means: Means<'_>, floor: &super::floor::Floor) -> Result<Prepared, No
         new_listeners: Vec::new(),
         new_dialers: Vec::new(),
         publication: None,
+        enrolment: None,
     };
     if let Some(address) = plan.publish
         && floor.publication().is_none_or(|placed| placed.asked != address)
     {
         prepared.publication = Some(Bound::new(PUBLICATION, address)?);
+    }
+    Enrolment::fits(plan)?;
+    if let Some(address) = plan.enroll
+        && floor.enrolment().is_none_or(|placed| placed.asked != address)
+    {
+        prepared.enrolment = Some(Bound::new(ENROLMENT, address)?);
     }
     for listener in &plan.listeners {
         match floor.listener(&listener.name) {

@@ -1,5 +1,6 @@
 //! What every part of a running node sees: its store, registry, guard, numbers, log, and how its parts stand.
 
+use super::enroll::Enrolment;
 use super::further::Named;
 use super::health::{Finding, HealthBoard, HealthReport};
 use super::key_log::KeyLog;
@@ -142,11 +143,14 @@ impl Shared {
         }
     }
 
-    /// Puts another gate in front of the plain HTTP port.
-    pub(super) fn replace_gate(&self, gate: Option<Guard>) {
-        let Some(publication) = self.publication() else { return };
-        if let Some(before) = publication.gate.swap(Arc::new(gate)).as_ref() {
-            self.retired_guards().add(before);
+    /// Puts other gates in front of the port for lists and the one for joining.
+    pub(super) fn replace_gates(&self, publication: Option<Guard>, enrolment: Option<Guard>) {
+        let before = self.publication().map(|place| place.gate.swap(Arc::new(publication)));
+        let other = self.enrolment().map(|desk| desk.gate.swap(Arc::new(enrolment)));
+        for before in [before, other].into_iter().flatten() {
+            if let Some(before) = before.as_ref() {
+                self.retired_guards().add(before);
+            }
         }
     }
 
@@ -157,6 +161,10 @@ impl Shared {
             guards.extend(publication.gate.load().iter().map(|gate| ("publication", gate.clone())));
             guards.push(("ocsp", publication.desk.signing().clone()));
         }
+        if let Some(desk) = self.enrolment() {
+            guards.extend(desk.gate.load().iter().map(|gate| ("enroll", gate.clone())));
+            guards.push(("enrollments", desk.attempts.clone()));
+        }
         guards
     }
 
@@ -164,6 +172,14 @@ impl Shared {
     pub(super) fn publication(&self) -> Option<&Publication> {
         match &self.identity {
             Identity::Embedded(embedded) => Some(&embedded.publication),
+            Identity::Manual | Identity::SelfSigned(_) => None,
+        }
+    }
+
+    /// Where other machines join and renew; `None` where this node holds no authority.
+    pub(super) fn enrolment(&self) -> Option<&Enrolment> {
+        match &self.identity {
+            Identity::Embedded(embedded) => embedded.enrolment.as_deref(),
             Identity::Manual | Identity::SelfSigned(_) => None,
         }
     }

@@ -7,6 +7,7 @@
 pub(crate) mod at_rest;
 #[cfg(unix)]
 pub(crate) mod authority;
+pub(crate) mod enroll;
 #[cfg(unix)]
 pub(crate) mod foreign;
 #[cfg(unix)]

@@ -2,8 +2,9 @@
 
 use crate::cli::exit::{Exit, Failure};
 use crate::config::GoDuration;
+use crate::enroll;
 use dwcp_base::read_bounded;
-use dwcp_pki::{AllowedNames, IssuancePolicy, NameRule, NameSubtree, SubjectName, Usage};
+use dwcp_pki::{AllowedNames, IssuancePolicy, NameRule, Usage};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -88,36 +89,12 @@ pub(super) fn named(directory: &Path, name: &str) -> Result<Ceiling, Failure> {
 
 /// A pattern of names; `exit` is that of a bad one.
 fn rule(text: &str, exit: Exit) -> Result<NameRule, Failure> {
-    let refused = |error: &dyn std::error::Error| {
+    enroll::rule(text).map_err(|error| {
         let fix =
             "write DNS:name, DNS:*.domain, IP:address, IP:address/prefix, URI:spiffe://domain/* or URI:…";
-        Failure::new(exit, format!("`{text}` is no pattern of names"), error, fix)
-    };
-    let (kind, value) = text.split_once(':').unwrap_or(("", text));
-    let text = format!("{}:{value}", kind.to_ascii_uppercase());
-    if let Some(domain) = text.strip_prefix("DNS:*.") {
-        return match SubjectName::dns(domain).map_err(|error| refused(&error))? {
-            SubjectName::Dns(domain) if !domain.contains('*') => Ok(NameRule::DnsBelow(domain)),
-            _ => Err(refused(&NeverMatches)),
-        };
-    }
-    if let Some(domain) = text.strip_prefix("URI:spiffe://").and_then(|rest| rest.strip_suffix("/*")) {
-        return Ok(NameRule::TrustDomain(domain.parse().map_err(|error| refused(&error))?));
-    }
-    if text.starts_with("IP:") && text.contains('/') {
-        let network: NameSubtree = text.parse().map_err(|error| refused(&error))?;
-        return Ok(NameRule::Within(network));
-    }
-    // Elsewhere a star stands for nothing but itself, and whoever wrote it meant more.
-    if text.contains('*') {
-        return Err(refused(&NeverMatches));
-    }
-    Ok(NameRule::Exact(text.parse().map_err(|error| refused(&error))?))
+        Failure::new(exit, format!("`{text}` is no pattern of names"), &error, fix)
+    })
 }
-
-#[derive(Debug, thiserror::Error)]
-#[error("a star stands at the beginning of a DNS name or the end of a SPIFFE ID alone")]
-struct NeverMatches;
 
 const FILE: &str = "policies.yaml";
 const LARGEST: u64 = 64 << 10;
