@@ -31,12 +31,11 @@ struct Ledger {
 /// A frame: its number, and bytes that follow from it.
 fn frame(number: u64) -> [u8; 32] {
     let mut frame = [0; 32];
-    for (at, part) in frame.chunks_exact_mut(8).enumerate() {
-        part.copy_from_slice(
-            &(number.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(at as u32 * 7) ^ number).to_be_bytes(),
-        );
+    let mut part = number;
+    for piece in frame.chunks_exact_mut(8) {
+        piece.copy_from_slice(&part.to_be_bytes());
+        part = part.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23) ^ number;
     }
-    frame[..8].copy_from_slice(&number.to_be_bytes());
     frame
 }
 
