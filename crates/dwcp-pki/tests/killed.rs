@@ -83,7 +83,7 @@ fn at_p8_a_hiccup_and_a_kill_at_any_two_writes_after_a_kill_leave_a_pair_to_serv
     // The process before it was killed with both halves staged, with one of them in place, or not at all.
     for before in [3, 4, 6] {
         for at in 0..=WRITES + 2 {
-            for end in at + 1..=WRITES + 4 {
+            for end in at + 1..=at + 3 {
                 let home = Home::new();
                 let mut served = Vec::new();
                 let disks: [Arc<dyn Disk>; 2] = [
