@@ -57,6 +57,9 @@ fn every_promised_series_exists_at_zero_from_the_start() {
         "dwcp_tls_handshake_duration_seconds_sum",
         "dwcp_certificate_rotations_total{name=\"mesh\"}",
         "dwcp_certificate_rotations_total{name=\"other\"}",
+        "dwcp_certificate_renewal_overdue{name=\"mesh\"}",
+        "dwcp_certificate_renewal_failures_total{name=\"mesh\"}",
+        "dwcp_certificate_renewal_failures_total{name=\"other\"}",
         "dwcp_encryption_operations_total{operation=\"encrypt\"}",
         "dwcp_encryption_operations_total{operation=\"decrypt\"}",
         "dwcp_encryption_duration_seconds_count",
@@ -132,6 +135,8 @@ fn each_method_moves_its_own_series_and_no_other() {
             |t| t.certificate("mesh", NOW.plus(Duration::from_secs(90))),
             &[("dwcp_certificate_expiry_seconds{name=\"mesh\"}", "90")],
         ),
+        (|t| t.renewal_overdue("mesh", true), &[("dwcp_certificate_renewal_overdue{name=\"mesh\"}", "1")]),
+        (|t| t.renewal_failed("mesh"), &[("dwcp_certificate_renewal_failures_total{name=\"mesh\"}", "1")]),
         (|t| t.certificate_rotated("mesh"), &[("dwcp_certificate_rotations_total{name=\"mesh\"}", "1")]),
         (
             |t| t.encryption(Operation::Decrypt, Duration::from_micros(500)),
@@ -228,7 +233,7 @@ fn at_a7_hostile_label_values_make_neither_lines_nor_series() {
 
     telemetry.certificate(nasty, NOW);
     let text = text(&telemetry);
-    assert_eq!(text.lines().count(), lines + 2, "the name of a slot is configured: one gauge, one counter");
+    assert_eq!(text.lines().count(), lines + 4, "the name of a slot is configured: two gauges, two counters");
     assert!(
         text.contains("dwcp_certificate_expiry_seconds{name=\"x\\\"} 1\\ndwcp_injected{a=\\\"\\\\\"} 0\n")
     );

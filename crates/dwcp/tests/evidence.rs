@@ -187,7 +187,12 @@ fn with_json_every_verb_prints_one_object_and_nothing_else() {
     run(&["config", "check", &place.config()], 0, "valid");
     run(&["config", "check", &place.node("ca/ca.crt")], 3, "error");
     run(&["tls", "ciphers"], 0, "suites");
-    run(&["tls", "status", "--config", &place.config()], 5, "error");
+    run(&["tls", "status", "--config", &place.config()], 0, "listeners");
+    run(&["tls", "status", "--socket", &at("none.sock")], 5, "error");
+    run(&["cert", "list", "--config", &place.config()], 0, "certificates");
+    run(&["cert", "due", "--config", &place.config()], 0, "due");
+    run(&["cert", "renew", "a", "--config", &place.config()], 0, "serial");
+    run(&["cert", "renew", "b", "--config", &place.config()], 5, "error");
     let who = place.issue("b");
     let (root, cert, key) = (place.node("ca/ca.crt"), format!("{who}.crt"), format!("{who}.key"));
     run(&["tls", "handshake", &listen, "--ca", &root, "--cert", &cert, "--key", &key], 0, "accepted");
