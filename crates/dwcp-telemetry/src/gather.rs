@@ -48,6 +48,7 @@ impl TelemetryCollector {
             family(&metric::CONNECTIONS_CUT, &self.connections_cut),
             self.expiries(now),
             labelled(&metric::CERTIFICATE_ROTATIONS, self.certificates.rotations()),
+            self.list_expiry(now),
             pair(&metric::ENCRYPTION_OPERATIONS, Operation::LABELS, &self.encryption_operations),
             histogram(&metric::ENCRYPTION_DURATION, &self.encryption_durations),
             family(&metric::SECURITY_EVENTS, &self.security_events),
@@ -66,6 +67,14 @@ impl TelemetryCollector {
         };
         let samples = [("0.5", 0.5), ("0.9", 0.9), ("0.99", 0.99)].into_iter().filter_map(sample).collect();
         Family { metric: &metric::TLS_HANDSHAKE_QUANTILE, samples }
+    }
+
+    /// Empty where there is no list: any number would be read as an expiry.
+    fn list_expiry(&self, now: UnixTime) -> Family {
+        let end = self.crl_end.load(Ordering::Relaxed);
+        let known = (end != i64::MIN).then(|| Value::Real(seconds(end.saturating_sub(now.millis()))));
+        let samples = known.map(|value| Sample { label: None, value }).into_iter().collect();
+        Family { metric: &metric::CRL_EXPIRY, samples }
     }
 
     fn expiries(&self, now: UnixTime) -> Family {
