@@ -68,10 +68,12 @@ pub struct CertManagement {
     pub auto_renew: Option<bool>,
     /// Renew when this much life is left, where it leaves at least a third of the life.
     pub renew_before: Option<GoDuration>,
-    /// `embedded` or `manual` in this version.
+    /// `embedded`, `manual` or `mesh` in this version.
     pub provider: Option<String>,
     /// The authority in a directory.
     pub embedded: Embedded,
+    /// The node that holds the authority.
+    pub mesh: Mesh,
     /// Accepted for later versions.
     pub vault: Option<IgnoredAny>,
     /// Accepted for later versions.
@@ -92,6 +94,16 @@ pub struct Embedded {
     pub passphrase_file: Option<PathBuf>,
     /// Opens a sealed `ca.key`: a key file (mode 0600).
     pub key_file: Option<PathBuf>,
+}
+
+/// `security.cert_management.mesh`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mesh {
+    /// Where that node takes renewals: `host:port`.
+    pub address: Option<String>,
+    /// Its SPIFFE ID.
+    pub server: Option<String>,
 }
 
 /// `security.encryption`

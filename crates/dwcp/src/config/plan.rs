@@ -1,10 +1,12 @@
 //! A configuration that was found sound: what the node is built from. Only [`check`](super::check()) makes one from a file.
 
 use super::further::FurtherPlan;
+use super::lists::ListsPlan;
 use super::side::{DialerSide, ListenerSide};
 use super::tickets::TicketSource;
+use crate::fetch::Place;
 use dwcp_guard::GuardSettings;
-use dwcp_pki::{AllowList, Profile, TrustDomain};
+use dwcp_pki::{AllowList, Profile, SpiffeId, SubjectName, TrustDomain};
 use dwcp_tls::{CertificateCompression, ClientAuth, ExpectedServer, TlsPolicy};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -32,6 +34,8 @@ pub struct NodePlan {
     pub certificates: Vec<FurtherPlan>,
     /// Who issues and renews the identity.
     pub provider: ProviderPlan,
+    /// Which revocation lists are fetched.
+    pub lists: ListsPlan,
     /// Suites, groups and post-quantum mode of the admin listener, and of what has none of its own.
     pub tls: TlsPolicy,
     /// Whether the secrets of sessions may be written down.
@@ -118,6 +122,39 @@ pub enum ProviderPlan {
     },
     /// Files that somebody else renews; SIGHUP reads them again.
     Manual,
+    /// Another node, which holds the authority.
+    Mesh {
+        /// Which.
+        mesh: MeshPlan,
+        /// Whether the node renews on its own; default true.
+        auto_renew: bool,
+        /// `renew_before` of the configuration.
+        renew_before: Option<Duration>,
+    },
+}
+
+/// The node that a certificate is renewed at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeshPlan {
+    /// Where it is asked.
+    pub(crate) place: Place,
+    /// Who answers there.
+    pub server: SpiffeId,
+}
+
+impl MeshPlan {
+    /// Who answers, as a name to verify.
+    pub(crate) fn server_name(&self) -> SubjectName {
+        SubjectName::Uri(self.server.to_string())
+    }
+}
+
+/// The part of a provider that a reload can not change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fixed<'a> {
+    Embedded(&'a Path, Option<&'a UnsealPlan>, Duration, Option<Duration>),
+    Manual,
+    Mesh(&'a MeshPlan, Option<Duration>),
 }
 
 /// What opens an authority's sealed key.
@@ -175,11 +212,28 @@ impl UnsealPlan {
 
 impl ProviderPlan {
     /// Which provider it is, where its authority is, what opens it and how it issues: what a reload can not change.
-    pub(crate) fn fixed(&self) -> Option<(&Path, Option<&UnsealPlan>, Duration, Option<Duration>)> {
+    pub(crate) fn fixed(&self) -> Fixed<'_> {
         match self {
             Self::Embedded { ca_dir, unseal, ttl, renew_before, .. } => {
-                Some((ca_dir, unseal.as_ref(), *ttl, *renew_before))
+                Fixed::Embedded(ca_dir, unseal.as_ref(), *ttl, *renew_before)
             }
+            Self::Manual => Fixed::Manual,
+            Self::Mesh { mesh, renew_before, .. } => Fixed::Mesh(mesh, *renew_before),
+        }
+    }
+
+    /// Whether the node renews its certificate by itself.
+    pub(crate) fn auto_renew(&self) -> bool {
+        match self {
+            Self::Embedded { auto_renew, .. } | Self::Mesh { auto_renew, .. } => *auto_renew,
+            Self::Manual => false,
+        }
+    }
+
+    /// `renew_before` of the configuration.
+    pub(crate) fn renew_before(&self) -> Option<Duration> {
+        match self {
+            Self::Embedded { renew_before, .. } | Self::Mesh { renew_before, .. } => *renew_before,
             Self::Manual => None,
         }
     }

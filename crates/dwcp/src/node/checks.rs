@@ -3,6 +3,7 @@
 use super::further::Named;
 use super::health::Finding;
 use super::identity::Identity;
+use super::lists::{self, Age};
 use super::publication::Publication;
 use super::shared::Shared;
 use crate::config::ProviderPlan;
@@ -49,7 +50,10 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
         _ if not_after <= now => Finding::fail(
             "certs.identity",
             format!("the certificate ended at {not_after}"),
-            "renew it now: nobody accepts it",
+            match &shared.identity {
+                Identity::Mesh(_) => "`dwcp token create --name NAME` where the authority is, then `dwcp init DIR --join TOKEN --rejoin` here, and SIGHUP",
+                _ => "renew it now: nobody accepts it",
+            },
         ),
         Identity::Manual => {
             let life = generation.credential().not_before().until(not_after);
@@ -59,8 +63,9 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
                 Finding::pass("certs.identity", format!("good until {not_after}"))
             }
         }
-        Identity::Embedded(embedded) => {
-            let state = embedded.manager.state();
+        Identity::Embedded(_) | Identity::Mesh(_) => {
+            let Some((manager, _)) = shared.identity.managed() else { return findings };
+            let state = manager.state();
             let text = format!("good until {not_after}, renewal at {}", state.renew_at);
             let error = state
                 .last_failure
@@ -83,6 +88,9 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
     });
     findings.extend(shared.further.load().iter().map(|named| further(named, now)));
     findings.push(revocation(shared));
+    if lists::are_fetched(shared) {
+        findings.push(fetched(shared));
+    }
     let trust = generation.trust();
     findings.push(anchors(trust));
     findings.extend(trust.federated().map(|domain| bundle(trust, domain, now)));
@@ -177,7 +185,9 @@ pub(super) fn security(shared: &Shared) -> Vec<Finding> {
         ProviderPlan::Embedded { .. } => {
             "the authority's and the node's keys are plain files, readable by this user alone"
         }
-        ProviderPlan::Manual => "the node's key is a plain file, readable by this user alone",
+        ProviderPlan::Manual | ProviderPlan::Mesh { .. } => {
+            "the node's key is a plain file, readable by this user alone"
+        }
     };
     findings.push(Finding::pass("security.keys", key));
     findings
@@ -276,6 +286,32 @@ fn revocation(shared: &Shared) -> Finding {
             ),
             None => Finding::pass("certs.revocation", format!("the revocation list is good until {end}")),
         },
+    }
+}
+
+/// Lists that the node fetches by itself.
+fn fetched(shared: &Shared) -> Finding {
+    let generation = shared.store.current();
+    let (age, end) = lists::age(generation.trust(), shared.now());
+    let failure = shared.troubles.of("lists");
+    let why = failure.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let mend = "mend what the reason names; the node asks again by itself, and at once after SIGHUP";
+    let end = end.map(|end| end.to_string()).unwrap_or_else(|| "no time, since there was none".to_owned());
+    match age {
+        Age::Ended => Finding::fail(
+            "certs.lists",
+            format!("no list is good and every peer is refused, the last one ended at {end}{why}"),
+            mend,
+        ),
+        Age::Overdue => Finding::warn(
+            "certs.lists",
+            format!("half of a list's life has passed without a newer one, it ends at {end}{why}"),
+            mend,
+        ),
+        Age::Fresh if failure.is_some() => {
+            Finding::warn("certs.lists", format!("the last attempt to fetch lists failed{why}"), mend)
+        }
+        Age::Fresh => Finding::pass("certs.lists", format!("the fetched lists are good until {end}")),
     }
 }
 

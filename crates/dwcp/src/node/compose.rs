@@ -9,6 +9,8 @@ use super::identity::{Embedded, Identity, Material, issuance_policy, prefix};
 use super::key_log::KeyLog;
 use super::ledger::Ledger;
 use super::listener::{Listener, Means, TARGET_UNREACHABLE};
+use super::lists::Lists;
+use super::mesh::Mesh;
 use super::news::News;
 use super::off_loop::off_loop;
 use super::offers::Offers;
@@ -16,14 +18,15 @@ use super::publication::Publication;
 use super::shared::{Shared, Troubles};
 use super::tallies::Tallies;
 use super::ticket_keys::TicketKeys;
-use super::{Node, NodeError, keeper, trust};
+use super::{Node, NodeError, keeper, lists, trust};
 use crate::config::{NodePlan, ProviderPlan};
+use crate::join::MeshProvider;
 use arc_swap::ArcSwap;
 use dwcp_audit::{AuditSettings, EventKind, SecurityAuditor, SecurityEvent};
 use dwcp_base::{Clock, LocalDisk, SystemClock};
 use dwcp_channel::{CloseReason, Ended, Lookups, Refused, Registry};
 use dwcp_guard::{Guard, RefusalReason, SettingsError};
-use dwcp_pki::{CertificateManager, CertificateStore, Credential, EmbeddedProvider, SlotSpec};
+use dwcp_pki::{CertProvider, CertificateManager, CertificateStore, Credential, EmbeddedProvider, SlotSpec};
 use dwcp_telemetry::{LabelSets, TelemetryCollector};
 use dwcp_tls::inspect::WeakOffer;
 use dwcp_tls::{
@@ -64,28 +67,31 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     }
 
     // Who renews (pki), who may come in (guard), who is in (channel).
-    let identity = match authority {
-        None => Identity::Manual,
-        Some((authority, list)) => {
+    let mut slot = SlotSpec::new(plan.name.clone().unwrap_or_default(), names);
+    slot.renew_before = plan.provider.renew_before();
+    let manager = |provider: Arc<dyn CertProvider>| {
+        let (store, clock) = (Arc::clone(&store), Arc::clone(&clock));
+        Arc::new(CertificateManager::new(store, provider, slot, clock, Arc::<News>::clone(&news)))
+    };
+    let identity = match (authority, &plan.provider) {
+        (None, ProviderPlan::Mesh { mesh, .. }) => {
+            let provider = Arc::new(MeshProvider::new(Arc::clone(&store), mesh.clone(), plan.tls.clone()));
+            Identity::Mesh(Box::new(Mesh {
+                manager: manager(Arc::<MeshProvider>::clone(&provider)),
+                prefix: prefix(&plan.identity)?,
+                provider,
+            }))
+        }
+        (None, _) => Identity::Manual,
+        (Some((authority, list)), _) => {
             let authority = Arc::new(authority.observed_by(Arc::<News>::clone(&news)));
             let provider =
                 EmbeddedProvider::new(Arc::clone(&authority), issuance_policy(&plan)?, Arc::clone(&clock));
-            let mut slot = SlotSpec::new(plan.name.clone().unwrap_or_default(), names);
-            if let ProviderPlan::Embedded { renew_before, .. } = &plan.provider {
-                slot.renew_before = *renew_before;
-            }
-            let manager = CertificateManager::new(
-                Arc::clone(&store),
-                Arc::new(provider),
-                slot,
-                Arc::clone(&clock),
-                Arc::<News>::clone(&news),
-            );
             let publication = Arc::new(Publication::new(&authority, &list, &plan)?);
             Identity::Embedded(Box::new(Embedded {
                 publication,
                 authority,
-                manager: Arc::new(manager),
+                manager: manager(Arc::new(provider)),
                 prefix: prefix(&plan.identity)?,
             }))
         }
@@ -107,6 +113,7 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
         ticket_keys: ArcSwap::from_pointee(ticket_keys),
         identity,
         trusting: Mutex::default(),
+        lists: Lists::default(),
         news,
         registry,
         lookups: Lookups::default(),
@@ -151,6 +158,9 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     #[cfg(unix)]
     let socket = plan.admin_socket.as_deref().map(admin::unix_socket).transpose()?;
 
+    // Without a list that is good everybody would be refused.
+    lists::first(&shared).await;
+
     // Now it runs.
     let admin_address = admin.address;
     let mut floor = Floor::new();
@@ -170,6 +180,7 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
         floor.place_publication(socket, &shared);
     }
     floor.spawn(keeper::keep(Arc::clone(&shared), revision, stopping.clone()));
+    floor.spawn(lists::keep(Arc::clone(&shared), stopping.clone()));
     for (listener, socket) in listeners {
         floor.place_listener(listener, socket, &shared);
     }

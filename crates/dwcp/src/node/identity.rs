@@ -3,7 +3,9 @@
 use super::authority;
 use super::compose::named;
 use super::error::NodeError;
+use super::fetched;
 use super::further::{self, Further};
+use super::mesh::{self, Mesh};
 use super::publication::Publication;
 use super::trust::{self, Own};
 use crate::config::{ConfigProblem, IdentityFiles, NodePlan, ProviderPlan};
@@ -25,6 +27,19 @@ pub(crate) enum Identity {
     Embedded(Box<Embedded>),
     /// Somebody else; SIGHUP says when.
     Manual,
+    /// The node itself, at the node that holds the authority.
+    Mesh(Box<Mesh>),
+}
+
+impl Identity {
+    /// The manager of the node's certificate and the prefix of its files, where the node renews it by itself.
+    pub(crate) fn managed(&self) -> Option<(&Arc<CertificateManager>, &Path)> {
+        match self {
+            Self::Embedded(embedded) => Some((&embedded.manager, &embedded.prefix)),
+            Self::Mesh(mesh) => Some((&mesh.manager, &mesh.prefix)),
+            Self::Manual => None,
+        }
+    }
 }
 
 /// The authority of an embedded provider and the manager that asks it.
@@ -62,6 +77,11 @@ impl Material {
     fn read_own(plan: &NodePlan, clock: &dyn Clock) -> Result<Self, NodeError> {
         match &plan.provider {
             ProviderPlan::Manual => Self::from_files(plan),
+            ProviderPlan::Mesh { .. } => {
+                let credential = mesh::credential(&plan.identity)?;
+                let trust = mesh::trust_on_disk(&named(plan.clone(), &credential))?;
+                Ok(Self { credential, trust, further: Further::default(), authority: None, revision: None })
+            }
             ProviderPlan::Embedded { ca_dir, unseal, .. } => {
                 let authority = authority::open(ca_dir, unseal.as_ref())?;
                 let now = clock.unix();
@@ -130,10 +150,14 @@ impl Material {
             Some(path) => roots(path)?,
             None => Vec::new(),
         };
-        let (lists, mode) = match &files.crl {
+        let (mut lists, mut mode) = match &files.crl {
             Some(path) => (crls(path)?, RevocationMode::Required),
             None => (Vec::new(), RevocationMode::Off),
         };
+        if plan.lists.url.is_some() {
+            mode = RevocationMode::Required;
+            lists.extend(fetched::on_disk(plan));
+        }
         let trust = trust::store(Own { anchors, lists, mode }, &named(plan.clone(), &credential))?;
         Ok(Self { credential, trust, further: Further::default(), authority: None, revision: None })
     }
@@ -166,6 +190,7 @@ pub(super) fn embedded_trust(
     if let Some(path) = &files.crl {
         lists.extend(crls(path)?);
     }
+    lists.extend(fetched::on_disk(plan));
     trust::store(Own { anchors, lists, mode: RevocationMode::Required }, plan)
 }
 
@@ -173,7 +198,7 @@ pub(super) fn embedded_trust(
 pub(crate) fn issuance_policy(plan: &NodePlan) -> Result<IssuancePolicy, NodeError> {
     let ttl = match &plan.provider {
         ProviderPlan::Embedded { ttl, .. } => *ttl,
-        ProviderPlan::Manual => Duration::from_secs(86_400),
+        ProviderPlan::Manual | ProviderPlan::Mesh { .. } => Duration::from_secs(86_400),
     };
     IssuancePolicy::default().with_ttl(ttl).map_err(|error| {
         NodeError::Config(ConfigProblem::new(
@@ -184,7 +209,7 @@ pub(crate) fn issuance_policy(plan: &NodePlan) -> Result<IssuancePolicy, NodeErr
     })
 }
 
-/// `PREFIX` of `PREFIX.crt` and `PREFIX.key`, which is how the embedded provider keeps its pair.
+/// `PREFIX` of `PREFIX.crt` and `PREFIX.key`, which is how a provider that renews keeps its pair.
 pub(crate) fn prefix(files: &IdentityFiles) -> Result<PathBuf, NodeError> {
     let prefix = files.cert.with_extension("");
     if files.cert == prefix.with_extension("crt") && files.key == prefix.with_extension("key") {
@@ -192,7 +217,7 @@ pub(crate) fn prefix(files: &IdentityFiles) -> Result<PathBuf, NodeError> {
     }
     Err(NodeError::Config(ConfigProblem::new(
         "security.tls.cert_file",
-        "the embedded provider keeps its pair as NAME.crt and NAME.key in one directory",
+        "a provider that renews keeps its pair as NAME.crt and NAME.key in one directory",
         "remove cert_file and key_file, or name them so",
     )))
 }
@@ -259,26 +284,27 @@ pub(crate) fn roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, NodeErr
 pub(crate) fn crls(path: &Path) -> Result<Vec<Crl>, NodeError> {
     const ROLE: &str = "revocation list";
     let bytes = read_bounded(path, MAX_CRL).map_err(|source| NodeError::File { role: ROLE, source })?;
-    let bad = |source| NodeError::Content { role: ROLE, path: path.to_owned(), source };
+    lists_of(&bytes).map_err(|source| NodeError::Content { role: ROLE, path: path.to_owned(), source })
+}
+
+/// Every list of a document: one in DER, or up to 1 024 in PEM.
+pub(crate) fn lists_of(bytes: &[u8]) -> Result<Vec<Crl>, ParseError> {
     if !bytes.trim_ascii_start().starts_with(b"-----BEGIN") {
-        return Ok(vec![Crl::from_der(&bytes).map_err(bad)?]);
+        return Ok(vec![Crl::from_der(bytes)?]);
     }
-    let damaged = |_| bad(ParseError::Pem { document: Document::Crl });
-    let ders: Vec<_> = CertificateRevocationListDer::pem_slice_iter(&bytes)
+    let ders: Vec<_> = CertificateRevocationListDer::pem_slice_iter(bytes)
         .take(MOST_LISTS + 1)
         .collect::<Result<_, _>>()
-        .map_err(damaged)?;
+        .map_err(|_| ParseError::Pem { document: Document::Crl })?;
     if ders.is_empty() {
-        return Err(bad(ParseError::Missing { document: Document::Crl }));
+        return Err(ParseError::Missing { document: Document::Crl });
     }
     // To take some and leave the others would pass over what they revoke.
     if ders.len() > MOST_LISTS {
-        return Err(bad(ParseError::Malformed {
-            document: Document::Crl,
-            rule: "the file has more than 1024 lists",
-        }));
+        let rule = "the file has more than 1024 lists";
+        return Err(ParseError::Malformed { document: Document::Crl, rule });
     }
-    ders.iter().map(|der| Crl::from_der(der).map_err(bad)).collect()
+    ders.iter().map(|der| Crl::from_der(der)).collect()
 }
 
 fn credential_error(files: &IdentityFiles, source: dwcp_pki::CredentialError) -> NodeError {

@@ -8,7 +8,6 @@ use super::off_loop::off_loop;
 use super::onion::reason_text;
 use super::revocation::Followed;
 use super::shared::Shared;
-use crate::config::ProviderPlan;
 use dwcp_audit::{EventKind, SecurityEvent};
 use dwcp_base::{Coded, LocalDisk};
 use dwcp_guard::RefusedSource;
@@ -33,8 +32,10 @@ pub(super) async fn keep(shared: Arc<Shared>, revision: Option<u64>, mut stop: w
         if let Identity::Embedded(embedded) = &shared.identity {
             followed.follow(&shared, embedded).await;
             deltas.follow(&shared, embedded).await;
+        }
+        if let Some((manager, _)) = shared.identity.managed() {
             // Asked in any case: it also announces a renewal that is overdue.
-            let due = matches!(embedded.manager.next(shared.now()), NextStep::Renew { .. });
+            let due = matches!(manager.next(shared.now()), NextStep::Renew { .. });
             if due && renews_by_itself(&shared) {
                 // Beside this loop, which has revocations to follow; the manager renews once at a time.
                 let shared = Arc::clone(&shared);
@@ -58,13 +59,13 @@ pub(super) async fn keep(shared: Arc<Shared>, revision: Option<u64>, mut stop: w
 }
 
 fn renews_by_itself(shared: &Shared) -> bool {
-    matches!(shared.plan.load().provider, ProviderPlan::Embedded { auto_renew: true, .. })
+    shared.plan.load().provider.auto_renew()
 }
 
 /// Renews the node's certificate now, keeps the new pair on disk, and says what came of it.
 pub(super) async fn renew(shared: &Arc<Shared>) -> Result<Renewed, NodeError> {
-    let Identity::Embedded(embedded) = &shared.identity else { return Err(NodeError::NotOurs) };
-    let (manager, prefix) = (Arc::clone(&embedded.manager), embedded.prefix.clone());
+    let Some((manager, prefix)) = shared.identity.managed() else { return Err(NodeError::NotOurs) };
+    let (manager, prefix) = (Arc::clone(manager), prefix.to_owned());
     let store = Arc::clone(&shared.store);
     let runtime = tokio::runtime::Handle::current();
     // The authority signs and syncs inside of the provider's future, so the whole of it runs off the event loop.

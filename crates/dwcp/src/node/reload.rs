@@ -71,9 +71,16 @@ fn refused(node: &Node, code: &str, text: String) {
 async fn apply(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
     let shared = &node.shared;
     let material = match plan.provider {
-        ProviderPlan::Manual => Some(Material::read(&plan, &*shared.clock)?),
+        ProviderPlan::Manual => {
+            let material = Material::read(&plan, &*shared.clock)?;
+            Some(super::fetched::beforehand(shared, &plan, material).await?)
+        }
+        // A certificate that somebody brought is taken; one that the node renewed and could not write is not given up for an older one.
+        ProviderPlan::Mesh { .. } => Some(Material::read(&plan, &*shared.clock)?).filter(|material| {
+            material.credential.not_after() > shared.store.current().credential().not_after()
+        }),
         // The keeper follows the authority's directory by itself; a reload never issues anything.
-        _ => None,
+        ProviderPlan::Embedded { .. } => None,
     };
     let serving = Arc::clone(shared.store.current().credential());
     let further = match &material {
@@ -134,6 +141,7 @@ async fn apply(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
     shared.plan.store(Arc::new(plan.clone()));
     shared.troubles.retain(&plan);
     shared.tallies.retain(&plan);
+    shared.lists.again();
     note_rotation(shared, before);
     note_further(shared, further.named);
     let mut done = Reloaded {
@@ -171,7 +179,16 @@ async fn apply(node: &Node, plan: NodePlan) -> Result<Reloaded, NodeError> {
 /// The trust of an embedded authority where the plan names roots, lists or bundles, whose files are read again, or another
 /// profile. What the authority itself says the keeper brings.
 fn other_trust(shared: &Shared, old: &NodePlan, new: &NodePlan) -> Result<Option<TrustStore>, NodeError> {
-    let Identity::Embedded(embedded) = &shared.identity else { return Ok(None) };
+    let embedded = match &shared.identity {
+        Identity::Embedded(embedded) => embedded,
+        Identity::Mesh(_)
+            if old.bundles.is_empty() && new.bundles.is_empty() && old.profile == new.profile =>
+        {
+            return Ok(None);
+        }
+        Identity::Mesh(_) => return super::mesh::trust_on_disk(new).map(Some),
+        Identity::Manual => return Ok(None),
+    };
     let names_files = |plan: &NodePlan| {
         plan.identity.roots.is_some() || plan.identity.crl.is_some() || !plan.bundles.is_empty()
     };
@@ -328,7 +345,7 @@ fn needs_restart(old: &NodePlan, new: &NodePlan) -> Result<(), NodeError> {
         ("monitoring.logging", old.logging != new.logging),
         (
             "security.tls.cert_file",
-            matches!(new.provider, ProviderPlan::Embedded { .. }) && old.identity.cert != new.identity.cert,
+            !matches!(new.provider, ProviderPlan::Manual) && old.identity.cert != new.identity.cert,
         ),
         ("node.admin.listen", old.admin != new.admin),
         ("node.admin.socket", old.admin_socket != new.admin_socket),

@@ -4,6 +4,7 @@ use super::further::Named;
 use super::health::{Finding, HealthBoard, HealthReport};
 use super::key_log::KeyLog;
 use super::ledger::Ledger;
+use super::lists::Lists;
 use super::news::News;
 use super::offers::Offers;
 use super::publication::Publication;
@@ -32,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) identity: Identity,
     /// Held from the reading of what trust is made of until it is in force: the keeper and a reload both make some.
     pub(super) trusting: tokio::sync::Mutex<()>,
+    /// How it stands with what is fetched.
+    pub(super) lists: Lists,
     pub(super) news: Arc<News>,
     pub(crate) registry: Arc<Registry>,
     pub(super) lookups: Lookups,
@@ -122,6 +125,7 @@ impl Shared {
             self.telemetry.certificate(&further.name, further.credential.not_after());
         }
         let generation = self.store.current();
+        self.telemetry.crl_expires(generation.trust().crl_expiry());
         self.telemetry.certificate(&self.certificate_name(), generation.credential().not_after());
         self.telemetry.render(self.now(), format)
     }
@@ -156,7 +160,7 @@ impl Shared {
     pub(super) fn publication(&self) -> Option<&Publication> {
         match &self.identity {
             Identity::Embedded(embedded) => Some(&embedded.publication),
-            Identity::Manual => None,
+            Identity::Manual | Identity::Mesh(_) => None,
         }
     }
 
