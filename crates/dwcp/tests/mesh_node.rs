@@ -6,7 +6,9 @@
 mod support;
 
 use dwcp_pki::Certificate;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 use support::issuer::{Issuer, Manner};
@@ -231,6 +233,36 @@ fn a_node_that_has_no_certificate_is_told_to_join_and_a_new_one_is_taken_by_a_re
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains("has not joined") && said.contains("--rejoin"), "{said}");
+}
+
+#[test]
+fn a_certificate_that_ended_renews_nothing_and_health_says_how_to_join_again() {
+    let issuer = Issuer::start();
+    issuer.set(|state| state.ttl = Duration::from_secs(1));
+    let member = Member::of(&issuer);
+    std::thread::sleep(Duration::from_secs(2));
+    let node = member.up();
+    // Nobody believes its certificate any more, and its socket asks for none.
+    let certs = || {
+        let mut socket = UnixStream::connect(member.dir.join("admin.sock")).unwrap();
+        socket.write_all(b"GET /health/certs HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let said = certs();
+    assert!(said.contains("the certificate ended at") && said.contains("--rejoin"), "{said}");
+    eventually(PATIENCE, "it tried, and was told why not", || {
+        let files = std::fs::read_dir(member.dir.join("audit")).unwrap();
+        let mut texts = files.filter_map(|entry| std::fs::read_to_string(entry.unwrap().path()).ok());
+        texts.any(|text| text.contains("pki.provider.refused"))
+    });
+    assert_eq!(issuer.asked("/enroll/renew").0, 0, "whoever shows an ended certificate is not heard");
+    issuer.set(|state| state.ttl = Duration::from_secs(3_600));
+    ok(&["init", &text(&member.dir), "--join", &issuer.token(), "--rejoin"]);
+    node.signal("HUP");
+    eventually(PATIENCE, "it is a member again", || !certs().contains("the certificate ended at"));
+    member.dial(&issuer.identity("c")).unwrap().echo(b"hello").unwrap();
 }
 
 #[test]

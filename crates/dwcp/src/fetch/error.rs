@@ -2,7 +2,6 @@
 
 use dwcp_base::{Blame, Coded};
 use dwcp_tls::TlsError;
-use std::error::Error;
 use std::io;
 use std::time::Duration;
 use thiserror::Error;
@@ -77,28 +76,6 @@ pub(crate) enum FetchError {
 }
 
 impl FetchError {
-    /// What the TLS of either side said, also where it came after the handshake: in TLS 1.3 a server refuses a client's certificate
-    /// when the client is done already.
-    pub(crate) fn tls(&self) -> Option<&TlsError> {
-        if let Self::Tls { source, .. } = self {
-            return Some(source);
-        }
-        let mut cause: Option<&(dyn Error + 'static)> = self.source();
-        for _ in 0..MOST_CAUSES {
-            let error = cause?;
-            if let Some(found) = error.downcast_ref::<TlsError>() {
-                return Some(found);
-            }
-            // An error of the system hides what it was made of from `source`.
-            let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-            if let Some(found) = inner.and_then(|inner| inner.downcast_ref::<TlsError>()) {
-                return Some(found);
-            }
-            cause = error.source();
-        }
-        None
-    }
-
     /// What to do about it.
     pub(crate) fn fix(&self) -> &'static str {
         match self {
@@ -144,5 +121,3 @@ impl Coded for FetchError {
 pub(crate) fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
-
-const MOST_CAUSES: usize = 8;

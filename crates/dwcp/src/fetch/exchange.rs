@@ -1,6 +1,7 @@
 //! One question and its answer, on a connection of their own.
 
 use super::error::{FetchError, shown};
+use super::heard::Heard;
 use super::place::Place;
 use super::{Limits, Line};
 use http_body_util::{BodyExt, Full};
@@ -58,7 +59,12 @@ pub(crate) async fn fetch(
                 let session = connector.connect(stream, expected, limits.deadline).await;
                 let session =
                     session.map_err(|source| FetchError::Tls { place: place.to_string(), source })?;
-                exchange(session, place, question, limits).await
+                let (session, alert) = Heard::new(session);
+                let answer = exchange(session, place, question, limits).await;
+                answer.map_err(|error| match alert.take() {
+                    Some(source) => FetchError::Tls { place: place.to_string(), source },
+                    None => error,
+                })
             }
         }
     };

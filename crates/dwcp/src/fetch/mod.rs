@@ -5,6 +5,7 @@
 
 mod error;
 mod exchange;
+mod heard;
 mod place;
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "a deadline of a test is wall time")]

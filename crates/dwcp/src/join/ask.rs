@@ -119,7 +119,7 @@ impl From<AskError> for ProviderError {
             AskError::Busy { retry_after, .. } => Self::Unavailable { retry_after, source: error.into() },
             AskError::Nonsense { .. } => Self::BadAnswer(error.into()),
             // Our certificate is not taken there, which in TLS 1.3 shows when the handshake is over.
-            AskError::Fetch(ref fetch) if matches!(fetch.tls(), Some(TlsError::PeerAlert(_))) => {
+            AskError::Fetch(FetchError::Tls { source: TlsError::PeerAlert(_), .. }) => {
                 Self::Refused(error.into())
             }
             AskError::Fetch(FetchError::TimedOut { deadline, .. }) => Self::TimedOut { deadline },
