@@ -30,7 +30,7 @@ cargo xtask TASK
   events              every event code has a row in docs/events.md, and every row a code
   peers VERB          install, start or stop the real programs that tests talk to
   alone               each published crate by itself: no default, default and all features
-  nightly [PART…]     the long tests: faults, kill, power, memory, strangers, fuzz; --seconds N a fuzz target, --cycles N, --seed N
+  nightly [PART…]     the long tests: faults, kill, power, memory, strangers, days, fuzz; --seconds N a fuzz target, --cycles N, --seed N
   compare             `dwcp encrypt file` beside age and Tink, in one run; --mib N, --rounds N, --in DIR
   compare tls         a listener beside stunnel, nginx and haproxy, in one run; --rounds N, --seconds N
   publish --dry-run   what would be published, in which order

@@ -1,6 +1,7 @@
 //! The long tests: fuzzing, power loss, killing, failing system calls, memory, rotations. Too long for every commit.
 
 mod authority;
+mod days;
 mod disturb;
 mod faults;
 mod fuzz;
@@ -25,7 +26,7 @@ use std::hash::BuildHasher;
 use std::path::Path;
 
 /// In the order they run: the quickest first.
-const PARTS: &[&str] = &["faults", "kill", "power", "memory", "rotations", "strangers", "fuzz"];
+const PARTS: &[&str] = &["faults", "kill", "power", "memory", "rotations", "strangers", "days", "fuzz"];
 
 /// What the command line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,11 +59,11 @@ impl From<Result<Self, Failed>> for Outcome {
 pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
     let settings = Settings::parse(words)?;
     println!("nightly: seed {}", settings.seed);
-    // Fuzzing, rotations and the strangers build what they need by themselves.
+    // Fuzzing, rotations, the strangers and the days build what they need by themselves.
     let dwcp = settings
         .parts
         .iter()
-        .any(|part| !matches!(part.as_str(), "fuzz" | "rotations" | "strangers"))
+        .any(|part| !matches!(part.as_str(), "fuzz" | "rotations" | "strangers" | "days"))
         .then(Binary::build)
         .transpose()?;
     let (mut done, mut skipped, mut failures) = (0, 0, 0);
@@ -75,6 +76,7 @@ pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
             ("memory", Some(dwcp)) => memory::run(dwcp),
             ("rotations", _) => rotations::run(),
             ("strangers", _) => strangers::run(),
+            ("days", _) => days::run(),
             _ => fuzz::run(&settings),
         };
         for outcome in outcomes.unwrap_or_else(|Failed(what)| vec![Outcome::Failed(what)]) {

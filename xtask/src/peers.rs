@@ -15,6 +15,7 @@ use std::process::{Command, Stdio};
 const PEERS: &[(&str, &str, Way)] = &[
     ("openssl", "openssl", Way::Install),
     ("curl", "curl", Way::Install),
+    ("faketime", "faketime", Way::Install),
     ("gnutls-serv", "gnutls-bin", Way::Install),
     ("gnutls-cli", "gnutls-bin", Way::Install),
     ("selfserv", "libnss3-tools", Way::Install),

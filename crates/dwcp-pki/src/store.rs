@@ -85,19 +85,18 @@ impl CertificateStore {
     /// node whose certificate has expired must still start, say so and renew.
     pub fn new(credential: Credential, trust: TrustStore) -> Result<Self, InstallError> {
         trust.covers(credential.chain())?;
-        Ok(Self::first(credential, trust))
+        Ok(Self::first(Arc::new(credential), trust))
     }
 
     /// A store for a client whose own certificate may lead to other anchors than the servers it judges, or is never shown.
     ///
     /// Installing into it later asks for a chain that leads to an anchor, as into any store.
-    pub fn for_client(credential: Credential, trust: TrustStore) -> Self {
-        Self::first(credential, trust)
+    pub fn for_client(credential: impl Into<Arc<Credential>>, trust: TrustStore) -> Self {
+        Self::first(credential.into(), trust)
     }
 
-    fn first(credential: Credential, trust: TrustStore) -> Self {
+    fn first(credential: Arc<Credential>, trust: TrustStore) -> Self {
         let trust = Arc::new(trust.with_generation(1));
-        let credential = Arc::new(credential);
         let served = Arc::new(ServedCertificates::new(&credential, &FurtherCertificates::default()));
         let (challenges, staples) = (Arc::default(), Arc::default());
         let first = Generation { number: 1, credential, trust, served, challenges, staples };

@@ -11,7 +11,7 @@ use crate::metric::{CATALOGUE, Metric};
 use crate::{openmetrics, text};
 use dwcp_base::UnixTime;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Counts what happens on secure links, and writes it out for a scraper. Share it in an [`Arc`].
@@ -33,6 +33,8 @@ pub struct TelemetryCollector {
     pub(crate) connection_bytes: [Counter; 2],
     pub(crate) connections_cut: CounterFamily,
     pub(crate) certificates: Certificates,
+    /// Milliseconds; the least number where no list is known.
+    pub(crate) crl_end: AtomicI64,
     pub(crate) encryption_operations: [Counter; 2],
     pub(crate) encryption_durations: Histogram,
     pub(crate) security_events: CounterFamily,
@@ -61,6 +63,7 @@ impl TelemetryCollector {
             connection_bytes: Default::default(),
             connections_cut: CounterFamily::open(&labels.connection_cut_reasons),
             certificates: Certificates::new(&labels.certificates),
+            crl_end: AtomicI64::new(i64::MIN),
             encryption_operations: Default::default(),
             encryption_durations: Histogram::for_operations(),
             security_events: CounterFamily::open(&labels.security_event_types),
@@ -147,6 +150,11 @@ impl TelemetryCollector {
     /// Whether a renewal of the slot `name` was due and has not happened.
     pub fn renewal_overdue(&self, name: &str, overdue: bool) {
         self.certificates.set_overdue(name, overdue);
+    }
+
+    /// The first of the revocation lists in force ends at `next_update`; `None` where there is none.
+    pub fn crl_expires(&self, next_update: Option<UnixTime>) {
+        self.crl_end.store(next_update.map_or(i64::MIN, UnixTime::millis), Ordering::Relaxed);
     }
 
     /// The slot `name` serves another certificate than before.

@@ -50,6 +50,7 @@ impl TelemetryCollector {
             labelled(&metric::CERTIFICATE_ROTATIONS, self.certificates.rotations()),
             labelled(&metric::RENEWAL_OVERDUE, self.certificates.overdue()),
             labelled(&metric::RENEWAL_FAILURES, self.certificates.renewal_failures()),
+            self.list_expiry(now),
             pair(&metric::ENCRYPTION_OPERATIONS, Operation::LABELS, &self.encryption_operations),
             histogram(&metric::ENCRYPTION_DURATION, &self.encryption_durations),
             family(&metric::SECURITY_EVENTS, &self.security_events),
@@ -76,6 +77,14 @@ impl TelemetryCollector {
         FileRole::LABELS
             .into_iter()
             .zip(self.files_not_loaded.iter().map(|count| count.load(Ordering::Relaxed)))
+    }
+
+    /// Empty where there is no list: any number would be read as an expiry.
+    fn list_expiry(&self, now: UnixTime) -> Family {
+        let end = self.crl_end.load(Ordering::Relaxed);
+        let known = (end != i64::MIN).then(|| Value::Real(seconds(end.saturating_sub(now.millis()))));
+        let samples = known.map(|value| Sample { label: None, value }).into_iter().collect();
+        Family { metric: &metric::CRL_EXPIRY, samples }
     }
 
     fn expiries(&self, now: UnixTime) -> Family {

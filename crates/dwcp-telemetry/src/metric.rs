@@ -60,6 +60,7 @@ pub(crate) const CATALOGUE: &[Metric] = &[
     CERTIFICATE_ROTATIONS,
     RENEWAL_OVERDUE,
     RENEWAL_FAILURES,
+    CRL_EXPIRY,
     ENCRYPTION_OPERATIONS,
     ENCRYPTION_DURATION,
     SECURITY_EVENTS,
@@ -140,6 +141,12 @@ pub(crate) const CERTIFICATE_EXPIRY: Metric = Metric::new(
     Gauge,
     Some("name"),
     "Time until the certificate in use expires, negative once it has",
+);
+pub(crate) const CRL_EXPIRY: Metric = Metric::new(
+    "dwcp_crl_expiry_seconds",
+    Gauge,
+    None,
+    "Time until the first revocation list of the own roots ends, negative when it has",
 );
 pub(crate) const CERTIFICATE_ROTATIONS: Metric = Metric::new(
     "dwcp_certificate_rotations_total",

@@ -4,4 +4,6 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod enroll;
+mod fetch;
+mod join;
 pub mod node;

@@ -140,7 +140,7 @@ fn a_broken_configuration_names_its_line() {
         ("security: {tls: {groups: [rsa]}}", "not offered"),
         ("security: {cert_management: {renew_before: 30d}}", "no duration"),
         ("security: {tls: {pins: [x]}}", "44 characters of base64"),
-        ("security: {tls: {crl_url: 'http://x'}}", "crl_file"),
+        ("security: {tls: {crl_url: 'file:///x'}}", "http://"),
         ("node: {tunnels: [{name: t}]}", "not part of this version"),
         ("node: {drain: 999999h}", "outside"),
         ("security: {cert_management: {embedded: {ttl: 1s}}}", "outside"),

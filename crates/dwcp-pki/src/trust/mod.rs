@@ -12,6 +12,7 @@ mod crl_signers;
 mod digest;
 mod evidence;
 mod explain;
+mod fetched;
 mod freshness;
 mod issuers;
 mod leaf;

@@ -360,7 +360,7 @@ impl fmt::Debug for TrustStore {
 }
 
 /// Which CRLs the anchors signed is found out once, so that no handshake has to.
-fn confirm(anchors: &Anchors, index: &RevocationIndex) {
+pub(super) fn confirm(anchors: &Anchors, index: &RevocationIndex) {
     for anchor in anchors.iter() {
         for entry in index.named(anchor.name()) {
             entry.confirm_signer(&anchor.key, &anchor.pin, Duty::Certificates);

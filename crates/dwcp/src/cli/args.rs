@@ -36,7 +36,7 @@ pub struct Cli {
 pub enum Command {
     /// The tour: CA, two nodes, traffic, rotation, revocation, attack, audit check, all on loopback
     Demo(Demo),
-    /// Make a configuration, an embedded authority and this node's identity
+    /// Make a configuration and this node's identity, with an authority of its own or by joining a mesh
     Init(Init),
     /// Run the node in the foreground; SIGHUP reloads, SIGTERM drains
     Up(Up),
@@ -82,9 +82,16 @@ pub struct Demo {
 pub struct Init {
     /// Where to put it; must not hold a configuration yet
     pub dir: PathBuf,
-    /// Name of the node
-    #[arg(long, default_value = "node-1")]
-    pub name: String,
+    /// Join the mesh that `dwcp token create` made this token for; `-` reads it from standard input, since others of this machine see
+    /// command lines
+    #[arg(long, value_name = "TOKEN", conflicts_with = "trust_domain")]
+    pub join: Option<String>,
+    /// Get a new certificate for the node that is in DIR, whose own has ended; the rest of it stays
+    #[arg(long, requires = "join")]
+    pub rejoin: bool,
+    /// Name of the node [default: node-1; with --join: the host's name]
+    #[arg(long)]
+    pub name: Option<String>,
     /// Trust domain of the SPIFFE identities
     #[arg(long, default_value = "dwcp.internal", value_name = "DOMAIN")]
     pub trust_domain: String,

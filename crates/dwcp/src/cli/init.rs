@@ -13,6 +13,9 @@ use std::sync::Arc;
 
 /// Makes what is missing and refuses to touch what is there.
 pub(super) fn run(args: &Init) -> Result<Report, Failure> {
+    if let Some(token) = &args.join {
+        return super::join::run(args, token);
+    }
     let dir = &args.dir;
     let config = dir.join("dwcp.yaml");
     if config.exists() {
@@ -81,7 +84,7 @@ fn names(args: &Init) -> Result<Vec<SubjectName>, Failure> {
     let refused = |what: &str, error: &dyn std::error::Error, fix: &str| {
         Failure::new(Exit::Usage, format!("`{what}` can not be a name of the node"), error, fix)
     };
-    let spiffe = format!("spiffe://{}/node/{}", args.trust_domain, args.name);
+    let spiffe = format!("spiffe://{}/node/{}", args.trust_domain, node_name(args));
     let id: SpiffeId =
         spiffe.parse().map_err(|error| refused(&spiffe, &error, "give another --trust-domain or --name"))?;
     let mut names = vec![SubjectName::Uri(id.to_string())];
@@ -94,6 +97,10 @@ fn names(args: &Init) -> Result<Vec<SubjectName>, Failure> {
         }
     }
     Ok(names)
+}
+
+fn node_name(args: &Init) -> &str {
+    args.name.as_deref().unwrap_or("node-1")
 }
 
 fn annotated(args: &Init) -> String {
@@ -142,7 +149,7 @@ guard:
   burst: 40
 "#,
         file = args.dir.join("dwcp.yaml").display(),
-        name = args.name,
+        name = node_name(args),
         domain = args.trust_domain,
         listen = args.listen,
         socket = if fits_a_socket(&args.dir) { "" } else { "# too long a path for this directory: " },

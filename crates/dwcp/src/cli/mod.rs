@@ -16,6 +16,8 @@ mod demo;
 mod exit;
 mod init;
 mod input;
+mod join;
+mod join_files;
 mod node_failure;
 mod output;
 mod show;

@@ -50,6 +50,13 @@ pub(super) fn failure(error: NodeError) -> Failure {
                 _ => "stop what listens there, or write another address",
             },
         ),
+        NodeError::NotJoined { .. } => Failure::plain(
+            Exit::Configuration,
+            error.to_string(),
+            "security.cert_management.provider is `mesh`, and such a node begins with the certificate it joined with",
+            "run `dwcp token create` where the authority is, then `dwcp init DIR --join TOKEN --rejoin` here",
+        )
+        .coded(&error),
         NodeError::Audit(error) => {
             let (exit, fix) = match &error {
                 OpenError::Broken(_) => (

@@ -7,7 +7,7 @@ use super::model_tls::VersionText;
 use super::plan::{IdentityFiles, LoggingPlan, NodePlan, ProviderPlan};
 use super::problem::ConfigProblem;
 use super::side::Defaults;
-use super::{at_rest, endpoint, further, guard, provider, tickets, tls, trust};
+use super::{at_rest, endpoint, further, guard, lists, provider, tickets, tls, trust};
 use dwcp_tls::CertificateCompression;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -34,16 +34,21 @@ fn plan(config: &Config, base: &Path) -> Checked<NodePlan> {
     at_rest::check(&config.security.encryption, &mut warnings)?;
     let state_dir = config.node.state_dir.as_ref().map_or_else(|| base.to_owned(), |dir| base.join(dir));
     let provider = provider::plan(&config.security, base, &state_dir)?;
+    provider::refuse_beside(&config.security, &provider)?;
+    let lists = lists::plan(config, &provider, &mut warnings)?;
     let identity = identity(config, base, &state_dir, &provider)?;
-    if matches!(provider, ProviderPlan::Manual) && identity.crl.is_none() {
-        warnings.push("security.tls.crl_file is not set: revocation is not checked".to_owned());
+    let manual = matches!(provider, ProviderPlan::Manual);
+    let revocation = !manual || identity.crl.is_some() || lists.url.is_some();
+    if !revocation {
+        warnings
+            .push("neither security.tls.crl_file nor crl_url is set: revocation is not checked".to_owned());
     }
     if matches!(provider, ProviderPlan::SelfSigned) {
         warnings.push(SELF_SIGNED.to_owned());
     }
     let trust_domain = trust::domain(config.node.trust_domain.as_deref())?;
     let bundles = trust::bundles(&config.node.trust_bundles, base, trust_domain.as_ref())?;
-    if matches!(provider, ProviderPlan::Embedded { .. }) || identity.crl.is_some() {
+    if revocation {
         for bundle in bundles.iter().filter(|bundle| bundle.crl.is_none()) {
             warnings.push(format!(
                 "node.trust_bundles[{}].crl_file is not set: its peers are refused, since revocation is checked",
@@ -124,6 +129,7 @@ fn plan(config: &Config, base: &Path) -> Checked<NodePlan> {
         state_dir,
         identity,
         provider,
+        lists,
         listeners,
         dialers,
         warnings,
@@ -132,15 +138,7 @@ fn plan(config: &Config, base: &Path) -> Checked<NodePlan> {
 
 /// What would be safer, or merely different, if it worked must not be taken and ignored.
 fn refuse_what_is_not_there(config: &Config) -> Checked<()> {
-    let tls = &config.security.tls;
-    let refused = [
-        (
-            "security.tls.crl_url",
-            tls.crl_url.is_some(),
-            "fetch the list with another tool and name it in crl_file",
-        ),
-        ("node.tunnels", !config.node.tunnels.is_empty(), "remove the key"),
-    ];
+    let refused = [("node.tunnels", !config.node.tunnels.is_empty(), "remove the key")];
     match refused.iter().find(|(_, asked, _)| *asked) {
         Some((key, _, fix)) => Err(ConfigProblem::new(*key, "is not part of this version", *fix)),
         None => Ok(()),
@@ -235,6 +233,7 @@ fn identity(
 ) -> Checked<IdentityFiles> {
     let tls = &config.security.tls;
     let resolve = |path: &Option<PathBuf>| path.as_ref().map(|p| base.join(p));
+    let of_mesh = matches!(provider, ProviderPlan::Mesh { .. });
     if matches!(provider, ProviderPlan::Manual) {
         for (key, value) in
             [("cert_file", &tls.cert_file), ("key_file", &tls.key_file), ("ca_file", &tls.ca_file)]
@@ -251,8 +250,8 @@ fn identity(
     Ok(IdentityFiles {
         cert: resolve(&tls.cert_file).unwrap_or_else(|| state_dir.join("identity.crt")),
         key: resolve(&tls.key_file).unwrap_or_else(|| state_dir.join("identity.key")),
-        roots: resolve(&tls.ca_file),
-        crl: resolve(&tls.crl_file),
+        roots: if of_mesh { Some(state_dir.join(MESH_ROOTS)) } else { resolve(&tls.ca_file) },
+        crl: if of_mesh { Some(state_dir.join(MESH_LISTS)) } else { resolve(&tls.crl_file) },
     })
 }
 
@@ -272,7 +271,6 @@ fn note_what_is_not_used_yet(config: &Config, warnings: &mut Vec<String>) {
         note("monitoring.logging.output");
     }
     let unused = [
-        ("security.tls.crl_refresh", config.security.tls.crl_refresh.is_some()),
         ("security.encryption.enabled", config.security.encryption.enabled == Some(true)),
         ("security.cert_management.vault", config.security.cert_management.vault.is_some()),
         ("security.cert_management.acme", config.security.cert_management.acme.is_some()),
@@ -301,4 +299,8 @@ pub(super) fn within(
     Ok(value)
 }
 
+/// Where a node of the mesh keeps what it is told to trust, in its state directory.
+const MESH_ROOTS: &str = "mesh-ca.crt";
+/// And what it is told was revoked.
+const MESH_LISTS: &str = "mesh.crl";
 pub(super) const HOUR: Duration = Duration::from_secs(3_600);

@@ -6,6 +6,7 @@ mod duration;
 mod endpoint;
 mod further;
 mod guard;
+mod lists;
 mod load;
 pub mod model;
 pub mod model_tls;
@@ -23,9 +24,11 @@ pub use check::check;
 pub use duration::GoDuration;
 pub(crate) use endpoint::host_of;
 pub use further::FurtherPlan;
+pub use lists::ListsPlan;
 pub use load::{Loaded, load, parse};
 pub use plan::{
-    BundlePlan, DialerPlan, IdentityFiles, ListenerPlan, LoggingPlan, NodePlan, ProviderPlan, UnsealPlan,
+    BundlePlan, DialerPlan, IdentityFiles, ListenerPlan, LoggingPlan, MeshPlan, NodePlan, ProviderPlan,
+    UnsealPlan,
 };
 pub use problem::ConfigProblem;
 pub use side::{DialerSide, ListenerSide};

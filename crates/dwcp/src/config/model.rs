@@ -70,12 +70,14 @@ pub struct CertManagement {
     pub renew_before: Option<GoDuration>,
     /// When renewals are welcome, daily and in UTC, for example `03:00+2h`; default any time.
     pub window: Option<String>,
-    /// `embedded` or `manual` in this version.
+    /// `embedded`, `manual`, `mesh` or `self-signed` in this version.
     pub provider: Option<String>,
     /// Whether files that another tool replaces are loaded by themselves; default true.
     pub watch: Option<bool>,
     /// The authority in a directory.
     pub embedded: Embedded,
+    /// The node that holds the authority.
+    pub mesh: Mesh,
     /// Accepted for later versions.
     pub vault: Option<IgnoredAny>,
     /// Accepted for later versions.
@@ -98,6 +100,16 @@ pub struct Embedded {
     pub passphrase_file: Option<PathBuf>,
     /// Opens a sealed `ca.key`: a key file (mode 0600).
     pub key_file: Option<PathBuf>,
+}
+
+/// `security.cert_management.mesh`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mesh {
+    /// Where that node takes renewals: `host:port`.
+    pub address: Option<String>,
+    /// Its SPIFFE ID.
+    pub server: Option<String>,
 }
 
 /// `security.encryption`

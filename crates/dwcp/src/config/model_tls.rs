@@ -3,7 +3,6 @@
 use super::duration::GoDuration;
 use super::tickets::TicketsKey;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use std::path::PathBuf;
 
 /// `security.tls`
@@ -40,9 +39,9 @@ pub struct Tls {
     pub certificate_compression: Option<bool>,
     /// Whether the secrets of sessions may be written to the file in SSLKEYLOGFILE; only in builds with the feature `keylog`.
     pub key_log: Option<bool>,
-    /// Known, and refused: fetching lists is not part of this version.
-    pub crl_url: Option<IgnoredAny>,
-    /// See `crl_url`.
+    /// Where the revocation lists of the own roots are fetched from, `http://…` or `https://…`.
+    pub crl_url: Option<String>,
+    /// How often, 1m to 24h; default 1h.
     pub crl_refresh: Option<GoDuration>,
     /// Whether listeners take early data (0-RTT), where they do not say themselves; default false.
     pub early_data: Option<bool>,

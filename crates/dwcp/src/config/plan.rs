@@ -1,10 +1,12 @@
 //! A configuration that was found sound: what the node is built from. Only [`check`](super::check()) makes one from a file.
 
 use super::further::FurtherPlan;
+use super::lists::ListsPlan;
 use super::side::{DialerSide, ListenerSide};
 use super::tickets::TicketSource;
+use crate::fetch::Place;
 use dwcp_guard::GuardSettings;
-use dwcp_pki::{AllowList, Profile, TrustDomain, Window};
+use dwcp_pki::{AllowList, Profile, SpiffeId, SubjectName, TrustDomain, Window};
 use dwcp_tls::{CertificateCompression, ClientAuth, ExpectedServer, TlsPolicy};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -34,6 +36,8 @@ pub struct NodePlan {
     pub provider: ProviderPlan,
     /// Whether files that another tool replaces are loaded by themselves, and not by a reload alone.
     pub watch: bool,
+    /// Which revocation lists are fetched.
+    pub lists: ListsPlan,
     /// Suites, groups and post-quantum mode of the admin listener, and of what has none of its own.
     pub tls: TlsPolicy,
     /// Whether the secrets of sessions may be written down.
@@ -126,6 +130,42 @@ pub enum ProviderPlan {
     Manual,
     /// A root that is made at the start and gone at the end, for trying things out.
     SelfSigned,
+    /// Another node, which holds the authority.
+    Mesh {
+        /// Which.
+        mesh: MeshPlan,
+        /// Whether the node renews on its own; default true.
+        auto_renew: bool,
+        /// `renew_before` of the configuration.
+        renew_before: Option<Duration>,
+        /// When renewals are welcome.
+        window: Option<Window>,
+    },
+}
+
+/// The node that a certificate is renewed at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeshPlan {
+    /// Where it is asked.
+    pub(crate) place: Place,
+    /// Who answers there.
+    pub server: SpiffeId,
+}
+
+impl MeshPlan {
+    /// Who answers, as a name to verify.
+    pub(crate) fn server_name(&self) -> SubjectName {
+        SubjectName::Uri(self.server.to_string())
+    }
+}
+
+/// The part of a provider that a reload can not change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fixed<'a> {
+    Embedded(&'a Path, Option<&'a UnsealPlan>, Duration, Option<Duration>),
+    Manual,
+    SelfSigned,
+    Mesh(&'a MeshPlan, Option<Duration>),
 }
 
 /// What opens an authority's sealed key.
@@ -183,12 +223,14 @@ impl UnsealPlan {
 
 impl ProviderPlan {
     /// Which provider it is, where its authority is, what opens it and how it issues: what a reload can not change.
-    pub(crate) fn fixed(&self) -> Option<(&Path, Option<&UnsealPlan>, Duration, Option<Duration>)> {
+    pub(crate) fn fixed(&self) -> Fixed<'_> {
         match self {
             Self::Embedded { ca_dir, unseal, ttl, renew_before, .. } => {
-                Some((ca_dir, unseal.as_ref(), *ttl, *renew_before))
+                Fixed::Embedded(ca_dir, unseal.as_ref(), *ttl, *renew_before)
             }
-            Self::Manual | Self::SelfSigned => None,
+            Self::Manual => Fixed::Manual,
+            Self::SelfSigned => Fixed::SelfSigned,
+            Self::Mesh { mesh, renew_before, .. } => Fixed::Mesh(mesh, *renew_before),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! `security.cert_management`: who issues the node's certificate, what opens its authority, and where that publishes.
 
 use super::check::{Checked, HOUR, within};
-use super::model::{Embedded, Security};
-use super::plan::{ProviderPlan, UnsealPlan};
+use super::model::{Embedded, Mesh, Security};
+use super::plan::{MeshPlan, ProviderPlan, UnsealPlan};
 use super::problem::ConfigProblem;
 use dwcp_pki::Window;
 use std::collections::BTreeSet;
@@ -35,15 +35,21 @@ pub(super) fn plan(security: &Security, base: &Path, state_dir: &Path) -> Checke
         }),
         "manual" => Ok(ProviderPlan::Manual),
         "self-signed" => self_signed(security),
-        later @ ("vault" | "acme" | "mesh") => Err(ConfigProblem::new(
+        "mesh" => Ok(ProviderPlan::Mesh {
+            mesh: mesh(&management.mesh)?,
+            auto_renew: management.auto_renew.unwrap_or(true),
+            renew_before: management.renew_before.map(|d| d.0),
+            window: window(management.window.as_deref())?,
+        }),
+        later @ ("vault" | "acme") => Err(ConfigProblem::new(
             "security.cert_management.provider",
             format!("`{later}` is not part of this version"),
-            "write `embedded`, or `manual` with the files that another tool renews",
+            "write `embedded`, `mesh`, or `manual` with the files that another tool renews",
         )),
         other => Err(ConfigProblem::new(
             "security.cert_management.provider",
             format!("`{other}` is no provider"),
-            "write `embedded`, `manual`, or `self-signed` to try things out",
+            "write `embedded`, `mesh`, `manual`, or `self-signed` to try things out",
         )),
     }
 }
@@ -75,6 +81,63 @@ fn self_signed(security: &Security) -> Checked<ProviderPlan> {
         );
     }
     Ok(ProviderPlan::SelfSigned)
+}
+
+/// The node that a certificate is renewed at.
+fn mesh(section: &Mesh) -> Checked<MeshPlan> {
+    const JOIN: &str =
+        "let `dwcp init DIR --join TOKEN` write it, or take it from the node that holds the authority";
+    let missing = |key: &str| {
+        let key = format!("security.cert_management.mesh.{key}");
+        ConfigProblem::new(key, "is missing, and the certificate is renewed there", JOIN)
+    };
+    let address = section.address.as_deref().ok_or_else(|| missing("address"))?;
+    let server = section.server.as_deref().ok_or_else(|| missing("server"))?;
+    let shown = |text: &str| -> String { text.chars().filter(|c| !c.is_control()).take(80).collect() };
+    Ok(MeshPlan {
+        place: address.parse().map_err(|_| {
+            ConfigProblem::new(
+                "security.cert_management.mesh.address",
+                format!("`{}` is not host:port", shown(address)),
+                "write for example a.example.org:9443",
+            )
+        })?,
+        server: server.parse().map_err(|_| {
+            ConfigProblem::new(
+                "security.cert_management.mesh.server",
+                format!("`{}` is no SPIFFE ID", shown(server)),
+                "write for example spiffe://example.org/node/a",
+            )
+        })?,
+    })
+}
+
+/// `security.cert_management.mesh` where no certificate is renewed there, and what the mesh brings by itself.
+pub(super) fn refuse_beside(security: &Security, provider: &ProviderPlan) -> Checked<()> {
+    let (tls, mesh) = (&security.tls, &security.cert_management.mesh);
+    if !matches!(provider, ProviderPlan::Mesh { .. }) {
+        return match mesh.address.is_some() || mesh.server.is_some() {
+            true => Err(ConfigProblem::new(
+                "security.cert_management.mesh",
+                "is there, and this node's certificate is renewed elsewhere",
+                "remove the section, or write `provider: mesh`",
+            )),
+            false => Ok(()),
+        };
+    }
+    let asked = [
+        ("ca_file", tls.ca_file.is_some(), "put roots of other trust domains into node.trust_bundles"),
+        ("crl_file", tls.crl_file.is_some(), "remove the key"),
+        ("crl_url", tls.crl_url.is_some(), "remove the key; crl_refresh says how often they come"),
+    ];
+    match asked.iter().find(|(_, asked, _)| *asked) {
+        Some((key, _, fix)) => Err(ConfigProblem::new(
+            format!("security.tls.{key}"),
+            "stands beside `provider: mesh`, which brings roots and lists from the mesh",
+            *fix,
+        )),
+        None => Ok(()),
+    }
 }
 
 /// What opens the authority's key, where it is sealed.

@@ -4,6 +4,7 @@ use super::following;
 use super::further::Named;
 use super::health::Finding;
 use super::identity::Identity;
+use super::lists::{self, Age};
 use super::publication::Publication;
 use super::renewal;
 use super::self_signed::{ThrowAway, root_file};
@@ -52,7 +53,10 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
         _ if not_after <= now => Finding::fail(
             "certs.identity",
             format!("the certificate ended at {not_after}"),
-            "renew it now: nobody accepts it",
+            match &shared.identity {
+                Identity::Mesh(_) => "`dwcp token create --name NAME` where the authority is, then `dwcp init DIR --join TOKEN --rejoin` here, and SIGHUP",
+                _ => "renew it now: nobody accepts it",
+            },
         ),
         _ if now < generation.credential().not_before() => Finding::fail(
             "certs.identity",
@@ -68,7 +72,7 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
             }
         }
         Identity::SelfSigned(throw_away) => self_signed(throw_away, not_after, shared),
-        Identity::Embedded(_) => {
+        Identity::Embedded(_) | Identity::Mesh(_) => {
             let Some(state) = shared.manager.state(&renewal::own(&shared.plan.load())) else {
                 return vec![Finding::fail(
                     "certs.identity",
@@ -99,6 +103,9 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
     findings.push(renewals(shared));
     findings.extend(shared.further.load().iter().map(|named| further(named, now)));
     findings.push(revocation(shared));
+    if lists::are_fetched(shared) {
+        findings.push(fetched(shared));
+    }
     let trust = generation.trust();
     findings.push(anchors(trust));
     findings.extend(trust.federated().map(|domain| bundle(trust, domain, now)));
@@ -292,7 +299,9 @@ pub(super) fn security(shared: &Shared) -> Vec<Finding> {
         ProviderPlan::SelfSigned => {
             "the root's key is in this process alone; the node's is a plain file, readable by this user alone"
         }
-        ProviderPlan::Manual => "the node's key is a plain file, readable by this user alone",
+        ProviderPlan::Manual | ProviderPlan::Mesh { .. } => {
+            "the node's key is a plain file, readable by this user alone"
+        }
     };
     findings.push(Finding::pass("security.keys", key));
     findings
@@ -391,6 +400,32 @@ fn revocation(shared: &Shared) -> Finding {
             ),
             None => Finding::pass("certs.revocation", format!("the revocation list is good until {end}")),
         },
+    }
+}
+
+/// Lists that the node fetches by itself.
+fn fetched(shared: &Shared) -> Finding {
+    let generation = shared.store.current();
+    let (age, end) = lists::age(generation.trust(), shared.now());
+    let failure = shared.troubles.of("lists");
+    let why = failure.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let mend = "mend what the reason names; the node asks again by itself, and at once after SIGHUP";
+    let end = end.map(|end| end.to_string()).unwrap_or_else(|| "no time, since there was none".to_owned());
+    match age {
+        Age::Ended => Finding::fail(
+            "certs.lists",
+            format!("no list is good and every peer is refused, the last one ended at {end}{why}"),
+            mend,
+        ),
+        Age::Overdue => Finding::warn(
+            "certs.lists",
+            format!("half of a list's life has passed without a newer one, it ends at {end}{why}"),
+            mend,
+        ),
+        Age::Fresh if failure.is_some() => {
+            Finding::warn("certs.lists", format!("the last attempt to fetch lists failed{why}"), mend)
+        }
+        Age::Fresh => Finding::pass("certs.lists", format!("the fetched lists are good until {end}")),
     }
 }
 

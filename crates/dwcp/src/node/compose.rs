@@ -12,6 +12,8 @@ use super::identity::{Embedded, Identity, Material};
 use super::key_log::KeyLog;
 use super::ledger::Ledger;
 use super::listener::{Listener, Means, TARGET_UNREACHABLE};
+use super::lists::Lists;
+use super::mesh::Mesh;
 use super::news::News;
 use super::off_loop::off_loop;
 use super::offers::Offers;
@@ -20,9 +22,10 @@ use super::self_signed::{self, ThrowAway};
 use super::shared::{Shared, Troubles};
 use super::tallies::Tallies;
 use super::ticket_keys::TicketKeys;
-use super::{Node, NodeError, Parts, keeper, renewal, trust};
-use crate::config::NodePlan;
+use super::{Node, NodeError, Parts, keeper, lists, renewal, trust};
+use crate::config::{NodePlan, ProviderPlan};
 use crate::enroll::EnrollError;
+use crate::join::MeshProvider;
 use arc_swap::ArcSwap;
 use dwcp_audit::{AuditSettings, EventKind, SecurityAuditor, SecurityEvent};
 use dwcp_base::{Clock, LocalDisk, SystemClock};
@@ -77,10 +80,16 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     }
 
     // Who renews (pki), who may come in (guard), who is in (channel).
-    let identity = match (authority, throw_away) {
-        (None, None) => Identity::Manual,
-        (None, Some(provider)) => Identity::SelfSigned(Box::new(ThrowAway { provider: Arc::new(provider) })),
-        (Some((authority, list)), _) => {
+    let identity = match (authority, throw_away, &plan.provider) {
+        (None, None, ProviderPlan::Mesh { mesh, .. }) => {
+            let provider = MeshProvider::new(Arc::clone(&store), mesh.clone(), plan.tls.clone());
+            Identity::Mesh(Box::new(Mesh { provider: Arc::new(provider) }))
+        }
+        (None, None, _) => Identity::Manual,
+        (None, Some(provider), _) => {
+            Identity::SelfSigned(Box::new(ThrowAway { provider: Arc::new(provider) }))
+        }
+        (Some((authority, list)), ..) => {
             let authority = Arc::new(authority.observed_by(Arc::<News>::clone(&news)));
             let publication = Arc::new(Publication::new(&authority, &list, &plan)?);
             Enrolment::fits(&plan)?;
@@ -110,6 +119,7 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
         manager: Arc::new(manager),
         rehearsal,
         trusting: Mutex::default(),
+        lists: Lists::default(),
         news,
         registry,
         lookups: Lookups::default(),
@@ -155,6 +165,9 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     #[cfg(unix)]
     let socket = plan.admin_socket.as_deref().map(admin::unix_socket).transpose()?;
 
+    // Without a list that is good everybody would be refused.
+    lists::first(&shared).await;
+
     // Now it runs.
     let admin_address = admin.address;
     let mut floor = Floor::new();
@@ -177,6 +190,7 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
         floor.place_enrolment(socket, &admin_tls, &shared);
     }
     floor.spawn(keeper::keep(Arc::clone(&shared), revision, stopping.clone()));
+    floor.spawn(lists::keep(Arc::clone(&shared), stopping.clone()));
     for (listener, socket) in listeners {
         floor.place_listener(listener, socket, &shared);
     }

@@ -54,6 +54,12 @@ pub enum NodeError {
         #[source]
         source: CredentialError,
     },
+    /// A node that renews at another one has no certificate to begin with.
+    #[error("{cert} does not exist: this node has not joined its mesh")]
+    NotJoined {
+        /// Where the certificate should be.
+        cert: PathBuf,
+    },
     /// The roots and revocation lists do not fit together.
     #[error("the trust of this node can not be set up")]
     Trust(#[source] TrustError),
@@ -149,6 +155,15 @@ pub enum NodeError {
     /// The identity's names can not be certified.
     #[error("no certificate request can be made")]
     Request(#[source] RequestError),
+    /// A reload would leave the node without a revocation list that is good.
+    #[error("no revocation list could be had from {url}, and none that is good is here")]
+    Unlisted {
+        /// Where it was asked for.
+        url: String,
+        /// What happened.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// No identity could be had from the provider.
     #[error("no identity was issued to this node")]
     Unissued(#[source] ManagerError),
@@ -217,6 +232,7 @@ impl Coded for NodeError {
             Self::File { source, .. } => source.code(),
             Self::Content { source, .. } => source.code(),
             Self::Credential { source, .. } => source.code(),
+            Self::NotJoined { .. } => "node.identity.missing",
             Self::Trust(source) => source.code(),
             Self::Installed(source) => source.code(),
             Self::Further { source, .. } => source.code(),
@@ -234,6 +250,7 @@ impl Coded for NodeError {
             Self::NotOurs => "node.renewal.foreign",
             Self::Interrupted => "node.renewal.interrupted",
             Self::Request(source) => source.code(),
+            Self::Unlisted { .. } => "node.lists.missing",
             Self::Unissued(source) => source.code(),
             Self::Bind { .. } => "node.address.unavailable",
             Self::Socket { .. } => "node.socket.unavailable",

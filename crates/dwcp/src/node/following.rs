@@ -224,7 +224,12 @@ pub(super) fn names(plan: &NodePlan) -> Vec<(WatchedFile, FileRole)> {
         add(&further.key, KEY, FileRole::Further);
     }
     let bundles = plan.bundles.iter().map(|bundle| (Some(&bundle.roots), bundle.crl.as_ref()));
-    for (roots, lists) in bundles.chain([(plan.identity.roots.as_ref(), plan.identity.crl.as_ref())]) {
+    let own = match plan.provider {
+        // The node itself writes what the mesh brings.
+        ProviderPlan::Mesh { .. } => (None, None),
+        _ => (plan.identity.roots.as_ref(), plan.identity.crl.as_ref()),
+    };
+    for (roots, lists) in bundles.chain([own]) {
         roots.into_iter().for_each(|path| add(path, super::identity::MAX_ROOTS, FileRole::Trust));
         lists.into_iter().for_each(|path| add(path, super::identity::MAX_CRL, FileRole::Trust));
     }

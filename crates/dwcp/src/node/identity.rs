@@ -4,7 +4,9 @@ use super::authority;
 use super::compose::named;
 use super::enroll::Enrolment;
 use super::error::NodeError;
+use super::fetched;
 use super::further::{self, Further};
+use super::mesh::{self, Mesh};
 use super::publication::Publication;
 use super::self_signed::{self, ThrowAway};
 use super::trust::{self, Own};
@@ -29,6 +31,8 @@ pub(crate) enum Identity {
     Manual,
     /// The node itself, under a root that is gone with it.
     SelfSigned(Box<ThrowAway>),
+    /// The node itself, at the node that holds the authority.
+    Mesh(Box<Mesh>),
 }
 
 /// The authority of an embedded provider.
@@ -69,6 +73,12 @@ impl Material {
         match &plan.provider {
             ProviderPlan::Manual => Self::from_files(plan),
             ProviderPlan::SelfSigned => self_signed::material(plan),
+            ProviderPlan::Mesh { .. } => {
+                let credential = mesh::credential(&plan.identity)?;
+                let trust = mesh::trust_on_disk(&named(plan.clone(), &credential))?;
+                let further = Further::default();
+                Ok(Self { credential, trust, further, authority: None, throw_away: None, revision: None })
+            }
             ProviderPlan::Embedded { ca_dir, unseal, .. } => {
                 let authority = authority::open(ca_dir, unseal.as_ref())?;
                 let now = clock.unix();
@@ -138,10 +148,14 @@ impl Material {
             Some(path) => roots(path)?,
             None => Vec::new(),
         };
-        let (lists, mode) = match &files.crl {
+        let (mut lists, mut mode) = match &files.crl {
             Some(path) => (crls(path)?, RevocationMode::Required),
             None => (Vec::new(), RevocationMode::Off),
         };
+        if plan.lists.url.is_some() {
+            mode = RevocationMode::Required;
+            lists.extend(fetched::on_disk(plan));
+        }
         let trust = trust::store(Own { anchors, lists, mode }, &named(plan.clone(), &credential))?;
         let further = Further::default();
         Ok(Self { credential, trust, further, authority: None, throw_away: None, revision: None })
@@ -175,6 +189,7 @@ pub(super) fn embedded_trust(
     if let Some(path) = &files.crl {
         lists.extend(crls(path)?);
     }
+    lists.extend(fetched::on_disk(plan));
     trust::store(Own { anchors, lists, mode: RevocationMode::Required }, plan)
 }
 
@@ -182,7 +197,9 @@ pub(super) fn embedded_trust(
 pub(crate) fn issuance_policy(plan: &NodePlan) -> Result<IssuancePolicy, NodeError> {
     let ttl = match &plan.provider {
         ProviderPlan::Embedded { ttl, .. } => *ttl,
-        ProviderPlan::Manual | ProviderPlan::SelfSigned => Duration::from_secs(86_400),
+        ProviderPlan::Manual | ProviderPlan::SelfSigned | ProviderPlan::Mesh { .. } => {
+            Duration::from_secs(86_400)
+        }
     };
     IssuancePolicy::default().with_ttl(ttl).map_err(|error| {
         NodeError::Config(ConfigProblem::new(
@@ -193,7 +210,7 @@ pub(crate) fn issuance_policy(plan: &NodePlan) -> Result<IssuancePolicy, NodeErr
     })
 }
 
-/// `PREFIX` of `PREFIX.crt` and `PREFIX.key`, which is how the embedded provider keeps its pair.
+/// `PREFIX` of `PREFIX.crt` and `PREFIX.key`, which is how a provider that renews keeps its pair.
 pub(crate) fn prefix(files: &IdentityFiles) -> Result<PathBuf, NodeError> {
     let prefix = files.cert.with_extension("");
     if files.cert == prefix.with_extension("crt") && files.key == prefix.with_extension("key") {
@@ -201,7 +218,7 @@ pub(crate) fn prefix(files: &IdentityFiles) -> Result<PathBuf, NodeError> {
     }
     Err(NodeError::Config(ConfigProblem::new(
         "security.tls.cert_file",
-        "the embedded provider keeps its pair as NAME.crt and NAME.key in one directory",
+        "a provider that renews keeps its pair as NAME.crt and NAME.key in one directory",
         "remove cert_file and key_file, or name them so",
     )))
 }
@@ -268,26 +285,27 @@ pub(crate) fn roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, NodeErr
 pub(crate) fn crls(path: &Path) -> Result<Vec<Crl>, NodeError> {
     const ROLE: &str = "revocation list";
     let bytes = read_bounded(path, MAX_CRL).map_err(|source| NodeError::File { role: ROLE, source })?;
-    let bad = |source| NodeError::Content { role: ROLE, path: path.to_owned(), source };
+    lists_of(&bytes).map_err(|source| NodeError::Content { role: ROLE, path: path.to_owned(), source })
+}
+
+/// Every list of a document: one in DER, or up to 1 024 in PEM.
+pub(crate) fn lists_of(bytes: &[u8]) -> Result<Vec<Crl>, ParseError> {
     if !bytes.trim_ascii_start().starts_with(b"-----BEGIN") {
-        return Ok(vec![Crl::from_der(&bytes).map_err(bad)?]);
+        return Ok(vec![Crl::from_der(bytes)?]);
     }
-    let damaged = |_| bad(ParseError::Pem { document: Document::Crl });
-    let ders: Vec<_> = CertificateRevocationListDer::pem_slice_iter(&bytes)
+    let ders: Vec<_> = CertificateRevocationListDer::pem_slice_iter(bytes)
         .take(MOST_LISTS + 1)
         .collect::<Result<_, _>>()
-        .map_err(damaged)?;
+        .map_err(|_| ParseError::Pem { document: Document::Crl })?;
     if ders.is_empty() {
-        return Err(bad(ParseError::Missing { document: Document::Crl }));
+        return Err(ParseError::Missing { document: Document::Crl });
     }
     // To take some and leave the others would pass over what they revoke.
     if ders.len() > MOST_LISTS {
-        return Err(bad(ParseError::Malformed {
-            document: Document::Crl,
-            rule: "the file has more than 1024 lists",
-        }));
+        let rule = "the file has more than 1024 lists";
+        return Err(ParseError::Malformed { document: Document::Crl, rule });
     }
-    ders.iter().map(|der| Crl::from_der(der).map_err(bad)).collect()
+    ders.iter().map(|der| Crl::from_der(der)).collect()
 }
 
 fn credential_error(files: &IdentityFiles, source: dwcp_pki::CredentialError) -> NodeError {

@@ -64,19 +64,19 @@ impl Outside {
 /// [`NodeError`] when there is no randomness, or the policy can not be used.
 pub(crate) fn client(
     trust: TrustStore,
-    credential: Option<Credential>,
+    credential: Option<impl Into<Arc<Credential>>>,
     policy: TlsPolicy,
     alpn: &[Vec<u8>],
 ) -> Result<(TlsConnector, Premises), NodeError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let (credential, shown) = match credential {
-        Some(credential) => (credential, ClientIdentity::Credential),
+        Some(credential) => (credential.into(), ClientIdentity::Credential),
         // A store holds a pair in any case; this one is never shown and its key is forgotten with this value.
         None => {
             let name = SubjectName::Dns("nobody.invalid".to_owned());
             let credential = Credential::self_signed(KeyType::EcdsaP256, &[name], A_DAY, clock.unix())
                 .map_err(NodeError::Unmade)?;
-            (credential, ClientIdentity::Anonymous)
+            (Arc::new(credential), ClientIdentity::Anonymous)
         }
     };
     let store = Arc::new(CertificateStore::for_client(credential, trust));

@@ -102,10 +102,18 @@ async fn apply(node: &Parts, plan: NodePlan, cause: Cause) -> Result<(Reloaded, 
         ProviderPlan::Manual => {
             let (whose, clock) = (plan.clone(), Arc::clone(&shared.clock));
             let read = off_loop(move || Material::read(&whose, &*clock)).await;
-            Some(read.ok_or(NodeError::Interrupted)??)
+            let material = read.ok_or(NodeError::Interrupted)??;
+            Some(super::fetched::beforehand(shared, &plan, material).await?)
+        }
+        // A certificate that somebody brought is taken; one that the node renewed and could not write is not given up for an older one.
+        ProviderPlan::Mesh { .. } => {
+            let (whose, clock) = (plan.clone(), Arc::clone(&shared.clock));
+            let read = off_loop(move || Material::read(&whose, &*clock)).await;
+            let ours = shared.store.current().credential().not_after();
+            Some(read.ok_or(NodeError::Interrupted)??).filter(|read| read.credential.not_after() > ours)
         }
         // The keeper follows the authority's directory by itself; a reload never issues anything.
-        _ => None,
+        ProviderPlan::Embedded { .. } | ProviderPlan::SelfSigned => None,
     };
     let serving = Arc::clone(shared.store.current().credential());
     let further = match &material {
@@ -178,6 +186,7 @@ async fn apply(node: &Parts, plan: NodePlan, cause: Cause) -> Result<(Reloaded, 
     super::renewal::adopt(shared, &plan);
     shared.troubles.retain(&plan);
     shared.tallies.retain(&plan);
+    shared.lists.again();
     note_rotation(shared, before);
     note_further(shared, further.named);
     let mut done = Reloaded {
@@ -219,6 +228,10 @@ async fn apply(node: &Parts, plan: NodePlan, cause: Cause) -> Result<(Reloaded, 
 /// The trust of an embedded authority where the plan names roots, lists or bundles, whose files are read again, or another
 /// profile. What the authority itself says the keeper brings.
 fn other_trust(shared: &Shared, old: &NodePlan, new: &NodePlan) -> Result<Option<TrustStore>, NodeError> {
+    if let Identity::Mesh(_) = &shared.identity {
+        let as_before = old.bundles.is_empty() && new.bundles.is_empty() && old.profile == new.profile;
+        return if as_before { Ok(None) } else { super::mesh::trust_on_disk(new).map(Some) };
+    }
     let names_files = |plan: &NodePlan| {
         plan.identity.roots.is_some() || plan.identity.crl.is_some() || !plan.bundles.is_empty()
     };
@@ -230,7 +243,7 @@ fn other_trust(shared: &Shared, old: &NodePlan, new: &NodePlan) -> Result<Option
             embedded_trust(&embedded.authority, embedded.publication.list(), new)?
         }
         Identity::SelfSigned(throw_away) => self_signed::trust(&throw_away.provider, new)?,
-        Identity::Manual => return Ok(None),
+        Identity::Manual | Identity::Mesh(_) => return Ok(None),
     };
     // Keys that were revoked a moment ago are on no list yet.
     let current = shared.store.current();
@@ -351,7 +364,7 @@ fn needs_restart(old: &NodePlan, new: &NodePlan) -> Result<(), NodeError> {
         ("monitoring.logging", old.logging != new.logging),
         (
             "security.tls.cert_file",
-            matches!(new.provider, ProviderPlan::Embedded { .. }) && old.identity.cert != new.identity.cert,
+            !matches!(new.provider, ProviderPlan::Manual) && old.identity.cert != new.identity.cert,
         ),
         ("node.admin.listen", old.admin != new.admin),
         ("node.admin.socket", old.admin_socket != new.admin_socket),

@@ -8,6 +8,7 @@ use super::off_loop::off_loop;
 use super::onion::reason_text;
 use super::shared::Shared;
 use crate::config::{NodePlan, ProviderPlan};
+use crate::join::MeshProvider;
 use arc_swap::ArcSwap;
 use dwcp_audit::{EventKind, SecurityEvent};
 use dwcp_base::{Clock, Coded, LocalDisk, UnixTime};
@@ -42,6 +43,14 @@ pub(super) fn manager(
             );
             ManagedSlot::new(spec, Arc::clone(store))
                 .with_provider(Arc::new(provider))
+                .with_files(Arc::new(LocalDisk), prefix(&plan.identity)?)
+                .with_window(*window)
+                .with_automatic(*auto_renew)
+        }
+        (Identity::Mesh(mesh), ProviderPlan::Mesh { renew_before, auto_renew, window, .. }) => {
+            spec.renew_before = *renew_before;
+            ManagedSlot::new(spec, Arc::clone(store))
+                .with_provider(Arc::<MeshProvider>::clone(&mesh.provider))
                 .with_files(Arc::new(LocalDisk), prefix(&plan.identity)?)
                 .with_window(*window)
                 .with_automatic(*auto_renew)
@@ -105,7 +114,9 @@ pub(super) fn watch_further(manager: &CertificateManager, before: &[Named], now:
 pub(super) fn adopt(shared: &Shared, plan: &NodePlan) {
     shared.rehearsal.0.store(Arc::new(HandshakeTrial::new(plan.tls.clone())));
     let manager = &shared.manager;
-    if let ProviderPlan::Embedded { auto_renew, window, .. } = &plan.provider {
+    if let ProviderPlan::Embedded { auto_renew, window, .. } | ProviderPlan::Mesh { auto_renew, window, .. } =
+        &plan.provider
+    {
         manager.set_rules(&own(plan), *auto_renew, *window);
     }
 }

@@ -5,6 +5,7 @@ use super::further::Named;
 use super::health::{Finding, HealthBoard, HealthReport};
 use super::key_log::KeyLog;
 use super::ledger::Ledger;
+use super::lists::Lists;
 use super::news::News;
 use super::offers::Offers;
 use super::publication::Publication;
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     pub(super) rehearsal: Arc<Rehearsal>,
     /// Held from the reading of what trust is made of until it is in force: the keeper and a reload both make some.
     pub(super) trusting: tokio::sync::Mutex<()>,
+    /// How it stands with what is fetched.
+    pub(super) lists: Lists,
     pub(super) news: Arc<News>,
     pub(crate) registry: Arc<Registry>,
     pub(super) lookups: Lookups,
@@ -131,6 +134,7 @@ impl Shared {
             self.telemetry.renewal_overdue(&state.name, state.overdue.is_some());
         }
         let generation = self.store.current();
+        self.telemetry.crl_expires(generation.trust().crl_expiry());
         self.telemetry.certificate(&self.certificate_name(), generation.credential().not_after());
         self.telemetry.render(self.now(), format)
     }
@@ -172,7 +176,7 @@ impl Shared {
     pub(super) fn publication(&self) -> Option<&Publication> {
         match &self.identity {
             Identity::Embedded(embedded) => Some(&embedded.publication),
-            Identity::Manual | Identity::SelfSigned(_) => None,
+            Identity::Manual | Identity::Mesh(_) | Identity::SelfSigned(_) => None,
         }
     }
 
@@ -180,7 +184,7 @@ impl Shared {
     pub(super) fn enrolment(&self) -> Option<&Enrolment> {
         match &self.identity {
             Identity::Embedded(embedded) => embedded.enrolment.as_deref(),
-            Identity::Manual | Identity::SelfSigned(_) => None,
+            Identity::Manual | Identity::Mesh(_) | Identity::SelfSigned(_) => None,
         }
     }
 

@@ -11,6 +11,8 @@ pub(crate) mod enroll;
 #[cfg(unix)]
 pub(crate) mod foreign;
 #[cfg(unix)]
+pub(crate) mod issuer;
+#[cfg(unix)]
 pub(crate) mod judged;
 mod line;
 #[cfg(unix)]
@@ -300,6 +302,15 @@ pub(crate) fn have(program: &str) -> bool {
     if !found {
         assert!(std::env::var("CI").as_deref() != Ok("true"), "{program} is missing, and CI must have it");
         println!("skipped: {program} is not installed");
+    }
+    found
+}
+
+/// Whether this build hands out tokens for joining; where it does not, that is a counted line.
+pub(crate) fn enrols() -> bool {
+    let found = dwcp(&["token", "--help"]).status.success();
+    if !found {
+        println!("skipped: this build has no `dwcp token create`");
     }
     found
 }
