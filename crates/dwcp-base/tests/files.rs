@@ -185,7 +185,7 @@ fn at_p10_a_fifo_that_takes_a_files_place_is_not_waited_for() {
     let (path, fifo, file) = (scratch.0.join("key"), scratch.0.join("fifo"), scratch.0.join("file"));
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     fs::write(&file, b"a key").unwrap();
-    fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     static DONE: AtomicBool = AtomicBool::new(false);
     let (said, heard) = mpsc::channel();
     let read = path.clone();
