@@ -97,19 +97,23 @@ pub(super) async fn step(parts: &Parts) -> Duration {
     if loading.ended {
         return IDLE;
     }
-    let Some(mut watch) = loading.watch.take() else { return IDLE };
+    let Some(mut watch) = loading.watch.take() else {
+        if count(&loading.configured) == 0 {
+            return IDLE;
+        }
+        // The one before was lost with its thread: a fresh one takes up where that one was.
+        loading.watch = watch_on(loading.configured.clone()).await;
+        loading.watch.iter_mut().for_each(FileWatch::again);
+        loading.listen(&parts.wake);
+        return POLL;
+    };
     let looked = off_loop(move || {
         let changes = watch.look();
         (watch, changes)
     });
     let Some((mut watch, changes)) = looked.await else {
-        // No thread is to be had, or the look failed in a way it should not: a fresh watch takes up where that one was.
+        // No thread is to be had, or the look failed in a way it should not.
         tracing::error!("the files were not looked at");
-        loading.watch = watch_on(loading.configured.clone()).await;
-        if let Some(watch) = &mut loading.watch {
-            watch.again();
-        }
-        loading.listen(&parts.wake);
         return POLL;
     };
     match changes {
