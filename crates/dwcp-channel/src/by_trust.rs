@@ -9,8 +9,8 @@ use std::time::Duration;
 impl Registry {
     /// Judges every connection by `trust` as of `now`, from the identity that its peer proved when it came.
     ///
-    /// A peer whose certificate, or whose issuer's, was revoked is cut at once. One whose certificate ended lives on where the same identity has a
-    /// connection by a certificate that is good today. Whoever else would not be let in today has `grace` to end by itself. Anonymous peers
+    /// A peer whose certificate, or whose issuer's, was revoked is cut at once. One whose certificate ended lives on where the same identity has
+    /// shown one that is good today, by a connection that is up or by one that has ended (4 096 of those are remembered, in memory). Whoever else would not be let in today has `grace` to end by itself. Anonymous peers
     /// have nothing that could change.
     pub fn judge_by_trust(&self, trust: &TrustStore, now: UnixTime, grace: Duration) -> JudgeReport {
         let entries = self.entries();
@@ -26,7 +26,9 @@ impl Registry {
         let expired = |verdict: &Option<Result<(), ValidationError>>| matches!(verdict, Some(Err(error)) if has_ended(error));
         let renewed: HashSet<String> = if verdicts.iter().any(expired) {
             let good = entries.iter().zip(&verdicts).filter(|(_, verdict)| matches!(verdict, Some(Ok(()))));
-            good.map(|(entry, _)| entry.newcomer.peer.label()).collect()
+            let mut good: HashSet<String> = good.map(|(entry, _)| entry.newcomer.peer.label()).collect();
+            good.extend(self.shown.good(trust, now));
+            good
         } else {
             HashSet::new()
         };

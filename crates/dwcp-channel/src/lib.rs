@@ -29,6 +29,7 @@ mod registry;
 mod relay;
 mod serve;
 mod session;
+mod shown;
 mod signal;
 mod statistics;
 mod transport;

@@ -1,6 +1,7 @@
 //! Every live connection: who it belongs to, what it has moved, and the means to end it.
 
 use crate::connection::Entry;
+use crate::shown::Shown;
 use crate::signal::{Changed, Signal};
 use crate::statistics::{PeerTable, PeerTotals};
 use crate::{CloseReason, ConnectionId, ConnectionInfo, JudgeReport, Judgement, Newcomer, PeerStatistics};
@@ -22,6 +23,7 @@ pub struct Registry {
     live: AtomicUsize,
     next: AtomicU64,
     peers: PeerTable,
+    pub(crate) shown: Shown,
     clock: Arc<dyn Clock>,
 }
 
@@ -34,6 +36,7 @@ impl Registry {
             live: AtomicUsize::new(0),
             next: AtomicU64::new(1),
             peers: PeerTable::default(),
+            shown: Shown::default(),
             clock,
         })
     }
@@ -200,6 +203,8 @@ impl Tracked {
 impl Drop for Tracked {
     fn drop(&mut self) {
         let (bytes_in, bytes_out) = self.entry.bytes();
+        // Before it is gone from the table, so that a judgement finds it in one place or the other.
+        self.registry.shown.remember(&self.entry.newcomer.peer);
         self.registry.shard(self.entry.id).ended(&self.entry);
         self.totals.ended(bytes_in, bytes_out, self.registry.clock.unix());
         self.registry.live.fetch_sub(1, Ordering::AcqRel);

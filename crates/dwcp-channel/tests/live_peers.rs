@@ -249,6 +249,31 @@ async fn a_peer_whose_certificate_ends_drains_unless_its_identity_has_shown_a_ne
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_newer_certificate_counts_after_the_connection_that_showed_it_has_ended() {
+    let mesh = Mesh::new();
+    let server = mesh.node("server");
+    let (address, _, _stop, _task) = serving(&server, &Arc::default());
+    let remote = address.to_string();
+    let with = |credential| dialled(&mesh, &server, &remote, credential, mesh.trust());
+    let mut old = with(mesh.credential_for("a", HOUR)).await;
+    let (newer, other) = (mesh.credential("a"), mesh.credential("b"));
+    let serial = newer.chain().leaf().serial();
+    let brief = with(newer).await;
+    drop(brief);
+    drop(with(other).await);
+    eventually("only the old one is up", || server.registry().len() == 1).await;
+    let later = mesh.clock.unix().plus(HOUR * 2);
+    assert_eq!(judged(&server, later).kept, 1);
+    is_alive(&mut old, 0).await;
+    // Not for longer than it is good itself.
+    let _ = mesh.authority.revoke(&serial, RevocationReason::Superseded, mesh.clock.unix()).unwrap();
+    server.premises.store.install_trust(mesh.trust()).unwrap();
+    let (report, since) = (judged(&server, later), Instant::now());
+    assert_eq!((report.kept, report.drained), (0, 1));
+    is_drained(&mut old, since).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_newer_certificate_that_was_revoked_keeps_no_older_one_alive() {
     let mesh = Mesh::new();
     let server = mesh.node("server");

@@ -96,7 +96,7 @@ fn every_promised_series_exists_at_zero_from_the_start() {
 #[test]
 fn each_method_moves_its_own_series_and_no_other() {
     type Step = (fn(&Arc<TelemetryCollector>), &'static [(&'static str, &'static str)]);
-    let steps: [Step; 17] = [
+    let steps: [Step; 19] = [
         (
             |t| t.tls_connection("X25519"),
             &[

@@ -35,7 +35,7 @@ fn a_kill_in_the_middle_of_a_renewal_leaves_one_pair_and_never_an_older_one() {
         let node = place.up();
         let renewal = order(&place);
         // Spread over the whole of it, from before the request arrives to after the answer.
-        std::thread::sleep(Duration::from_micros(cycle * LONGEST.as_micros() as u64 / CYCLES));
+        std::thread::sleep(LONGEST * cycle / CYCLES);
         node.signal("KILL");
         drop(node);
         // Both files belong together, whichever pair it is.
@@ -54,5 +54,5 @@ fn a_kill_in_the_middle_of_a_renewal_leaves_one_pair_and_never_an_older_one() {
     drop(node);
 }
 
-const CYCLES: u64 = 16;
+const CYCLES: u32 = 16;
 const LONGEST: Duration = Duration::from_millis(240);

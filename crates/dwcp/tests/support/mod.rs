@@ -306,15 +306,6 @@ pub(crate) fn have(program: &str) -> bool {
     found
 }
 
-/// Whether this build hands out tokens for joining; where it does not, that is a counted line.
-pub(crate) fn enrols() -> bool {
-    let found = dwcp(&["token", "--help"]).status.success();
-    if !found {
-        println!("skipped: this build has no `dwcp token create`");
-    }
-    found
-}
-
 /// `path` as text.
 pub(crate) fn text(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
