@@ -8,7 +8,12 @@ const MODEL: &str = "crates/dwcp/src/config/model.rs";
 const MODEL_TLS: &str = "crates/dwcp/src/config/model_tls.rs";
 const REFERENCE: &str = "docs/configuration.md";
 const GUIDE: &str = "docs/operating.md";
-const CHECKS: &[&str] = &["crates/dwcp/src/node/checks.rs", "crates/dwcp/src/node/shared.rs"];
+const CHECKS: &[&str] = &[
+    "crates/dwcp/src/node/checks.rs",
+    "crates/dwcp/src/node/cert_checks.rs",
+    "crates/dwcp/src/node/trust_checks.rs",
+    "crates/dwcp/src/node/shared.rs",
+];
 const METRICS: &str = "crates/dwcp-telemetry/src/metric.rs";
 /// How the id of a health check begins.
 const CHECK_STARTS: &[&str] = &["node.", "tls.", "certs.", "security."];

@@ -2,6 +2,7 @@
 
 mod admin;
 mod authority;
+mod cert_checks;
 mod cert_status;
 mod checks;
 mod compose;
@@ -48,6 +49,7 @@ mod tallies;
 mod ticket_keys;
 mod tls_status;
 mod trust;
+mod trust_checks;
 
 pub use error::NodeError;
 pub use identity::Material;

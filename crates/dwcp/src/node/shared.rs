@@ -12,7 +12,7 @@ use super::publication::Publication;
 use super::renewal::Rehearsal;
 use super::tallies::Tallies;
 use super::ticket_keys::TicketKeys;
-use super::{checks, identity::Identity};
+use super::{cert_checks, checks, identity::Identity};
 use crate::config::NodePlan;
 use arc_swap::ArcSwap;
 use dwcp_audit::EventKind;
@@ -201,7 +201,7 @@ impl Shared {
     }
 
     pub(crate) fn health_certs(&self) -> HealthReport {
-        self.report(checks::certificates(self))
+        self.report(cert_checks::certificates(self))
     }
 
     pub(crate) fn health_security(&self) -> HealthReport {
