@@ -17,45 +17,8 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
+use support::ahead::Ahead;
 use support::{PATIENCE, Place, Running, command, echo, eventually, free_port, have, text};
-
-/// A wall clock that is ahead of the machine's, for whoever is started under it. Timers run as ever.
-struct Ahead {
-    library: PathBuf,
-    file: PathBuf,
-}
-
-impl Ahead {
-    /// `None` where there is no libfaketime.
-    fn new(dir: &Path) -> Option<Self> {
-        if !have("faketime") {
-            return None;
-        }
-        let places = fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path());
-        let mut libraries =
-            places.chain([PathBuf::from("/usr/lib")]).map(|place| place.join("faketime/libfaketimeMT.so.1"));
-        let library = libraries.find(|library| library.exists()).expect("faketime has its library");
-        let clock = Self { library, file: dir.join("clock") };
-        clock.set(0);
-        Some(clock)
-    }
-
-    fn set(&self, hours: u64) {
-        let next = self.file.with_extension("next");
-        fs::write(&next, format!("+{}\n", hours * 3_600)).unwrap();
-        fs::rename(next, &self.file).unwrap();
-    }
-
-    fn command(&self) -> Command {
-        let mut command = command();
-        command.env("LD_PRELOAD", &self.library).env("FAKETIME_TIMESTAMP_FILE", &self.file);
-        command
-            .env("FAKETIME_NO_CACHE", "1")
-            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-            .env("NO_FAKE_STAT", "1");
-        command
-    }
-}
 
 /// Gives a configuration a socket to be asked on, a free admin port and target, and a dialer.
 fn configure(dir: &Path, admin: SocketAddr, target: SocketAddr, dialer: (SocketAddr, SocketAddr, &str)) {
@@ -133,7 +96,7 @@ fn a_node_that_joined_works_for_days_with_nobody_touching_it() {
     let mut kept: Vec<TcpStream> = outs.iter().map(|out| TcpStream::connect(out).unwrap()).collect();
     let mut fresh: Vec<TcpStream> = Vec::new();
     for step in 1..=days * 8 {
-        clock.set(step * 3);
+        clock.set_hours(step * 3);
         // As long as a node takes to look at the clock; hours are no shorter than that.
         std::thread::sleep(LOOK);
         for dir in [&one, &two] {

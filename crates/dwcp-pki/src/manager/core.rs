@@ -116,7 +116,8 @@ impl Core {
             Phase::Renewing { .. } | Phase::Activating { .. } => Want::Nothing(None),
             // A clock that was set back to before the preparation does not stretch the grace, and nobody waits for an end that has come.
             Phase::Prepared { from, activate_at, .. } => {
-                if now >= activate_at || now < from || now >= self.life.not_after {
+                let in_force_is_good = self.life.not_before <= now && now < self.life.not_after;
+                if now >= activate_at || now < from || !in_force_is_good {
                     Want::Activate
                 } else {
                     Want::Nothing(Some(activate_at.min(self.life.not_after)))

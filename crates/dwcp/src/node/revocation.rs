@@ -34,7 +34,8 @@ impl Followed {
     pub(super) async fn follow(&mut self, shared: &Arc<Shared>, embedded: &Embedded) {
         let now = shared.now();
         let revision = embedded.authority.revision().ok();
-        let hourly = self.at.until(now) >= COMPLETE_EVERY;
+        // A list that is dated after today, since the clock was put back, is believed by nobody.
+        let hourly = self.at.until(now) >= COMPLETE_EVERY || now < self.at;
         // After a failure also where nothing changed: what was wrong may be mended.
         if (revision == self.revision && !hourly && self.failures == 0)
             || shared.clock.tick() < self.not_before
