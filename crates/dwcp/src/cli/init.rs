@@ -66,6 +66,7 @@ pub(super) fn run(args: &Init) -> Result<Report, Failure> {
          {dir}/ca/           the authority: ca.key is what the mesh stands on, keep it on this machine\n\
          {dir}/identity.*    the node's certificate and key, good until {identity}, renewed by the node itself\n\n\
          next:\n  dwcp up --config {dir}/dwcp.yaml\n  \
+         dwcp token create --config {dir}/dwcp.yaml     # another machine joins with it: dwcp init DIR --join -\n  \
          dwcp cert issue --ca {dir}/ca --san URI:spiffe://{domain}/node/other --out {dir}/other\n  \
          dwcp tls handshake {listen} --ca {dir}/ca/ca.crt --cert {dir}/other.crt --key {dir}/other.key",
         dir = dir.display(),

@@ -7,6 +7,7 @@ use crate::join::Joined;
 use dwcp_base::{Disk, LocalDisk};
 use dwcp_pki::{Certificate, Crl};
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 /// What belongs to a node that joins.
@@ -68,6 +69,13 @@ pub(super) fn unwritable(path: &Path, error: &io::Error) -> Failure {
     Failure::new(Exit::Failure, what, error, "name a directory this user can write to")
 }
 
+/// The default address of the admin listener; where another node of this machine has it, the next port that is free.
+fn free_admin() -> SocketAddr {
+    let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut tried = (9_443..9_463).map(local);
+    tried.find(|address| TcpListener::bind(address).is_ok()).unwrap_or(local(9_443))
+}
+
 /// The configuration of a node that joined.
 pub(super) fn annotated(args: &Init, token: &JoinToken, name: &str) -> String {
     format!(
@@ -78,7 +86,7 @@ node:
   name: "{name}"
   trust_domain: "{domain}"
   admin:
-    listen: 127.0.0.1:9443      # HTTPS: /health/tls /health/certs /health/security /health/live /metrics
+    listen: {admin}      # HTTPS: /health/tls /health/certs /health/security /health/live /metrics
 {socket}
   drain: 8s                     # how long SIGTERM lets connections end by themselves
 
@@ -115,6 +123,7 @@ guard:
   handshakes_per_second: 20     # new connections of one source that has not shown a good certificate yet
   burst: 40
 "#,
+        admin = free_admin(),
         file = args.dir.join("dwcp.yaml").display(),
         domain = token.server.trust_domain(),
         socket = socket_line(&args.dir),

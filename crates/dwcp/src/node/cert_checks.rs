@@ -19,7 +19,8 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
     let generation = shared.store.current();
     let not_after = generation.credential().not_after();
     let mut findings = Vec::new();
-    let manual = "put a new certificate and key in place and send SIGHUP";
+    let manual =
+        "put a new certificate and key in place (and send SIGHUP where cert_management.watch is false)";
     findings.push(match &shared.identity {
         _ if not_after <= now => Finding::fail(
             "certs.identity",
@@ -152,7 +153,9 @@ fn renewals(shared: &Shared) -> Finding {
         Some(_) => {
             "mend what the error names; the node tries again by itself, or at once by `dwcp cert renew`"
         }
-        None => "have the tool that renews it do so: put a new certificate and key in place and send SIGHUP",
+        None => {
+            "have the tool that renews it do so: put a new certificate and key in place (and send SIGHUP where cert_management.watch is false)"
+        }
     };
     match state.overdue {
         Some(OverdueLevel::Critical | OverdueLevel::Expired) => Finding::fail(ID, reason, fix),
@@ -216,7 +219,7 @@ fn self_signed(throw_away: &ThrowAway, not_after: UnixTime, shared: &Shared) -> 
 fn further(named: &Named, now: UnixTime) -> Finding {
     let id = format!("certs.further.{}", named.name);
     let (begin, end) = (named.credential.not_before(), named.credential.not_after());
-    let fix = "put a new certificate and key in place and send SIGHUP";
+    let fix = "put a new certificate and key in place (and send SIGHUP where cert_management.watch is false)";
     if end <= now {
         Finding::fail(
             id,

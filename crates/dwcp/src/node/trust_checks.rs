@@ -23,20 +23,20 @@ pub(super) fn revocation(shared: &Shared) -> Finding {
             Finding::fail(
                 "certs.revocation",
                 what,
-                "put the lists of the roots in ca_file into crl_file and send SIGHUP",
+                "put the lists of the roots in ca_file into crl_file (and send SIGHUP where cert_management.watch is false)",
             )
         }
         None => Finding::warn("certs.revocation", "revocation is not checked", "set security.tls.crl_file"),
         Some(end) if end <= shared.now() => Finding::fail(
             "certs.revocation",
             format!("the revocation list ended at {end}: every peer is refused"),
-            "put a fresh list in place and send SIGHUP",
+            "put a fresh list in place (and send SIGHUP where cert_management.watch is false)",
         ),
         Some(end) => match unlisted(generation.trust()) {
             Some(root) => Finding::warn(
                 "certs.revocation",
                 format!("no revocation list is of the root {root}: whoever leads to it is refused"),
-                "put its list into crl_file and send SIGHUP",
+                "put its list into crl_file (and send SIGHUP where cert_management.watch is false)",
             ),
             None => Finding::pass("certs.revocation", format!("the revocation list is good until {end}")),
         },
@@ -92,10 +92,14 @@ pub(super) fn anchors(trust: &TrustStore) -> Finding {
 /// The bundle of another trust domain.
 pub(super) fn bundle(trust: &TrustStore, domain: &TrustDomain, now: UnixTime) -> Finding {
     let id = format!("certs.bundle.{}", domain.as_str());
-    let renew = "put a fresh list of that trust domain into its crl_file and send SIGHUP";
+    let renew = "put a fresh list of that trust domain into its crl_file (and send SIGHUP where cert_management.watch is false)";
     if trust.anchors_of(domain).all(|anchor| anchor.not_after() <= now) {
         let what = "every root of the bundle has ended: its peers are refused";
-        return Finding::fail(id, what, "put the trust domain's new roots into its ca_file and send SIGHUP");
+        return Finding::fail(
+            id,
+            what,
+            "put the trust domain's new roots into its ca_file (and send SIGHUP where cert_management.watch is false)",
+        );
     }
     match trust.crl_expiry_of(domain) {
         Some(end) if end <= now => {
