@@ -4,6 +4,7 @@ use super::answer::Bundle;
 use super::ask::{self, AskError};
 use crate::config::MeshPlan;
 use crate::node::client;
+use arc_swap::ArcSwap;
 use dwcp_base::{Blame, Coded};
 use dwcp_pki::{
     BoxFuture, CertProvider, CertificateRequest, CertificateStore, Issued, ProviderError, RevocationMode,
@@ -21,13 +22,18 @@ use std::time::Duration;
 pub(crate) struct MeshProvider {
     store: Arc<CertificateStore>,
     plan: MeshPlan,
-    policy: TlsPolicy,
+    policy: ArcSwap<TlsPolicy>,
 }
 
 impl MeshProvider {
     /// A provider that shows whatever certificate `store` holds when it asks, and offers `policy`.
     pub(crate) fn new(store: Arc<CertificateStore>, plan: MeshPlan, policy: TlsPolicy) -> Self {
-        Self { store, plan, policy }
+        Self { store, plan, policy: ArcSwap::from_pointee(policy) }
+    }
+
+    /// Offers `policy` from now on.
+    pub(crate) fn set_policy(&self, policy: TlsPolicy) {
+        self.policy.store(Arc::new(policy));
     }
 
     /// The roots and lists of the mesh, with their entity tag; `None` where they are still those of the tag `known`.
@@ -50,7 +56,7 @@ impl MeshProvider {
         let trust = (**generation.trust()).clone().with_mode(RevocationMode::Off);
         let credential = Arc::clone(generation.credential());
         let alpn = [b"http/1.1".to_vec()];
-        let (connector, _) = client(trust, Some(credential), self.policy.clone(), &alpn)
+        let (connector, _) = client(trust, Some(credential), (**self.policy.load()).clone(), &alpn)
             .map_err(|error| MeshError::Local(Box::new(error)))?;
         let expected = ExpectedServer::name(self.plan.server_name())
             .map_err(|error| MeshError::Local(Box::new(error)))?;

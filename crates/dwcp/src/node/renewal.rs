@@ -113,6 +113,9 @@ pub(super) fn watch_further(manager: &CertificateManager, before: &[Named], now:
 /// A reload may say who orders renewals, when they are welcome, and what handshakes are like.
 pub(super) fn adopt(shared: &Shared, plan: &NodePlan) {
     shared.rehearsal.0.store(Arc::new(HandshakeTrial::new(plan.tls.clone())));
+    if let Identity::Mesh(mesh) = &shared.identity {
+        mesh.provider.set_policy(plan.tls.clone());
+    }
     let manager = &shared.manager;
     if let ProviderPlan::Embedded { auto_renew, window, .. } | ProviderPlan::Mesh { auto_renew, window, .. } =
         &plan.provider
