@@ -7,7 +7,7 @@ mod support;
 
 use dwcp::enroll::EnrollError;
 use dwcp_crypto::digest::sha256;
-use dwcp_pki::{Certificate, Crl, SubjectName};
+use dwcp_pki::{Certificate, Crl, IssuedStanding, SubjectName};
 use dwcp_tls::{ExpectedServer, TlsPolicy, presented_by};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -148,7 +148,7 @@ fn the_port_for_joining_serves_that_and_lists_and_follows_a_reload() {
 #[test]
 fn what_the_admin_listener_lets_be_read_stays_for_reading() {
     let place = Place::new();
-    place.edit("  drain: 8s", "    socket: admin.sock\n  drain: 2s");
+    place.edit("  drain: 8s", "  drain: 2s");
     let _node = place.up();
     for path in ["/health/live", "/health/certs", "/metrics", "/status/tls", "/enrol/join", "/"] {
         let told = ask(&place, place.admin, None, &post(path, "{}"));
@@ -218,7 +218,9 @@ fn superseded_and_revoked_certificates_do_not_renew() {
     } else {
         panic!("no answer");
     }
+    // The two before it are revoked with it.
     assert_eq!(issued(&place, &names).len(), 3);
+    assert!(issued(&place, &names).iter().all(|one| matches!(one.standing, IssuedStanding::Revoked(_))));
     eventually(PATIENCE, "nobody shakes hands with it any more", || {
         let line = Line::dial(&place, place.admin, Some(&third));
         line.is_err() || line.is_ok_and(|mut line| support::enroll::over(&mut line, BUNDLE).is_none())

@@ -27,6 +27,11 @@ impl Members {
         Self { disk, directory: ca_dir.join("members") }
     }
 
+    /// Whether anybody ever joined.
+    pub(super) fn are_there(&self) -> bool {
+        self.directory.is_dir()
+    }
+
     /// The member of this identity, or of one that differs from it by the case of letters alone.
     ///
     /// # Errors

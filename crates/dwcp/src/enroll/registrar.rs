@@ -120,6 +120,10 @@ impl Registrar {
         if !member.serials.contains(&serial) {
             return Err(EnrollError::IdentitySuperseded);
         }
+        // Whoever has one certificate of a line may have the other: a line of which one is revoked ends.
+        if self.authority.any_revoked(&member.serials).map_err(EnrollError::of_authority)? {
+            return Err(EnrollError::IdentityRevoked);
+        }
         let request = CertificateRequest::from_pem(request).map_err(EnrollError::Request)?;
         if sorted(request.names()) != sorted(&member.names) {
             return Err(EnrollError::Name(NameFault::Others));

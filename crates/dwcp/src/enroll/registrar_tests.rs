@@ -196,6 +196,8 @@ fn only_the_last_two_certificates_of_a_member_can_renew() {
     let authority = &registrar.authority;
     let _ = authority.revoke(&fourth.serial(), RevocationReason::KeyCompromise, office.now).unwrap();
     refused(renew(&fourth), "enroll.identity.revoked");
+    // Nor does the one before it, which stands.
+    refused(renew(&third), "enroll.identity.revoked");
 }
 
 #[test]
