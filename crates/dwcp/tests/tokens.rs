@@ -126,3 +126,17 @@ fn a_token_that_was_taken_back_is_unknown() {
         listed["tokens"].as_array().unwrap().iter().map(|t| t["standing"].clone()).collect();
     assert!(standings.contains(&"revoked".into()) && standings.contains(&"spent".into()), "{standings:?}");
 }
+
+#[test]
+fn root_leaves_the_tokens_of_another_users_authority_alone() {
+    let place = Place::new();
+    let ca = place.node("ca");
+    // Whoever may not give files away can not have this trouble.
+    if std::os::unix::fs::chown(&ca, Some(65_534), None).is_err() {
+        return println!("skipped: not root");
+    }
+    let (code, said) = refused(&["token", "create", "--config", &place.config()]);
+    assert_eq!(code, 4, "{said}");
+    assert!(said.contains("sudo -u '#65534'"), "{said}");
+    assert!(!std::path::Path::new(&ca).join("tokens").exists());
+}

@@ -1,6 +1,7 @@
 //! `dwcp token …`: one-time tokens for machines that are to join, on the node that holds the authority. The node is not asked.
 
 use super::args_token::{Token, TokenCreate, TokenRevoke};
+use super::at_rest::refuse_foreign;
 use super::cert::authority_failure;
 use super::config::{locate, read};
 use super::exit::{Exit, Failure, inert};
@@ -23,6 +24,10 @@ pub(super) fn run(verb: &Token, named: Option<&Path>) -> Result<Report, Failure>
         let fix = "run this on the node that holds the authority, with its --config";
         return Err(Failure::plain(Exit::Configuration, "this node has no authority", why, fix));
     };
+    if !matches!(verb, Token::List) {
+        // The node could neither read the token nor take the lock.
+        refuse_foreign(ca_dir, "the tokens were left alone")?;
+    }
     let now = SystemClock::new().unix();
     let tokens = Tokens::of(Arc::new(LocalDisk), ca_dir);
     match verb {
