@@ -188,6 +188,7 @@ fn standing(record: &TokenRecord, now: UnixTime) -> &'static str {
         _ if record.is_open(now) => "open",
         _ => "expired",
     }
+        _ if record.is_early(now) => "early",
 }
 
 fn described(record: &TokenRecord, now: UnixTime) -> Value {

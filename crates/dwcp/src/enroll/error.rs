@@ -21,6 +21,12 @@ pub enum EnrollError {
         expired: UnixTime,
     },
     /// Somebody joined with it.
+    /// Its time has not come: it was made under a clock that ran ahead, or this one was set back.
+    #[error("the token is good from {from} on, so a clock is wrong")]
+    TokenEarly {
+        /// When it was made.
+        from: UnixTime,
+    },
     #[error("the token was spent at {spent}")]
     TokenSpent {
         /// When.
@@ -123,7 +129,7 @@ impl EnrollError {
     pub fn result(&self) -> &'static str {
         match self {
             Self::TokenUnknown => "token_unknown",
-            Self::TokenExpired { .. } => "token_expired",
+            Self::TokenExpired { .. } | Self::TokenEarly { .. } => "token_expired",
             Self::TokenSpent { .. } => "token_spent",
             Self::Name(_) | Self::NameRule(_) => "name_refused",
             Self::Request(_) | Self::Wish(_) | Self::Body { .. } | Self::Grant => "request_bad",
@@ -164,7 +170,7 @@ impl Coded for EnrollError {
     fn code(&self) -> &'static str {
         match self {
             Self::TokenUnknown => "enroll.token.unknown",
-            Self::TokenExpired { .. } => "enroll.token.expired",
+            Self::TokenExpired { .. } | Self::TokenEarly { .. } => "enroll.token.expired",
             Self::TokenSpent { .. } => "enroll.token.spent",
             Self::Name(_) | Self::NameRule(_) => "enroll.name.refused",
             Self::Request(_) | Self::Wish(_) | Self::Body { .. } | Self::Grant => "enroll.request.bad",

@@ -79,6 +79,9 @@ impl Registrar {
             }
             TokenState::Open => {}
         }
+            TokenState::Open if token.is_early(now) => {
+                return Err(EnrollError::TokenEarly { from: token.created });
+            }
         let request = CertificateRequest::from_pem(request).map_err(EnrollError::Request)?;
         let identity = self.judge_names(&token, request.names(), own, now)?;
         let names = token.grant.allowed(&self.domain).ok_or(EnrollError::Grant)?;
