@@ -113,7 +113,10 @@ fn grant(args: &TokenCreate, domain: &TrustDomain) -> Result<Grant, Failure> {
     let (why, fix) = match &args.name {
         Some(name) if !(Grant { name: args.name.clone(), allow: Vec::new() }).is_sound(domain) => (
             format!("--name {name} is no name of a node"),
-            "use up to 63 lower-case letters, digits, dots, dashes and underscores".to_owned(),
+            format!(
+                "use up to 63 lower-case letters, digits, dots, dashes and underscores; for an identity of another form: \
+                 --allow 'URI:spiffe://{domain}/…'"
+            ),
         ),
         _ if args.allow.len() > Grant::MOST_PATTERNS => (
             format!("there are more than {} patterns", Grant::MOST_PATTERNS),
@@ -185,10 +188,10 @@ fn standing(record: &TokenRecord, now: UnixTime) -> &'static str {
     match record.state {
         TokenState::Spent { .. } => "spent",
         TokenState::Revoked { .. } => "revoked",
+        _ if record.is_early(now) => "early",
         _ if record.is_open(now) => "open",
         _ => "expired",
     }
-        _ if record.is_early(now) => "early",
 }
 
 fn described(record: &TokenRecord, now: UnixTime) -> Value {

@@ -87,7 +87,9 @@ impl Registrar {
         let names = token.grant.allowed(&self.domain).ok_or(EnrollError::Grant)?;
         let policy = self.policy.clone().with_names(names);
         self.authority.would_grant(&request, &policy, now).map_err(EnrollError::of_authority)?;
-        self.members.check_room(&held)?;
+        if self.members.read(&identity)?.is_none() {
+            self.members.check_room(&held)?;
+        }
 
         token.state = TokenState::Spent { at: now, pin: request.key_pin(), identity: identity.clone() };
         self.tokens.write(&held, &token)?;
@@ -171,8 +173,8 @@ impl Registrar {
         if let Some(name) = taken(asked, own, &issued, now) {
             return Err(EnrollError::Name(NameFault::Taken(name.clone())));
         }
-        // A member without a certificate that stands has its name still; it is let in again by a token for that name.
-        let again = |member: Member| token.grant.name.is_some() && member.identity == identity;
+        // A member without a certificate that stands has its name still; it is let in again by a token for that name alone.
+        let again = |member: Member| token.grant.is_for(&identity) && member.identity == identity;
         match self.members.read(&identity)?.map(again) {
             None | Some(true) => Ok(identity),
             Some(false) => {
