@@ -5,6 +5,7 @@ use dwcp_base::{Blame, Coded, UnixTime};
 use dwcp_pki::{AuthorityError, ParseError, Refusal};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use thiserror::Error;
 
 /// What was refused, or what failed. No secret is in it.
@@ -20,13 +21,13 @@ pub enum EnrollError {
         /// Until when it was good.
         expired: UnixTime,
     },
-    /// Somebody joined with it.
     /// Its time has not come: it was made under a clock that ran ahead, or this one was set back.
     #[error("the token is good from {from} on, so a clock is wrong")]
     TokenEarly {
         /// When it was made.
         from: UnixTime,
     },
+    /// Somebody joined with it.
     #[error("the token was spent at {spent}")]
     TokenSpent {
         /// When.
@@ -62,6 +63,12 @@ pub enum EnrollError {
     /// The certificate that was shown was revoked meanwhile.
     #[error("the certificate was revoked")]
     IdentityRevoked,
+    /// The member renewed many times lately.
+    #[error("it renewed many times lately: the next time in {} s", wait.as_secs() + 1)]
+    Often {
+        /// How long it is to wait.
+        wait: Duration,
+    },
     /// As many have joined as there is room for.
     #[error("there is no room for more members than {limit}")]
     Full {
@@ -137,6 +144,7 @@ impl EnrollError {
             Self::IdentityUnknown => "identity_unknown",
             Self::IdentitySuperseded => "identity_superseded",
             Self::IdentityRevoked => "identity_revoked",
+            Self::Often { .. } => "throttled",
             _ => "unavailable",
         }
     }
@@ -178,6 +186,7 @@ impl Coded for EnrollError {
             Self::IdentityUnknown => "enroll.identity.unknown",
             Self::IdentitySuperseded => "enroll.identity.superseded",
             Self::IdentityRevoked => "enroll.identity.revoked",
+            Self::Often { .. } => "enroll.request.throttled",
             Self::ManyTokens { .. } => "enroll.token.many",
             _ => "enroll.authority.unavailable",
         }

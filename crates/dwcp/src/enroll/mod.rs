@@ -11,6 +11,7 @@ mod file;
 mod member;
 mod members;
 mod names;
+mod pace;
 mod pattern;
 mod record;
 mod registrar;

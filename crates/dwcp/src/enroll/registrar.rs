@@ -4,6 +4,7 @@ use super::error::EnrollError;
 use super::member::Member;
 use super::members::Members;
 use super::names::{NameFault, taken};
+use super::pace::Pace;
 use super::record::{TokenRecord, TokenState};
 use super::token::{TokenId, TokenSecret};
 use super::tokens::{Held, Tokens};
@@ -23,6 +24,7 @@ pub struct Registrar {
     domain: TrustDomain,
     tokens: Tokens,
     members: Members,
+    pace: Pace,
 }
 
 /// What was granted.
@@ -44,7 +46,7 @@ impl Registrar {
         ca_dir: &Path,
     ) -> Self {
         let (tokens, members) = (Tokens::of(Arc::clone(disk), ca_dir), Members::of(Arc::clone(disk), ca_dir));
-        Self { authority, policy, domain, tokens, members }
+        Self { authority, policy, domain, tokens, members, pace: Pace::default() }
     }
 
     /// Who joined.
@@ -77,11 +79,11 @@ impl Registrar {
             TokenState::Open if now >= token.expires => {
                 return Err(EnrollError::TokenExpired { expired: token.expires });
             }
-            TokenState::Open => {}
-        }
             TokenState::Open if token.is_early(now) => {
                 return Err(EnrollError::TokenEarly { from: token.created });
             }
+            TokenState::Open => {}
+        }
         let request = CertificateRequest::from_pem(request).map_err(EnrollError::Request)?;
         let identity = self.judge_names(&token, request.names(), own, now)?;
         let names = token.grant.allowed(&self.domain).ok_or(EnrollError::Grant)?;
@@ -119,7 +121,13 @@ impl Registrar {
     pub fn renew(&self, holder: &Certificate, request: &[u8], now: UnixTime) -> Result<Granted, EnrollError> {
         let identity = holder.names().iter().find_map(SubjectName::spiffe_id);
         let identity = identity.ok_or(EnrollError::IdentityUnknown)?;
+        let ttl = self.policy.ttl();
+        let in_time =
+            || self.pace.wait(&identity, ttl, now).map_or(Ok(()), |wait| Err(EnrollError::Often { wait }));
+        // Whoever comes too often makes nobody wait.
+        in_time()?;
         let held = self.tokens.held()?;
+        in_time()?;
         let mut member = self.member(&identity)?;
         let serial = holder.serial();
         if !member.serials.contains(&serial) {
@@ -136,7 +144,8 @@ impl Registrar {
         let chain =
             self.authority.renew(holder, &request, &self.policy, now).map_err(EnrollError::of_authority)?;
         let leaf = chain.leaf();
-        member.renewed_by(serial, leaf.serial(), self.policy.ttl().as_secs(), now);
+        self.pace.note(&identity, ttl, now);
+        member.renewed_by(serial, leaf.serial(), ttl.as_secs(), now);
         self.keep(&held, &member, leaf, now)?;
         Ok(Granted { chain, identity })
     }

@@ -90,6 +90,9 @@ pub(super) fn refused(
         Trouble::Broken => return later(shared, "unavailable", StatusCode::SERVICE_UNAVAILABLE, 5),
     };
     let ours = error.result() == "unavailable";
+        Trouble::Refused(EnrollError::Often { wait }) => {
+            return later(shared, "throttled", StatusCode::TOO_MANY_REQUESTS, wait.as_secs() + 1);
+        }
     if !ours && let Err(refusal) = desk.attempts.admit(caller.source.ip(), shared.clock.tick()) {
         let seconds = refusal.retry_after().as_secs() + 1;
         return later(shared, "throttled", StatusCode::TOO_MANY_REQUESTS, seconds);
