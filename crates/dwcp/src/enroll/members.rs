@@ -60,6 +60,19 @@ impl Members {
         file::write(&*self.disk, &self.path(&member.identity), &member.to_bytes())
     }
 
+    /// Removes the member of exactly this identity, which joins anew as anybody would. `false`: there was none.
+    ///
+    /// # Errors
+    /// [`EnrollError::Record`] where the record is damaged or another's, and what the disk says.
+    pub fn forget(&self, _held: &Held, identity: &SpiffeId) -> Result<bool, EnrollError> {
+        if self.read(identity)?.is_none_or(|member| member.identity != *identity) {
+            return Ok(false);
+        }
+        let path = self.path(identity);
+        std::fs::remove_file(&path).map_err(|source| EnrollError::storage("remove", &path, source))?;
+        Ok(true)
+    }
+
     fn path(&self, identity: &SpiffeId) -> PathBuf {
         // Where case means nothing to the file system either, and no path of a peer's choosing.
         self.directory.join(hex(&digest::sha256(identity.as_str().to_ascii_lowercase().as_bytes())))
