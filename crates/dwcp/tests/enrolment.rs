@@ -148,7 +148,7 @@ fn the_port_for_joining_serves_that_and_lists_and_follows_a_reload() {
 #[test]
 fn what_the_admin_listener_lets_be_read_stays_for_reading() {
     let place = Place::new();
-    place.edit("  drain: 8s", "    socket: admin.sock\n  drain: 2s");
+    place.edit("  drain: 8s", "  drain: 2s");
     let _node = place.up();
     for path in ["/health/live", "/health/certs", "/metrics", "/status/tls", "/enrol/join", "/"] {
         let told = ask(&place, place.admin, None, &post(path, "{}"));
