@@ -48,7 +48,7 @@ port() { echo $((base + $1 * 20 + $2)); }
 mode=loopback
 trap clean EXIT
 trap 'exit 130' INT TERM
-base=$((20000 + $$ % 80 * 130))
+base=$((10000 + $$ % 70 * 130))
 if [ "${NETNS:-on}" != off ] && [ "$(id -u)" = 0 ] && command -v ip >/dev/null && ip link add "$tag" type bridge 2>/dev/null; then
     mode=namespaces
     ip link set "$tag" up

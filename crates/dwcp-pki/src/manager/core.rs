@@ -223,7 +223,8 @@ impl Core {
     fn due(&self) -> Option<UnixTime> {
         match (self.rules.renews, self.ordered) {
             (Renews::Elsewhere, _) | (Renews::OnOrder, None) => None,
-            (_, Some(ordered)) => Some(ordered.at),
+            // Whatever became of the clock since it was ordered.
+            (_, Some(ordered)) => Some(ordered.at.min(self.schedule.alarm_at())),
             (Renews::Itself, None) => Some(self.plan().0),
         }
     }

@@ -88,6 +88,14 @@ impl World {
 }
 
 #[test]
+fn an_order_under_a_clock_that_was_ahead_does_not_wait_for_that_time() {
+    let mut slot = core(rules(), life(0, START, DAY));
+    let ahead = START.plus(DAY * 40);
+    let _ = slot.step(ahead, Input::Ordered("03:00+2h".parse().unwrap()));
+    assert!(matches!(slot.want(START), Want::Nothing(Some(at)) if at <= START.plus(DAY)));
+}
+
+#[test]
 fn a_clock_that_was_set_back_to_before_the_life_has_it_renewed_and_no_loop() {
     let first = life(0, START, DAY);
     let before = START.minus(HOUR);

@@ -73,7 +73,7 @@ fn create(
     }
     tell(&format!(
         "token {id}: good once, until {until}, for {what}\n\
-         on the other machine: dwcp init DIR --join TOKEN{name}\n\
+         on the other machine: dwcp init DIR --join -{name}     (it reads the token from standard input)\n\
          whoever has it can join in its place: hand it over as a secret, take it back with `dwcp token revoke {id}`",
         id = record.id,
         until = record.expires,
