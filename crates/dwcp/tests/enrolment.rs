@@ -7,7 +7,7 @@ mod support;
 
 use dwcp::enroll::EnrollError;
 use dwcp_crypto::digest::sha256;
-use dwcp_pki::{Certificate, Crl, SubjectName};
+use dwcp_pki::{Certificate, Crl, IssuedStanding, SubjectName};
 use dwcp_tls::{ExpectedServer, TlsPolicy, presented_by};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -63,6 +63,7 @@ fn a_machine_joins_talks_renews_and_learns_what_to_trust() {
 
     let (key, told) = renew(&place, &b, &names);
     let newer = keep(&place, "b2", key, &told);
+    assert_eq!(told.body["crl"], "", "lists are fetched by themselves");
     let leaf =
         |prefix: &str| Certificate::from_pem(&std::fs::read(format!("{prefix}.crt")).unwrap()).unwrap();
     assert_ne!(leaf(&newer).key_pin(), leaf(&b).key_pin());
@@ -218,11 +219,29 @@ fn superseded_and_revoked_certificates_do_not_renew() {
     } else {
         panic!("no answer");
     }
+    // The two before it are revoked with it.
     assert_eq!(issued(&place, &names).len(), 3);
+    assert!(issued(&place, &names).iter().all(|one| matches!(one.standing, IssuedStanding::Revoked(_))));
     eventually(PATIENCE, "nobody shakes hands with it any more", || {
         let line = Line::dial(&place, place.admin, Some(&third));
         line.is_err() || line.is_ok_and(|mut line| support::enroll::over(&mut line, BUNDLE).is_none())
     });
+}
+
+#[test]
+fn who_renews_over_and_over_is_told_when_to_come_again() {
+    let place = Place::new();
+    let _node = place.up();
+    let (b, names) = (joined(&place, "b"), id("b"));
+    let (_, csr) = asking(&[&names]);
+    let request = post("/enroll/renew", &serde_json::json!({ "csr": csr }).to_string());
+    let told: Vec<_> = (0..12).map(|_| ask(&place, place.admin, Some(&b), &request)).collect();
+    let (granted, late): (Vec<_>, Vec<_>) = told.iter().partition(|told| told.status == 200);
+    assert_eq!((granted.len(), issued(&place, &names).len()), (8, 9));
+    for told in late {
+        assert_eq!((told.status, told.code()), (429, "enroll.request.throttled"));
+        assert!((1..=300).contains(&told.header("retry-after").parse::<u64>().unwrap()), "{told:?}");
+    }
 }
 
 #[test]

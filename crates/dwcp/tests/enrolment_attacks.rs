@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use support::enroll::{
-    ask, asking, enrolling, id, issued, join, joined, joining, log, over, patiently, post, token,
+    ask, asking, enrolling, id, issued, join, joined, joining, log, metric, over, patiently, post, token,
 };
 use support::{Line, PATIENCE, Place, echo, eventually, have};
 
@@ -320,4 +320,56 @@ fn a_flood_of_connections_stops_at_the_gate_of_the_port_for_joining() {
     let (answered, turned_away) = (answered.into_inner(), turned_away.into_inner());
     assert!(answered <= bound && turned_away > 20, "{answered} answered, {turned_away} turned away");
     eventually(PATIENCE, "the port is there for whoever waits", || Line::dial(&place, port, None).is_ok());
+}
+
+#[test]
+fn whoever_joins_or_renews_and_is_gone_is_on_record() {
+    let place = Place::new();
+    let _node = place.up();
+    let b = joined(&place, "b");
+    let gone = |who: Option<&str>, request: &str| {
+        Line::dial(&place, place.admin, who).unwrap().send(request.as_bytes()).unwrap();
+    };
+    for n in 0..4 {
+        let (name, token) = (id(&format!("n{n}")), token(&place, &[]));
+        gone(None, &post("/enroll/join", &joining(&token, &asking(&[&name]).1)));
+        let csr = asking(&[&id("b")]).1;
+        gone(Some(&b), &post("/enroll/renew", &serde_json::json!({ "csr": csr }).to_string()));
+    }
+    let count = |what: &str| log(&place).matches(what).count();
+    eventually(PATIENCE, "what was granted is counted and on record", || {
+        let joined = 1 + (0..4).filter(|n| !issued(&place, &id(&format!("n{n}"))).is_empty()).count();
+        let renewed = issued(&place, &id("b")).len() - 1;
+        let counted =
+            |result: &str| metric(&place, &format!("dwcp_enrollments_total{{result=\"{result}\"}}")) as usize;
+        // Some of them at least were under way when the other side went.
+        joined > 1
+            && renewed > 0
+            && (count("\"node_joined\""), counted("joined")) == (joined, joined)
+            && (count("\"node_renewed\""), counted("renewed")) == (renewed, renewed)
+    });
+}
+
+/// An address of this machine that is not loopback, as the routing has it; no packet is sent.
+fn outer() -> Option<std::net::IpAddr> {
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect("192.0.2.1:9").ok()?;
+    socket
+        .local_addr()
+        .ok()
+        .map(|address| address.ip())
+        .filter(|ip| !ip.is_loopback() && !ip.is_unspecified())
+}
+
+#[test]
+fn no_machine_holds_all_places_of_the_admin_listener() {
+    let Some(outer) = outer() else { return println!("skipped: this machine has loopback alone") };
+    let place = Place::new();
+    place.edit(&place.admin.to_string(), &format!("0.0.0.0:{}", place.admin.port()));
+    let _node = place.up();
+    let idle: Vec<_> = (0..300).map(|_| TcpStream::connect((outer, place.admin.port())).unwrap()).collect();
+    // Those of this machine are let in all the while.
+    let told = ask(&place, place.admin, None, "GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(told.status, 200);
+    drop(idle);
 }

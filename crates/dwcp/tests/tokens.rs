@@ -6,7 +6,7 @@ mod support;
 
 use dwcp::enroll::JoinToken;
 use serde_json::Value;
-use support::enroll::{id, join, token};
+use support::enroll::{id, issued, join, joined, token};
 use support::{Place, assert_three_lines, dwcp, ok, refused};
 
 #[test]
@@ -125,4 +125,39 @@ fn a_token_that_was_taken_back_is_unknown() {
     let standings: Vec<_> =
         listed["tokens"].as_array().unwrap().iter().map(|t| t["standing"].clone()).collect();
     assert!(standings.contains(&"revoked".into()) && standings.contains(&"spent".into()), "{standings:?}");
+}
+
+#[test]
+fn root_leaves_the_tokens_of_another_users_authority_alone() {
+    let place = Place::new();
+    let ca = place.node("ca");
+    // Whoever may not give files away can not have this trouble.
+    if std::os::unix::fs::chown(&ca, Some(65_534), None).is_err() {
+        return println!("skipped: not root");
+    }
+    let (code, said) = refused(&["token", "create", "--config", &place.config()]);
+    assert_eq!(code, 4, "{said}");
+    assert!(said.contains("sudo -u '#65534'"), "{said}");
+    assert!(!std::path::Path::new(&ca).join("tokens").exists());
+}
+
+#[test]
+fn who_is_gone_for_good_is_forgotten_and_its_name_is_free() {
+    let place = Place::new();
+    let _node = place.up();
+    joined(&place, "b");
+    let config = place.config();
+    let forget = |who: &str| dwcp(&["token", "forget", "--config", &config, who]).status.code();
+    let b = "spiffe://test.example/node/b";
+    assert_eq!(forget(b), Some(4), "its certificate stands");
+    let serial = issued(&place, &id("b"))[0].serial.to_string();
+    ok(&["cert", "revoke", "--ca", &place.node("ca"), "--serial", &serial]);
+    // Its name is its own all the same, until it is forgotten.
+    let open = token(&place, &[]);
+    assert_eq!(join(&place, place.admin, &open, &[&id("b")]).code(), "enroll.name.refused");
+    assert_eq!(forget("spiffe://test.example/node/B"), Some(5));
+    assert_eq!(forget("b"), Some(2));
+    assert_eq!(forget(b), Some(0));
+    assert_eq!(forget(b), Some(5));
+    assert_eq!(join(&place, place.admin, &open, &[&id("b")]).status, 200);
 }

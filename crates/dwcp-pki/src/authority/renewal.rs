@@ -1,7 +1,7 @@
 //! Renewal: the same names again, for whoever holds a certificate that still stands.
 
 use super::{AuthorityError, CertificateAuthority, IssuancePolicy, Refusal};
-use crate::{Certificate, CertificateChain, CertificateRequest, SubjectName};
+use crate::{Certificate, CertificateChain, CertificateRequest, Serial, SubjectName};
 use dwcp_base::UnixTime;
 
 impl CertificateAuthority {
@@ -38,6 +38,17 @@ impl CertificateAuthority {
             return Err(Refusal::OtherNames.into());
         }
         self.issue_after(Some(serial), request, policy, now)
+    }
+
+    /// Whether any of these certificates was revoked here, for whatever reason; a serial that was not issued here is not.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open) for the index.
+    pub fn any_revoked(&self, serials: &[Serial]) -> Result<bool, AuthorityError> {
+        let index = self.index.settled()?;
+        Ok(serials
+            .iter()
+            .any(|serial| index.standing(serial).is_some_and(|standing| standing.revoked.is_some())))
     }
 }
 

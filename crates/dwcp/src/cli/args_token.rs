@@ -12,6 +12,8 @@ pub enum Token {
     List,
     /// Take a token back that nobody has joined with yet
     Revoke(TokenRevoke),
+    /// Forget a machine that joined and is gone for good: its name is free again
+    Forget(TokenForget),
 }
 
 /// `dwcp token create`
@@ -36,4 +38,12 @@ pub struct TokenCreate {
 pub struct TokenRevoke {
     /// As `dwcp token list` shows it
     pub id: String,
+}
+
+/// `dwcp token forget`
+#[derive(Debug, Args)]
+pub struct TokenForget {
+    /// Its identity: spiffe://DOMAIN/node/NAME
+    #[arg(value_name = "SPIFFE_ID")]
+    pub identity: String,
 }

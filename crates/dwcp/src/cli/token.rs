@@ -1,14 +1,19 @@
 //! `dwcp token …`: one-time tokens for machines that are to join, on the node that holds the authority. The node is not asked.
 
 use super::args_token::{Token, TokenCreate, TokenRevoke};
+use super::at_rest::refuse_foreign;
 use super::cert::authority_failure;
 use super::config::{locate, read};
 use super::exit::{Exit, Failure, inert};
 use super::output::{Report, tell};
 use crate::config::{NodePlan, ProviderPlan};
-use crate::enroll::{EnrollError, Grant, JoinToken, TokenRecord, TokenState, Tokens, checked_address, rule};
-use dwcp_base::{Clock, LocalDisk, SystemClock, UnixTime, read_bounded};
-use dwcp_pki::{CertificateAuthority, CertificateChain, SpiffeId, SubjectName, TrustDomain};
+use crate::enroll::{
+    EnrollError, Grant, JoinToken, Members, TokenRecord, TokenState, Tokens, checked_address, rule,
+};
+use dwcp_base::{Clock, Disk, LocalDisk, SystemClock, UnixTime, read_bounded};
+use dwcp_pki::{
+    CertificateAuthority, CertificateChain, IssuedRecord, IssuedStanding, SpiffeId, SubjectName, TrustDomain,
+};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -23,12 +28,17 @@ pub(super) fn run(verb: &Token, named: Option<&Path>) -> Result<Report, Failure>
         let fix = "run this on the node that holds the authority, with its --config";
         return Err(Failure::plain(Exit::Configuration, "this node has no authority", why, fix));
     };
+    if !matches!(verb, Token::List) {
+        // The node could neither read the token nor take the lock.
+        refuse_foreign(ca_dir, "the tokens were left alone")?;
+    }
     let now = SystemClock::new().unix();
     let tokens = Tokens::of(Arc::new(LocalDisk), ca_dir);
     match verb {
         Token::Create(args) => create(args, &plan, ca_dir, &tokens, now),
         Token::List => list(&tokens, now),
         Token::Revoke(args) => revoke(args, &tokens, now),
+        Token::Forget(args) => forget(&args.identity, ca_dir, &tokens, now),
     }
 }
 
@@ -108,7 +118,10 @@ fn grant(args: &TokenCreate, domain: &TrustDomain) -> Result<Grant, Failure> {
     let (why, fix) = match &args.name {
         Some(name) if !(Grant { name: args.name.clone(), allow: Vec::new() }).is_sound(domain) => (
             format!("--name {name} is no name of a node"),
-            "use up to 63 lower-case letters, digits, dots, dashes and underscores".to_owned(),
+            format!(
+                "use up to 63 lower-case letters, digits, dots, dashes and underscores; for an identity of another form: \
+                 --allow 'URI:spiffe://{domain}/…'"
+            ),
         ),
         _ if args.allow.len() > Grant::MOST_PATTERNS => (
             format!("there are more than {} patterns", Grant::MOST_PATTERNS),
@@ -176,10 +189,53 @@ fn revoke(args: &TokenRevoke, tokens: &Tokens, now: UnixTime) -> Result<Report, 
     Ok(Report::new(format!("{id} is good for nothing any more"), described(&record, now)))
 }
 
+/// Frees the name of a member that has no certificate any more.
+fn forget(identity: &str, ca_dir: &Path, tokens: &Tokens, now: UnixTime) -> Result<Report, Failure> {
+    let what = "nobody was forgotten";
+    let identity: SpiffeId = identity.parse().map_err(|error| {
+        Failure::new(
+            Exit::Usage,
+            what,
+            &error,
+            "give it as `dwcp token list` shows it: spiffe://DOMAIN/node/NAME",
+        )
+    })?;
+    let disk: Arc<dyn Disk> = Arc::new(LocalDisk);
+    // Until it is done, so that it does not renew meanwhile.
+    let held = tokens.held().map_err(|error| failed(what, &error))?;
+    let issued = CertificateAuthority::records(Arc::clone(&disk), ca_dir)
+        .map_err(|error| authority_failure(what, ca_dir, &error))?;
+    let stands = |record: &&IssuedRecord| {
+        record.standing == IssuedStanding::Good
+            && record.not_after >= now
+            && record.names.iter().any(|name| name.spiffe_id().as_ref() == Some(&identity))
+    };
+    if let Some(record) = issued.iter().find(stands) {
+        let why = format!(
+            "a certificate of {identity} stands until {}: serial {}",
+            record.not_after, record.serial
+        );
+        let fix =
+            format!("take it back first: dwcp cert revoke --ca {} --serial {}", inert(ca_dir), record.serial);
+        return Err(Failure::plain(Exit::Denied, what, why, fix));
+    }
+    match Members::of(disk, ca_dir).forget(&held, &identity).map_err(|error| failed(what, &error))? {
+        true => Ok(Report::new(
+            format!("{identity} is forgotten: whoever has a token that grants the name can have it"),
+            json!({ "forgotten": identity.as_str() }),
+        )),
+        false => {
+            let why = format!("nobody joined as {identity}");
+            Err(Failure::plain(Exit::NotFound, what, why, "see `dwcp token list` for who joined"))
+        }
+    }
+}
+
 fn standing(record: &TokenRecord, now: UnixTime) -> &'static str {
     match record.state {
         TokenState::Spent { .. } => "spent",
         TokenState::Revoked { .. } => "revoked",
+        _ if record.is_early(now) => "early",
         _ if record.is_open(now) => "open",
         _ => "expired",
     }

@@ -5,6 +5,7 @@ use dwcp_base::{Blame, Coded, UnixTime};
 use dwcp_pki::{AuthorityError, ParseError, Refusal};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use thiserror::Error;
 
 /// What was refused, or what failed. No secret is in it.
@@ -19,6 +20,12 @@ pub enum EnrollError {
     TokenExpired {
         /// Until when it was good.
         expired: UnixTime,
+    },
+    /// Its time has not come: it was made under a clock that ran ahead, or this one was set back.
+    #[error("the token is good from {from} on, so a clock is wrong")]
+    TokenEarly {
+        /// When it was made.
+        from: UnixTime,
     },
     /// Somebody joined with it.
     #[error("the token was spent at {spent}")]
@@ -56,6 +63,12 @@ pub enum EnrollError {
     /// The certificate that was shown was revoked meanwhile.
     #[error("the certificate was revoked")]
     IdentityRevoked,
+    /// The member renewed many times lately.
+    #[error("it renewed many times lately: the next time in {} s", wait.as_secs() + 1)]
+    Often {
+        /// How long it is to wait.
+        wait: Duration,
+    },
     /// As many have joined as there is room for.
     #[error("there is no room for more members than {limit}")]
     Full {
@@ -123,7 +136,7 @@ impl EnrollError {
     pub fn result(&self) -> &'static str {
         match self {
             Self::TokenUnknown => "token_unknown",
-            Self::TokenExpired { .. } => "token_expired",
+            Self::TokenExpired { .. } | Self::TokenEarly { .. } => "token_expired",
             Self::TokenSpent { .. } => "token_spent",
             Self::Name(_) | Self::NameRule(_) => "name_refused",
             Self::Request(_) | Self::Wish(_) | Self::Body { .. } | Self::Grant => "request_bad",
@@ -131,6 +144,7 @@ impl EnrollError {
             Self::IdentityUnknown => "identity_unknown",
             Self::IdentitySuperseded => "identity_superseded",
             Self::IdentityRevoked => "identity_revoked",
+            Self::Often { .. } => "throttled",
             _ => "unavailable",
         }
     }
@@ -164,7 +178,7 @@ impl Coded for EnrollError {
     fn code(&self) -> &'static str {
         match self {
             Self::TokenUnknown => "enroll.token.unknown",
-            Self::TokenExpired { .. } => "enroll.token.expired",
+            Self::TokenExpired { .. } | Self::TokenEarly { .. } => "enroll.token.expired",
             Self::TokenSpent { .. } => "enroll.token.spent",
             Self::Name(_) | Self::NameRule(_) => "enroll.name.refused",
             Self::Request(_) | Self::Wish(_) | Self::Body { .. } | Self::Grant => "enroll.request.bad",
@@ -172,6 +186,7 @@ impl Coded for EnrollError {
             Self::IdentityUnknown => "enroll.identity.unknown",
             Self::IdentitySuperseded => "enroll.identity.superseded",
             Self::IdentityRevoked => "enroll.identity.revoked",
+            Self::Often { .. } => "enroll.request.throttled",
             Self::ManyTokens { .. } => "enroll.token.many",
             _ => "enroll.authority.unavailable",
         }

@@ -27,6 +27,11 @@ impl Members {
         Self { disk, directory: ca_dir.join("members") }
     }
 
+    /// Whether anybody ever joined.
+    pub(super) fn are_there(&self) -> bool {
+        self.directory.is_dir()
+    }
+
     /// The member of this identity, or of one that differs from it by the case of letters alone.
     ///
     /// # Errors
@@ -53,6 +58,19 @@ impl Members {
             .make_dir(&self.directory)
             .map_err(|source| EnrollError::storage("make", &self.directory, source))?;
         file::write(&*self.disk, &self.path(&member.identity), &member.to_bytes())
+    }
+
+    /// Removes the member of exactly this identity, which joins anew as anybody would. `false`: there was none.
+    ///
+    /// # Errors
+    /// [`EnrollError::Record`] where the record is damaged or another's, and what the disk says.
+    pub fn forget(&self, _held: &Held, identity: &SpiffeId) -> Result<bool, EnrollError> {
+        if self.read(identity)?.is_none_or(|member| member.identity != *identity) {
+            return Ok(false);
+        }
+        let path = self.path(identity);
+        std::fs::remove_file(&path).map_err(|source| EnrollError::storage("remove", &path, source))?;
+        Ok(true)
     }
 
     fn path(&self, identity: &SpiffeId) -> PathBuf {

@@ -55,6 +55,12 @@ impl Grant {
             && (self.name.is_some() || rules.is_empty() || rules.iter().any(|rule| identifies(rule, domain)))
     }
 
+    /// Whether it was made for `identity`, which it grants: by its name, or by a pattern that is just that.
+    pub(super) fn is_for(&self, identity: &SpiffeId) -> bool {
+        self.name.is_some()
+            || self.allow.iter().any(|text| text.strip_prefix("URI:") == Some(identity.as_str()))
+    }
+
     /// The rules by which the authority judges a request; `None` where a pattern is none.
     pub(super) fn allowed(&self, domain: &TrustDomain) -> Option<AllowedNames> {
         if self.allow.is_empty() {

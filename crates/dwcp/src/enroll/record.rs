@@ -5,6 +5,7 @@ use super::token::{TokenId, bytes_of_hex, hex};
 use dwcp_base::UnixTime;
 use dwcp_pki::{KeyPin, SpiffeId};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// What is kept of a token. The format is `docs/formats/enrolment.md`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +99,11 @@ impl TokenRecord {
         (written.version == VERSION && read.to_bytes() == bytes).then_some(read)
     }
 
+    /// Whether it was made later than `now`, by more than clocks may differ: one of the two clocks is wrong, so its time can not be told.
+    pub fn is_early(&self, now: UnixTime) -> bool {
+        self.created > now.plus(CLOCK_SKEW)
+    }
+
     /// Whether it can still be joined with at `now`.
     pub fn is_open(&self, now: UnixTime) -> bool {
         self.state == TokenState::Open && now < self.expires
@@ -126,6 +132,8 @@ struct Spent {
     identity: String,
 }
 
+/// As much as certificates are dated back.
+const CLOCK_SKEW: Duration = Duration::from_secs(60);
 const VERSION: u32 = 1;
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::error::EnrollError;
 use super::member::Member;
 use super::members::Members;
 use super::names::{NameFault, taken};
+use super::pace::Pace;
 use super::record::{TokenRecord, TokenState};
 use super::token::{TokenId, TokenSecret};
 use super::tokens::{Held, Tokens};
@@ -23,6 +24,7 @@ pub struct Registrar {
     domain: TrustDomain,
     tokens: Tokens,
     members: Members,
+    pace: Pace,
 }
 
 /// What was granted.
@@ -44,7 +46,7 @@ impl Registrar {
         ca_dir: &Path,
     ) -> Self {
         let (tokens, members) = (Tokens::of(Arc::clone(disk), ca_dir), Members::of(Arc::clone(disk), ca_dir));
-        Self { authority, policy, domain, tokens, members }
+        Self { authority, policy, domain, tokens, members, pace: Pace::default() }
     }
 
     /// Who joined.
@@ -77,6 +79,9 @@ impl Registrar {
             TokenState::Open if now >= token.expires => {
                 return Err(EnrollError::TokenExpired { expired: token.expires });
             }
+            TokenState::Open if token.is_early(now) => {
+                return Err(EnrollError::TokenEarly { from: token.created });
+            }
             TokenState::Open => {}
         }
         let request = CertificateRequest::from_pem(request).map_err(EnrollError::Request)?;
@@ -84,7 +89,9 @@ impl Registrar {
         let names = token.grant.allowed(&self.domain).ok_or(EnrollError::Grant)?;
         let policy = self.policy.clone().with_names(names);
         self.authority.would_grant(&request, &policy, now).map_err(EnrollError::of_authority)?;
-        self.members.check_room(&held)?;
+        if self.members.read(&identity)?.is_none() {
+            self.members.check_room(&held)?;
+        }
 
         token.state = TokenState::Spent { at: now, pin: request.key_pin(), identity: identity.clone() };
         self.tokens.write(&held, &token)?;
@@ -114,11 +121,21 @@ impl Registrar {
     pub fn renew(&self, holder: &Certificate, request: &[u8], now: UnixTime) -> Result<Granted, EnrollError> {
         let identity = holder.names().iter().find_map(SubjectName::spiffe_id);
         let identity = identity.ok_or(EnrollError::IdentityUnknown)?;
+        let ttl = self.policy.ttl();
+        let in_time =
+            || self.pace.wait(&identity, ttl, now).map_or(Ok(()), |wait| Err(EnrollError::Often { wait }));
+        // Whoever comes too often makes nobody wait.
+        in_time()?;
         let held = self.tokens.held()?;
+        in_time()?;
         let mut member = self.member(&identity)?;
         let serial = holder.serial();
         if !member.serials.contains(&serial) {
             return Err(EnrollError::IdentitySuperseded);
+        }
+        // Whoever has one certificate of a line may have the other: a line of which one is revoked ends.
+        if self.authority.any_revoked(&member.serials).map_err(EnrollError::of_authority)? {
+            return Err(EnrollError::IdentityRevoked);
         }
         let request = CertificateRequest::from_pem(request).map_err(EnrollError::Request)?;
         if sorted(request.names()) != sorted(&member.names) {
@@ -127,7 +144,8 @@ impl Registrar {
         let chain =
             self.authority.renew(holder, &request, &self.policy, now).map_err(EnrollError::of_authority)?;
         let leaf = chain.leaf();
-        member.renewed_by(serial, leaf.serial(), self.policy.ttl().as_secs(), now);
+        self.pace.note(&identity, ttl, now);
+        member.renewed_by(serial, leaf.serial(), ttl.as_secs(), now);
         self.keep(&held, &member, leaf, now)?;
         Ok(Granted { chain, identity })
     }
@@ -164,8 +182,8 @@ impl Registrar {
         if let Some(name) = taken(asked, own, &issued, now) {
             return Err(EnrollError::Name(NameFault::Taken(name.clone())));
         }
-        // A member without a certificate that stands has its name still; it is let in again by a token for that name.
-        let again = |member: Member| token.grant.name.is_some() && member.identity == identity;
+        // A member without a certificate that stands has its name still; it is let in again by a token for that name alone.
+        let again = |member: Member| token.grant.is_for(&identity) && member.identity == identity;
         match self.members.read(&identity)?.map(again) {
             None | Some(true) => Ok(identity),
             Some(false) => {

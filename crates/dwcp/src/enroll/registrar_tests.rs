@@ -196,6 +196,8 @@ fn only_the_last_two_certificates_of_a_member_can_renew() {
     let authority = &registrar.authority;
     let _ = authority.revoke(&fourth.serial(), RevocationReason::KeyCompromise, office.now).unwrap();
     refused(renew(&fourth), "enroll.identity.revoked");
+    // Nor does the one before it, which stands.
+    refused(renew(&third), "enroll.identity.revoked");
 }
 
 #[test]
@@ -232,6 +234,50 @@ fn a_member_that_lapsed_joins_again_by_a_token_for_its_name_alone() {
         registrar.renew(joined.chain.leaf(), &csr(&[&id("b")]), office.now),
         "enroll.identity.superseded",
     );
+}
+
+#[test]
+fn a_member_whose_name_a_pattern_granted_joins_again_by_just_that_pattern() {
+    let office = Office::new();
+    let allowing = |pattern: &str| Grant { name: None, allow: vec![pattern.to_owned()] };
+    let (wide, web) = ("URI:spiffe://mesh.example/*", "URI:spiffe://mesh.example/ns/Web2");
+    let join = |pattern: &str| {
+        let token = office.token(allowing(pattern));
+        office.healthy().join(&token.0, &token.1, &csr(&[web]), &[], office.now)
+    };
+    let joined = join(wide).unwrap();
+    refused(join(web), "enroll.name.refused");
+    let serial = joined.chain.leaf().serial();
+    let _ = office.healthy().authority.revoke(&serial, RevocationReason::Superseded, office.now).unwrap();
+    refused(join(wide), "enroll.name.refused");
+    assert!(join(web).is_ok());
+}
+
+#[test]
+fn a_token_of_the_future_is_not_good_yet() {
+    let office = Office::new();
+    let token = office.token(Grant::default());
+    let join = |at: UnixTime| office.healthy().join(&token.0, &token.1, &csr(&[&id("b")]), &[], at);
+    refused(join(office.now.minus(Duration::from_secs(86_400))), "enroll.token.expired");
+    refused(join(office.now.minus(Duration::from_secs(61))), "enroll.token.expired");
+    assert_eq!(office.state(&token.0), TokenState::Open);
+    assert!(join(office.now.minus(Duration::from_secs(60))).is_ok());
+}
+
+#[test]
+fn a_member_that_renews_over_and_over_is_told_to_wait_and_gets_no_more() {
+    let office = Office::new();
+    let joined = office.join(&office.token(Grant::default()), "b").unwrap();
+    let other = office.join(&office.token(Grant::default()), "c").unwrap();
+    let registrar = office.healthy();
+    let renew = |joined: &Granted, name: &str, at: UnixTime| {
+        registrar.renew(joined.chain.leaf(), &csr(&[&id(name)]), at)
+    };
+    let granted = (0..200).filter(|_| renew(&joined, "b", office.now).is_ok()).count();
+    assert_eq!((granted, office.standing()), (8, 10));
+    let Err(EnrollError::Often { wait }) = renew(&joined, "b", office.now) else { panic!("not throttled") };
+    assert!(renew(&other, "c", office.now).is_ok(), "it is nobody else's trouble");
+    assert!(renew(&joined, "b", office.now.plus(wait)).is_ok());
 }
 
 #[test]

@@ -17,6 +17,7 @@ use super::tls_status;
 use arc_swap::ArcSwap;
 use dwcp_audit::SecurityEvent;
 use dwcp_base::Coded;
+use dwcp_guard::{GuardPermit, GuardRefusal};
 use dwcp_telemetry::Format;
 use dwcp_tls::TlsContext;
 use hyper::body::{Body, Incoming};
@@ -64,10 +65,15 @@ pub(crate) async fn serve_https(
         };
         // With every place taken a new connection is closed at once: the ones inside end within their time limit.
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        // Machines of elsewhere join and renew here: no one of them can hold all places.
+        let Ok(permit) = admitted(&shared, scope, source.ip()) else { continue };
         let (context, shared) = (context.load_full(), Arc::clone(&shared));
         tokio::spawn(async move {
             match context.accept(stream, HANDSHAKE_LIMIT).await {
                 Ok(session) => {
+                    if let Some(permit) = &permit {
+                        permit.established();
+                    }
                     let caller = Caller::of(&session, source);
                     serve_connection(session, shared, scope, source.ip(), Some(caller)).await;
                 }
@@ -86,6 +92,17 @@ pub(crate) async fn serve_https(
             }
             drop(place);
         });
+    }
+}
+
+/// Passes the gate of the port for joining, whether or not there is such a port. Whoever is of this machine needs no permit, nor does anybody
+/// where nobody joins.
+fn admitted(shared: &Shared, scope: Scope, source: IpAddr) -> Result<Option<GuardPermit>, GuardRefusal> {
+    let desk = shared.enrolment().filter(|_| scope == Scope::All && !source.to_canonical().is_loopback());
+    let Some(desk) = desk else { return Ok(None) };
+    match desk.gate.load().as_ref() {
+        Some(gate) => gate.admit(source, shared.clock.tick()).map(Some),
+        None => Ok(None),
     }
 }
 

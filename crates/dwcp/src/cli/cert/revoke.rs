@@ -6,13 +6,15 @@ use super::files::{MAX_PEM, write};
 use crate::cli::args_cert::{CrlOut, Revoke};
 use crate::cli::exit::{Exit, Failure, inert};
 use crate::cli::output::Report;
-use dwcp_base::{Clock, SystemClock, UnixTime, read_bounded};
+use crate::enroll::Line;
+use dwcp_base::{Clock, Disk, LocalDisk, SystemClock, UnixTime, read_bounded};
 use dwcp_pki::{
     Certificate, CertificateAuthority, CertificateChain, Crl, IssuedRecord, IssuedStanding, RevocationReason,
     Revoked, Serial,
 };
 use serde_json::json;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Takes a certificate back.
 pub(super) fn revoke(args: &Revoke) -> Result<Report, Failure> {
@@ -41,6 +43,7 @@ pub(super) fn revoke(args: &Revoke) -> Result<Report, Failure> {
         }
     };
     let revoked = revoked.map_err(|error| authority_failure("nothing was revoked", &args.ca, &error))?;
+    let line = line_of(args, &authority, &serial, reason, now)?;
     let others = if reason.is_compromise() { same_key(&authority, &serial, now) } else { Vec::new() };
     let (text, already) = match revoked {
         Revoked::Already(before) => {
@@ -54,12 +57,44 @@ pub(super) fn revoke(args: &Revoke) -> Result<Report, Failure> {
         ),
     };
     let mut text = text;
+    if !line.is_empty() {
+        text.push_str(&format!(
+            "\nits node joined with a token, so these of it are revoked too: {}",
+            line.join(", ")
+        ));
+    }
     if !others.is_empty() {
         let list = others.join(", ");
         text.push_str(&format!("\nother certificates of the same key still stand, revoke them too: {list}"));
     }
-    let json = json!({ "serial": serial.to_string(), "already": already, "same_key": others });
+    let json = json!({ "serial": serial.to_string(), "already": already, "same_key": others, "line": line });
     Ok(Report::new(text, json))
+}
+
+/// Revokes what else a member has that stands: one of them left would be enough to renew with.
+fn line_of(
+    args: &Revoke,
+    authority: &CertificateAuthority,
+    serial: &Serial,
+    reason: RevocationReason,
+    now: UnixTime,
+) -> Result<Vec<String>, Failure> {
+    let what = || format!("{serial} is revoked, but not what else its node was granted");
+    let disk: Arc<dyn Disk> = Arc::new(LocalDisk);
+    let line = Line::of(authority, &disk, &args.ca, serial, now).map_err(|error| {
+        let fix = "run it again, as the user that the node runs as";
+        Failure::new(Exit::Failure, what(), &error, fix).coded(&error)
+    })?;
+    // Whatever this one was revoked for, of the others it is known only that they are not to be used.
+    let reason = if reason.is_compromise() { RevocationReason::CessationOfOperation } else { reason };
+    let mut revoked = Vec::new();
+    for other in line.iter().flat_map(|line| &line.serials) {
+        let _ = authority
+            .revoke(other, reason, now)
+            .map_err(|error| authority_failure(&what(), &args.ca, &error))?;
+        revoked.push(other.to_string());
+    }
+    Ok(revoked)
 }
 
 fn serial(hex: &str) -> Result<Serial, Failure> {

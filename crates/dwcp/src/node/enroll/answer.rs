@@ -4,7 +4,7 @@ use super::bundle::Bundle;
 use super::caller::Caller;
 use super::desk::Enrolment;
 use crate::enroll::{EnrollError, Granted, TokenId};
-use crate::node::http::{Reply, reply};
+use crate::node::http::{Reply, reply, unhurried};
 use crate::node::onion::reason_text;
 use crate::node::shared::Shared;
 use dwcp_audit::{EventKind, SecurityEvent};
@@ -40,12 +40,21 @@ pub(super) enum Trouble {
     Broken,
 }
 
-/// What a machine was granted, and what it is to trust.
+/// What a machine that joined was granted, and what it is to trust.
 pub(super) fn granted(granted: &Granted, bundle: &Bundle) -> Reply {
+    unhurried(certified(granted, bundle, &bundle.lists))
+}
+
+/// What a member was granted. It fetches the lists by themselves: they may be large, and it has to renew whatever their size.
+pub(super) fn renewed(granted: &Granted, bundle: &Bundle) -> Reply {
+    certified(granted, bundle, "")
+}
+
+fn certified(granted: &Granted, bundle: &Bundle, lists: &str) -> Reply {
     let body = json!({
         "chain": granted.chain.to_pem(),
         "roots": bundle.roots,
-        "crl": bundle.lists,
+        "crl": lists,
         "identity": granted.identity.as_str(),
         "renew_after": null,
     });
@@ -53,7 +62,7 @@ pub(super) fn granted(granted: &Granted, bundle: &Bundle) -> Reply {
 }
 
 pub(super) fn bundled(bundle: &Bundle) -> Reply {
-    tagged(reply(StatusCode::OK, JSON, bundle.body.clone()), bundle)
+    unhurried(tagged(reply(StatusCode::OK, JSON, bundle.body.clone()), bundle))
 }
 
 pub(super) fn not_modified(bundle: &Bundle) -> Reply {
@@ -81,6 +90,9 @@ pub(super) fn refused(
 ) -> Reply {
     let body = |rule| EnrollError::Body { rule };
     let (error, token, status) = match trouble {
+        Trouble::Refused(EnrollError::Often { wait }) => {
+            return later(shared, "throttled", StatusCode::TOO_MANY_REQUESTS, wait.as_secs() + 1);
+        }
         Trouble::Refused(error) => (error, None, None),
         Trouble::OfToken(token, error) => (error, Some(token), None),
         Trouble::Large => (body("the body is longer than 64 KiB"), None, Some(StatusCode::PAYLOAD_TOO_LARGE)),

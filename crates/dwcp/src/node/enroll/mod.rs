@@ -19,12 +19,13 @@ pub(super) use desk::Enrolment;
 use super::http::{Reply, text};
 use super::shared::Shared;
 use crate::enroll::{EnrollError, Registrar};
-use answer::{Asked, Trouble, bundled, granted, not_modified};
+use answer::{Asked, Trouble, bundled, granted, not_modified, renewed};
 use dwcp_audit::{EventKind, SecurityEvent};
 use dwcp_pki::SpiffeId;
 use hyper::body::{Body, Incoming};
 use hyper::header::{ALLOW, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use hyper::{Method, Request, StatusCode};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -33,7 +34,7 @@ pub(super) const START: &str = "/enroll/";
 
 /// Answers one request; all of it has [`WHOLE`].
 pub(super) async fn respond(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     desk: &Enrolment,
     request: Request<Incoming>,
     caller: &Caller,
@@ -68,7 +69,7 @@ pub(super) async fn respond(
 }
 
 async fn join(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     desk: &Enrolment,
     request: Request<Incoming>,
     caller: &Caller,
@@ -76,30 +77,34 @@ async fn join(
     let asked = body::join(&body::read(request).await?)?;
     let own = shared.store.current().credential().names().to_vec();
     let (id, now) = (asked.id, shared.now());
+    // First, since nothing may fail between spending a token and answering that could have failed before.
+    let bundle = desk.bundle(shared).await?;
+    let (to_note, source) = (Arc::clone(shared), caller.source);
+    // On record where it is done: whoever asked may be gone by then, and it is granted all the same.
     let work = move |registrar: &Registrar| {
-        registrar.join(&asked.id, &asked.secret, asked.request.as_bytes(), &own, now)
+        let done = registrar.join(&asked.id, &asked.secret, asked.request.as_bytes(), &own, now)?;
+        let leaf = done.chain.leaf();
+        to_note.telemetry.enrollment("joined");
+        to_note.ledger.note(
+            SecurityEvent::local(EventKind::NodeJoined)
+                .named(done.identity.as_str())
+                .source(source)
+                .field("token", id)
+                .field("serial", leaf.serial())
+                .field("pin", leaf.key_pin())
+                .field("not_after", leaf.not_after()),
+        );
+        Ok(done)
     };
     let done = desk.at_work(work).await.map_err(|trouble| match trouble {
         Trouble::Refused(error) => Trouble::OfToken(id, error),
         other => other,
     })?;
-    let leaf = done.chain.leaf();
-    shared.telemetry.enrollment("joined");
-    shared.ledger.note(
-        SecurityEvent::local(EventKind::NodeJoined)
-            .named(done.identity.as_str())
-            .source(caller.source)
-            .field("token", id)
-            .field("serial", leaf.serial())
-            .field("pin", leaf.key_pin())
-            .field("not_after", leaf.not_after()),
-    );
-    let bundle = desk.bundle(shared).await?;
     Ok(granted(&done, &bundle))
 }
 
 async fn renew(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     desk: &Enrolment,
     request: Request<Incoming>,
     caller: &Caller,
@@ -107,18 +112,23 @@ async fn renew(
     let (holder, _) = caller.proven(shared)?;
     let asked = body::renew(&body::read(request).await?)?;
     let (old, now) = (holder.serial(), shared.now());
-    let done = desk.at_work(move |registrar| registrar.renew(&holder, asked.as_bytes(), now)).await?;
-    let leaf = done.chain.leaf();
-    shared.telemetry.enrollment("renewed");
-    shared.ledger.note(
-        SecurityEvent::peer(EventKind::NodeRenewed, done.identity.as_str())
-            .source(caller.source)
-            .field("before", old)
-            .field("serial", leaf.serial())
-            .field("not_after", leaf.not_after()),
-    );
     let bundle = desk.bundle(shared).await?;
-    Ok(granted(&done, &bundle))
+    let (to_note, source) = (Arc::clone(shared), caller.source);
+    let work = move |registrar: &Registrar| {
+        let done = registrar.renew(&holder, asked.as_bytes(), now)?;
+        let leaf = done.chain.leaf();
+        to_note.telemetry.enrollment("renewed");
+        to_note.ledger.note(
+            SecurityEvent::peer(EventKind::NodeRenewed, done.identity.as_str())
+                .source(source)
+                .field("before", old)
+                .field("serial", leaf.serial())
+                .field("not_after", leaf.not_after()),
+        );
+        Ok(done)
+    };
+    let done = desk.at_work(work).await?;
+    Ok(renewed(&done, &bundle))
 }
 
 async fn bundle(

@@ -73,5 +73,5 @@ pub(in crate::node) fn max_connections() -> usize {
 }
 
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(3);
-/// Headers, the answer's own ten seconds, and a list of a million entries over a slow line.
+/// Headers and the answer's own ten seconds, over a slow line. What carries lists has longer, once it is granted.
 const WHOLE_LIMIT: Duration = Duration::from_secs(30);
