@@ -33,7 +33,7 @@ impl Paths {
 
     /// What is trusted before the pair that leads to it, so that a crash in between leaves a node that starts, or none.
     pub(super) fn write(&self, joined: &Joined) -> Result<(), Failure> {
-        let Joined { credential, roots, lists } = joined;
+        let Joined { credential, roots, lists, .. } = joined;
         let roots: String = roots.iter().map(Certificate::to_pem).collect();
         let lists: String = lists.iter().map(Crl::to_pem).collect();
         for (path, text) in [(&self.roots, roots), (&self.lists, lists)] {
