@@ -39,13 +39,21 @@ fn first(args: &Init, token: &JoinToken) -> Result<Report, Failure> {
     let was_there = dir.symlink_metadata().is_ok();
     // A directory that can not be written to is found out before the token is spent.
     LocalDisk.make_dir(dir).map_err(|error| unwritable(dir, &error))?;
-    let written = probe(dir).and_then(|()| ask(token, &names)).and_then(|joined| {
+    let written = probe(dir).and_then(|()| {
         let text = annotated(args, token, &name);
-        paths.write(&joined)?;
-        LocalDisk
-            .replace(&paths.config, text.as_bytes(), false)
-            .map_err(|error| unwritable(&paths.config, &error))?;
+        let config = || {
+            LocalDisk
+                .replace(&paths.config, text.as_bytes(), false)
+                .map_err(|error| unwritable(&paths.config, &error))
+        };
+        // A configuration that can not be used is found out before the token is spent, too.
+        config()?;
         check(&load(&paths.config, &[])?)?;
+        // Whoever is stopped while asking can ask again in the same directory.
+        std::fs::remove_file(&paths.config).map_err(|error| unwritable(&paths.config, &error))?;
+        let joined = ask(token, &names)?;
+        paths.write(&joined)?;
+        config()?;
         Ok(joined)
     });
     let joined = written.inspect_err(|_| {
@@ -109,6 +117,9 @@ fn again(args: &Init, token: &JoinToken) -> Result<Report, Failure> {
             .to_vec(),
         Err(_) => names(token, plan.name.as_deref().unwrap_or("node"), &[])?,
     };
+    for file in [&files.cert, &files.key, &files.roots, &files.lists] {
+        probe(file.parent().unwrap_or(dir))?;
+    }
     let joined = ask(token, &names)?;
     files.write(&joined)?;
     Ok(report(dir, token, &names, &joined))

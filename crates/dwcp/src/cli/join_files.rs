@@ -55,11 +55,12 @@ impl Paths {
     }
 }
 
-/// A file that comes and goes.
+/// A file that comes and goes, as large as what will be written is as a rule: neither a directory that is read-only nor a full disk is to
+/// cost a token.
 pub(super) fn probe(dir: &Path) -> Result<(), Failure> {
-    let path = dir.join("mesh-ca.crt");
+    let path = dir.join("init.probe");
     LocalDisk
-        .replace(&path, b"", false)
+        .replace(&path, &[b'\n'; 65_536], false)
         .and_then(|()| std::fs::remove_file(&path))
         .map_err(|error| unwritable(dir, &error))
 }
