@@ -26,6 +26,8 @@ struct State {
     failures: u32,
     /// The entity tag of what was taken last, and from where.
     tag: Option<String>,
+    /// How often it was asked to begin anew.
+    round: u64,
     announced: Age,
 }
 
@@ -52,16 +54,21 @@ impl Lists {
     pub(super) fn again(&self) {
         let mut state = self.lock();
         (state.pause, state.tag) = (None, None);
+        state.round = state.round.wrapping_add(1);
     }
 
-    /// The entity tag to send along.
-    pub(super) fn tag(&self) -> Option<String> {
-        self.lock().tag.clone()
+    /// The entity tag to send along, and the round in which it is good.
+    pub(super) fn tag(&self) -> (Option<String>, u64) {
+        let state = self.lock();
+        (state.tag.clone(), state.round)
     }
 
-    /// Notes the tag of what is in force now; none where the next answer is to be a whole one.
-    pub(super) fn set_tag(&self, tag: Option<String>) {
-        self.lock().tag = tag;
+    /// Notes the tag of what is in force now, unless all of it is to be asked for again: what was under way then may be of another place.
+    pub(super) fn set_tag(&self, tag: Option<String>, round: u64) {
+        let mut state = self.lock();
+        if state.round == round {
+            state.tag = tag;
+        }
     }
 
     fn is_due(&self, now: UnixTime) -> bool {
@@ -245,5 +252,19 @@ mod tests {
         assert_eq!(soon_enough(hour, now, None), LEAST);
         let short = Duration::from_secs(5);
         assert_eq!(soon_enough(short, now, None), short, "who asks more often than that goes on so");
+    }
+
+    #[test]
+    fn what_was_asked_before_a_reload_leaves_no_tag_behind() {
+        let lists = Lists::default();
+        let (_, round) = lists.tag();
+        lists.set_tag(Some("\"1\"".to_owned()), round);
+        assert_eq!(lists.tag().0.as_deref(), Some("\"1\""));
+        lists.again();
+        lists.set_tag(Some("\"of the other server\"".to_owned()), round);
+        assert_eq!(lists.tag().0, None);
+        let (_, round) = lists.tag();
+        lists.set_tag(Some("\"2\"".to_owned()), round);
+        assert_eq!(lists.tag().0.as_deref(), Some("\"2\""));
     }
 }
