@@ -98,3 +98,28 @@ fn a_way_to_a_fresh_list_is_open_to_a_lapsed_one_and_closed_to_whom_it_names() {
     assert!(judged(&lenient, &bad, NOW).unwrap_err().is_revocation());
     assert!(matches!(judged(&lenient, &good, later).unwrap_err().fault(), ChainFault::Expired { .. }));
 }
+
+#[test]
+fn lists_that_come_one_after_the_other_take_the_room_of_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let own = root(dir.path(), "own");
+    let region = below(&own, dir.path(), "region", 0);
+    let bad = chain(&region, "DNS:b.example.org");
+    let _ = region.revoke(&bad.leaf().serial(), RevocationReason::KeyCompromise, NOW).unwrap();
+    let blocked = chain(&own, "DNS:c.example.org").leaf().key_pin();
+    let mut trust = store(&own, Vec::new()).with_blocked_keys([blocked]);
+    let hour = DAY / 24;
+    for step in 0..20 {
+        let now = NOW.plus(hour * step);
+        trust = trust.with_crls(vec![own.crl(now).unwrap(), region.crl(now).unwrap()]).unwrap();
+        // A path shows who signs for the region, as with each peer that comes.
+        assert!(trust.validate(&bad.ders(), Purpose::Server, now).unwrap_err().is_revocation());
+        assert!(trust.crls().count() <= 4, "{step}: {}", trust.crls().count());
+        assert!(trust.revocation().is_blocked(&blocked));
+    }
+    let mut many = trust;
+    for step in 20..1_100 {
+        many = many.with_crls(vec![own.crl(NOW.plus(hour * step)).unwrap()]).unwrap();
+    }
+    assert!(many.crls().count() <= 3, "{}", many.crls().count());
+}

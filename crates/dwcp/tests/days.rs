@@ -95,7 +95,7 @@ fn a_node_that_joined_works_for_days_with_nobody_touching_it() {
     let mut lives: BTreeSet<Serial> = [serial(&two)].into();
     let mut kept: Vec<TcpStream> = outs.iter().map(|out| TcpStream::connect(out).unwrap()).collect();
     let mut fresh: Vec<TcpStream> = Vec::new();
-    for step in 1..=days * 8 {
+    for step in 1..=i64::try_from(days * 8).unwrap() {
         clock.set_hours(step * 3);
         // As long as a node takes to look at the clock; hours are no shorter than that.
         std::thread::sleep(LOOK);

@@ -187,6 +187,66 @@ fn a_bundle_that_would_leave_the_node_without_its_root_is_refused() {
 }
 
 #[test]
+fn a_list_that_a_member_can_not_place_is_left_out_and_told_and_the_others_count() {
+    let issuer = Issuer::start();
+    let both = |issuer: &Issuer| {
+        issuer.set(|state| state.lists = Some(state.list().to_pem() + &state.strange_list().to_pem()));
+    };
+    both(&issuer);
+    let member = Member::of(&issuer);
+    assert_eq!(
+        std::fs::read_to_string(member.file("mesh.crl")).unwrap().matches("BEGIN X509 CRL").count(),
+        1
+    );
+    let node = member.up();
+    let (good, bad) = (issuer.identity("good"), issuer.identity("bad"));
+    let (mut kept, mut cut) = (member.dial(&good).unwrap(), member.dial(&bad).unwrap());
+    issuer.revoke(&bad);
+    both(&issuer);
+    node.signal("HUP");
+    let (_, end) = cut.rest(PATIENCE);
+    assert!(end.is_err() && end.unwrap_err().kind() != std::io::ErrorKind::TimedOut);
+    kept.echo(b"not a byte is lost").unwrap();
+    eventually(PATIENCE, "it is told", || member.check("certs.lists").1.contains("stranger"));
+    assert_eq!(member.check("certs.lists").0, "warn");
+    issuer.set(|state| state.lists = None);
+    // Another list, so another tag.
+    issuer.revoke(&issuer.identity("worse"));
+    node.signal("HUP");
+    eventually(PATIENCE, "all is well again", || member.check("certs.lists").0 == "pass");
+}
+
+#[test]
+fn a_bundle_without_lists_or_with_older_ones_takes_nothing_from_the_disk() {
+    let issuer = Issuer::start();
+    let bad = issuer.identity("bad");
+    let member = Member::of(&issuer);
+    let older = issuer.state.lock().unwrap().list().to_pem();
+    let node = member.up();
+    issuer.revoke(&bad);
+    node.signal("HUP");
+    eventually(PATIENCE, "it is refused", || member.dial(&bad).is_err());
+    let mut node = Some(node);
+    for lists in [String::new(), older] {
+        let asked = issuer.asked("/enroll/bundle").0;
+        let before = node.take().unwrap_or_else(|| member.up());
+        issuer.set(|state| state.lists = Some(lists.clone()));
+        // A new list has another tag.
+        issuer.revoke(&issuer.identity("other"));
+        before.signal("HUP");
+        eventually(PATIENCE, "it asked", || issuer.asked("/enroll/bundle").0 > asked);
+        std::thread::sleep(Duration::from_secs(1));
+        drop(before);
+        issuer.set(|state| state.manner = Manner::Silence);
+        let again = member.up();
+        assert!(member.dial(&bad).is_err(), "who was revoked stays so");
+        member.dial(&issuer.identity("good")).unwrap().echo(b"hello").unwrap();
+        issuer.set(|state| state.manner = Manner::Good);
+        drop(again);
+    }
+}
+
+#[test]
 fn at_x9_whatever_the_mesh_answers_the_member_goes_on() {
     let issuer = Issuer::start();
     let member = Member::of(&issuer);

@@ -2,7 +2,7 @@
 
 use super::crl_entry::CrlEntry;
 use super::presented;
-use super::revocation::RevocationMode;
+use super::revocation::{RevocationIndex, RevocationMode};
 use super::store::{MAX_CRLS, TrustStore, confirm};
 use super::trust_error::TrustError;
 use crate::{CertificateChain, Crl, signature};
@@ -12,20 +12,23 @@ use std::sync::Arc;
 type Vouched = (Box<[u8]>, Arc<[u8]>);
 
 impl TrustStore {
-    /// The same store with these complete CRLs besides, at most 1024 with those that are here. Of several of one key and scope the newest
-    /// alone counts, so that nothing older takes effect.
+    /// The same store with these complete CRLs besides, and without those that they supersede. Of several of one key and scope the newest
+    /// alone counts, so that nothing older takes effect. Of more than 1024 in all it is decided as in
+    /// [`adopting_newer_crls`](Self::adopting_newer_crls) which go.
     ///
     /// # Errors
-    /// [`TrustError`] for too many, and for a CRL of a kind that can not be looked up, as [`new`](Self::new).
+    /// [`TrustError`] for more than 1024 at once, and for a CRL of a kind that can not be looked up, as [`new`](Self::new).
     pub fn with_crls(mut self, crls: Vec<Crl>) -> Result<Self, TrustError> {
-        let mut index = (*self.index).clone();
-        if crls.len() > MAX_CRLS.saturating_sub(index.len()) {
+        if crls.len() > MAX_CRLS {
             return Err(TrustError::TooMany);
         }
         let entries: Vec<_> =
             crls.into_iter().map(|crl| CrlEntry::new(crl).map(Arc::new)).collect::<Result<_, _>>()?;
-        index.extend(entries);
+        let mut index = RevocationIndex::new(entries);
+        index.block(self.index.blocked_keys().copied());
         confirm(&self.anchors, &index);
+        // Lists come for as long as a node runs: what is superseded must go, or there is no room one day.
+        index.adopt(&self.index, MAX_CRLS);
         self.index = Arc::new(index);
         Ok(self.forget_issuers())
     }

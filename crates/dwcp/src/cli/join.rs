@@ -39,13 +39,21 @@ fn first(args: &Init, token: &JoinToken) -> Result<Report, Failure> {
     let was_there = dir.symlink_metadata().is_ok();
     // A directory that can not be written to is found out before the token is spent.
     LocalDisk.make_dir(dir).map_err(|error| unwritable(dir, &error))?;
-    let written = probe(dir).and_then(|()| ask(token, &names)).and_then(|joined| {
+    let written = probe(dir).and_then(|()| {
         let text = annotated(args, token, &name);
-        paths.write(&joined)?;
-        LocalDisk
-            .replace(&paths.config, text.as_bytes(), false)
-            .map_err(|error| unwritable(&paths.config, &error))?;
+        let config = || {
+            LocalDisk
+                .replace(&paths.config, text.as_bytes(), false)
+                .map_err(|error| unwritable(&paths.config, &error))
+        };
+        // A configuration that can not be used is found out before the token is spent, too.
+        config()?;
         check(&load(&paths.config, &[])?)?;
+        // Whoever is stopped while asking can ask again in the same directory.
+        std::fs::remove_file(&paths.config).map_err(|error| unwritable(&paths.config, &error))?;
+        let joined = ask(token, &names)?;
+        paths.write(&joined)?;
+        config()?;
         Ok(joined)
     });
     let joined = written.inspect_err(|_| {
@@ -109,6 +117,9 @@ fn again(args: &Init, token: &JoinToken) -> Result<Report, Failure> {
             .to_vec(),
         Err(_) => names(token, plan.name.as_deref().unwrap_or("node"), &[])?,
     };
+    for file in [&files.cert, &files.key, &files.roots, &files.lists] {
+        probe(file.parent().unwrap_or(dir))?;
+    }
     let joined = ask(token, &names)?;
     files.write(&joined)?;
     Ok(report(dir, token, &names, &joined))
@@ -176,6 +187,18 @@ fn failure(error: &JoinError) -> Failure {
     let (exit, fix) = match error {
         JoinError::Address(_) => (Exit::Usage, "make another token with --address HOST:PORT"),
         JoinError::Unreachable(source) => (Exit::Unavailable, source.fix()),
+        JoinError::Clock { .. } => (
+            Exit::Failure,
+            "the token is still good: set the clock that is wrong, then say the same once more",
+        ),
+        JoinError::Impostor { source, .. }
+            if matches!(source.reason(), "certificate_not_yet_valid" | "certificate_expired") =>
+        {
+            (
+                Exit::Verification,
+                "nothing was said to it, and the token is still good: see that the clock of this machine is right",
+            )
+        }
         JoinError::AnotherAuthority { .. } | JoinError::Root { .. } | JoinError::Impostor { .. } => (
             Exit::Verification,
             "nothing was said to it: ask whoever made the token where that node is, and for a token of today",
@@ -191,9 +214,10 @@ fn failure(error: &JoinError) -> Failure {
             }
             _ => (Exit::Unavailable, "try again in a while; where the token was spent, ask for another one"),
         },
-        JoinError::Refused(_) => {
-            (Exit::Verification, "the token is spent: see what that node is, and ask for another one")
-        }
+        JoinError::Refused(_) => (
+            Exit::Verification,
+            "the token is spent: see what that node is, that the clocks agree, and ask for another one",
+        ),
     };
     let theirs = error.refusal().map(|refusal| refusal.fix.as_str()).filter(|fix| !fix.is_empty());
     let mut failure = Failure::new(exit, "this machine has not joined", error, theirs.unwrap_or(fix));
@@ -203,7 +227,7 @@ fn failure(error: &JoinError) -> Failure {
 
 fn report(dir: &Path, token: &JoinToken, names: &[SubjectName], joined: &Joined) -> Report {
     let credential: &Credential = &joined.credential;
-    let text = format!(
+    let mut text = format!(
         "{dir}/dwcp.yaml     the configuration, annotated\n\
          {dir}/identity.*    the node's certificate and key, good until {end}, renewed at {address}\n\
          {dir}/mesh-ca.crt   the roots of the mesh; with mesh.crl, what was revoked in it, kept new by the node\n\n\
@@ -212,6 +236,12 @@ fn report(dir: &Path, token: &JoinToken, names: &[SubjectName], joined: &Joined)
         end = credential.not_after(),
         address = token.address,
     );
+    for issuer in &joined.left_out {
+        let issuer: String = issuer.chars().filter(|c| !c.is_control()).collect();
+        text.push_str(&format!(
+            "\n\nleft out: a revocation list of {issuer}, which no authority of this mesh signed that is known here"
+        ));
+    }
     let names: Vec<String> = names.iter().map(ToString::to_string).collect();
     Report::new(
         text,
@@ -221,6 +251,7 @@ fn report(dir: &Path, token: &JoinToken, names: &[SubjectName], joined: &Joined)
             "not_after": credential.not_after().to_string(),
             "server": token.server.to_string(),
             "address": token.address,
+            "lists_left_out": joined.left_out,
         }),
     )
 }

@@ -33,7 +33,7 @@ impl Paths {
 
     /// What is trusted before the pair that leads to it, so that a crash in between leaves a node that starts, or none.
     pub(super) fn write(&self, joined: &Joined) -> Result<(), Failure> {
-        let Joined { credential, roots, lists } = joined;
+        let Joined { credential, roots, lists, .. } = joined;
         let roots: String = roots.iter().map(Certificate::to_pem).collect();
         let lists: String = lists.iter().map(Crl::to_pem).collect();
         for (path, text) in [(&self.roots, roots), (&self.lists, lists)] {
@@ -55,11 +55,12 @@ impl Paths {
     }
 }
 
-/// A file that comes and goes.
+/// A file that comes and goes, as large as what will be written is as a rule: neither a directory that is read-only nor a full disk is to
+/// cost a token.
 pub(super) fn probe(dir: &Path) -> Result<(), Failure> {
-    let path = dir.join("mesh-ca.crt");
+    let path = dir.join("init.probe");
     LocalDisk
-        .replace(&path, b"", false)
+        .replace(&path, &[b'\n'; 65_536], false)
         .and_then(|()| std::fs::remove_file(&path))
         .map_err(|error| unwritable(dir, &error))
 }

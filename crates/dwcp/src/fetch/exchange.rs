@@ -1,14 +1,16 @@
 //! One question and its answer, on a connection of their own.
 
+use super::date;
 use super::error::{FetchError, shown};
 use super::heard::Heard;
 use super::place::Place;
 use super::{Limits, Line};
+use dwcp_base::UnixTime;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{
-    ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HOST, HeaderMap, HeaderName,
+    ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, DATE, ETAG, HOST, HeaderMap, HeaderName,
     HeaderValue, IF_NONE_MATCH, LOCATION, RETRY_AFTER, USER_AGENT,
 };
 use hyper::{Method, Request, Response, StatusCode};
@@ -17,6 +19,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use zeroize::Zeroizing;
 
 /// What is asked.
 #[derive(Clone, Copy)]
@@ -36,6 +39,8 @@ pub(crate) struct Answer {
     pub(crate) tag: Option<String>,
     /// How long the server asks to be left alone, in seconds, where it says so.
     pub(crate) retry_after: Option<Duration>,
+    /// What time it is there, to the second, where the server says so as RFC 9110 §5.6.7 wants it.
+    pub(crate) date: Option<UnixTime>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -99,6 +104,7 @@ where
             retry_after: text_of(&head.headers, &RETRY_AFTER)
                 .and_then(|text| text.trim().parse().ok())
                 .map(Duration::from_secs),
+            date: text_of(&head.headers, &DATE).and_then(date::read),
             body,
         })
     };
@@ -114,7 +120,7 @@ where
 fn request(place: &Place, question: Question<'_>) -> Request<Full<Bytes>> {
     let (method, target, body) = match question {
         Question::Get { target, .. } => (Method::GET, target, Bytes::new()),
-        Question::Post { target, json } => (Method::POST, target, Bytes::copy_from_slice(json)),
+        Question::Post { target, json } => (Method::POST, target, wiped(json)),
     };
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = method;
@@ -139,6 +145,11 @@ fn request(place: &Place, question: Question<'_>) -> Request<Full<Bytes>> {
         }
     }
     request
+}
+
+/// A copy that is wiped when it is sent, since it may hold a secret.
+fn wiped(json: &[u8]) -> Bytes {
+    Bytes::from_owner(Zeroizing::new(json.to_vec()))
 }
 
 /// Whether this is an answer at all: no redirect, no encoding, no "unchanged" that was not asked for.

@@ -2,10 +2,11 @@
 
 use super::answer::{BadAnswer, Bundle, Granted, Refusal};
 use crate::fetch::{Answer, FetchError, Limits, Line, Place, Question, fetch};
-use dwcp_base::{Blame, Coded};
+use dwcp_base::{Blame, Coded, UnixTime};
 use dwcp_pki::ProviderError;
 use dwcp_tls::{ExpectedServer, TlsConnector, TlsError};
 use hyper::StatusCode;
+use serde::Serialize;
 use serde_json::json;
 use std::time::Duration;
 use thiserror::Error;
@@ -32,6 +33,33 @@ pub(crate) enum AskError {
     },
 }
 
+/// What is sent to join, borrowed: whoever writes it holds no copy of the secret.
+#[derive(Serialize)]
+struct Joining<'a> {
+    token: &'a str,
+    csr: &'a str,
+}
+
+/// What time it is there, where it says so. Nothing is told to it.
+///
+/// # Errors
+/// [`FetchError`] where there is no connection, or not with whom was meant; an answer that is odd is no error here.
+pub(super) async fn time(
+    place: &Place,
+    (connector, expected): (&TlsConnector, &ExpectedServer),
+    deadline: Duration,
+) -> Result<Option<UnixTime>, FetchError> {
+    let limits = Limits { deadline, head: LARGEST_HEAD, body: LARGEST_ROOT };
+    let question = Question::Get { target: "/pki/ca.crt", known: None };
+    match fetch(place, Line::Tls(connector, expected), question, limits).await {
+        Ok(answer) => Ok(answer.date),
+        Err(
+            error @ (FetchError::Unreachable { .. } | FetchError::TimedOut { .. } | FetchError::Tls { .. }),
+        ) => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
 /// `POST /enroll/join`: the secret is said here and nowhere else.
 pub(super) async fn join(
     place: &Place,
@@ -39,8 +67,11 @@ pub(super) async fn join(
     (proof, csr): (&str, &str),
     deadline: Duration,
 ) -> Result<Granted, AskError> {
-    let text = Zeroizing::new(json!({ "token": proof, "csr": csr }).to_string());
-    let question = Question::Post { target: "/enroll/join", json: text.as_bytes() };
+    // Built once at its full size, so that no copy of the secret is left behind by growth; escapes make a text six times as long at most.
+    let mut text = Zeroizing::new(Vec::with_capacity((proof.len() + csr.len()) * 6 + 64));
+    // Writing two texts into memory does not fail.
+    let _ = serde_json::to_writer(&mut *text, &Joining { token: proof, csr });
+    let question = Question::Post { target: "/enroll/join", json: &text };
     granted(place, Line::Tls(connector, expected), question, deadline).await
 }
 
@@ -154,6 +185,8 @@ impl Coded for AskError {
     }
 }
 
+/// A certificate, which is not looked at.
+const LARGEST_ROOT: usize = 64 * 1_024;
 const LARGEST_HEAD: usize = 16 * 1_024;
 /// Lists of up to 64 MiB in DER, in PEM, in JSON, with the roots.
 const LARGEST_BODY: usize = 96 << 20;

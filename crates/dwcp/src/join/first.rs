@@ -5,7 +5,7 @@ use super::ask::{self, AskError};
 use crate::enroll::JoinToken;
 use crate::fetch::{BadPlace, FetchError, Place};
 use crate::node::client;
-use dwcp_base::{Clock, Coded};
+use dwcp_base::{Clock, Coded, UnixTime};
 use dwcp_pki::{
     BoxFuture, CertProvider, Certificate, CertificateRequest, Credential, Crl, FirstTrust, Issued,
     ManagerError, ProviderError, RevocationMode, SlotSpec, SpiffeId, SubjectName, TrustError, TrustStore,
@@ -28,6 +28,8 @@ pub(crate) struct Joined {
     pub(crate) roots: Vec<Certificate>,
     /// Revocation lists that authorities of the mesh signed.
     pub(crate) lists: Vec<Crl>,
+    /// The issuers of lists that came and are left out, since none of the authorities shown signed them.
+    pub(crate) left_out: Vec<String>,
 }
 
 /// Why a machine did not join. The secret was said only where the variant says so.
@@ -54,6 +56,9 @@ pub(crate) enum JoinError {
         #[source]
         source: TlsError,
     },
+    /// The clocks differ; nothing was said.
+    #[error("the clock of this machine is {seconds} s {which} that of {place}")]
+    Clock { place: String, seconds: u64, which: &'static str },
     #[error("this machine can not ask")]
     Local(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The secret was said, and the answer is no, or none.
@@ -71,13 +76,16 @@ pub(crate) enum JoinError {
 ///
 /// # Security
 /// A first connection looks for the root, by its fingerprint, and believes nothing; a second one verifies the server under that root and by its
-/// SPIFFE ID. Only that one hears the secret.
+/// SPIFFE ID, and asks for the time there, so that a clock that is wrong does not spend the token. A third one verifies the server in the same
+/// way and hears the secret.
 pub(crate) async fn join(
     token: &JoinToken,
     names: &[SubjectName],
     clock: &dyn Clock,
     deadline: Duration,
 ) -> Result<Joined, JoinError> {
+    let begin = clock.tick();
+    let left = || deadline.saturating_sub(clock.tick().since(begin));
     let place: Place = token.address.parse().map_err(JoinError::Address)?;
     let root = shown_root(&place, token, deadline).await?;
     let bad_root = |source| JoinError::Root { place: place.to_string(), source };
@@ -89,11 +97,13 @@ pub(crate) async fn join(
         .map_err(|error| JoinError::Local(Box::new(error)))?;
     let server = SubjectName::Uri(token.server.to_string());
     let expected = ExpectedServer::name(server).map_err(|error| JoinError::Local(Box::new(error)))?;
+    let there = ask::time(&place, (&connector, &expected), left()).await;
+    same_time(&place, clock.unix(), there.map_err(|error| not_met(&place, token, error))?)?;
     let asking =
         Asking { token, place: &place, connector: &connector, expected: &expected, rest: Mutex::default() };
     let spec = SlotSpec::new("join", names.to_vec());
-    let obtained = obtain(&asking, &spec, FirstTrust::Known(&trust), clock, deadline).await;
-    let (credential, roots) = obtained.map_err(|error| impostor(&place, token, error))?;
+    let obtained = obtain(&asking, &spec, FirstTrust::Known(&trust), clock, left()).await;
+    let (credential, roots) = obtained.map_err(|error| unmet(&place, token, error))?;
     let rest = asking.rest.into_inner().unwrap_or_else(PoisonError::into_inner);
     let (lists, identity) = rest.ok_or(JoinError::Unusable { what: "nothing came with it" })?;
     let asked = names.iter().find_map(SubjectName::spiffe_id);
@@ -107,12 +117,11 @@ pub(crate) async fn join(
     }
     let anchors = roots.iter().map(|root| root.certificate_der().clone()).collect();
     let whole = TrustStore::new(anchors, Vec::new(), RevocationMode::Off).map_err(bad_root)?;
-    if !lists.iter().all(|list| whole.signed(list, credential.chain())) {
-        return Err(JoinError::Unusable {
-            what: "a revocation list came with it that none of its authorities signed",
-        });
-    }
-    Ok(Joined { credential, roots, lists })
+    // The token is spent: what counts for nothing is no reason to go home without a certificate.
+    let (lists, others): (Vec<_>, Vec<_>) =
+        lists.into_iter().partition(|list| whole.signed(list, credential.chain()));
+    let left_out = others.iter().map(|list| list.issuer().chars().take(200).collect()).collect();
+    Ok(Joined { credential, roots, lists, left_out })
 }
 
 /// The root of the token, among what the server shows to whoever asks.
@@ -137,25 +146,55 @@ async fn shown_root(
     shown.into_iter().find(is_pinned).ok_or_else(|| JoinError::AnotherAuthority { place: place.to_string() })
 }
 
+/// Refuses where the two clocks are so far apart that what is granted would not count here yet, or hardly any more.
+fn same_time(place: &Place, here: UnixTime, there: Option<UnixTime>) -> Result<(), JoinError> {
+    let Some(there) = there else { return Ok(()) };
+    let (behind, ahead) = (here.until(there), there.until(here));
+    let (apart, which) = match () {
+        () if behind > MOST_BEHIND => (behind, "behind"),
+        () if ahead > MOST_AHEAD => (ahead, "ahead of"),
+        () => return Ok(()),
+    };
+    Err(JoinError::Clock { place: place.to_string(), seconds: apart.as_secs(), which })
+}
+
+/// What went wrong before anything was said: a server that is not the right one is told apart from one that does not answer.
+fn not_met(place: &Place, token: &JoinToken, error: FetchError) -> JoinError {
+    match error {
+        FetchError::Tls { source, .. } if is_another(&source) => {
+            JoinError::Impostor { place: place.to_string(), server: token.server.to_string(), source }
+        }
+        error => JoinError::Unreachable(error),
+    }
+}
+
+/// Whether a handshake shows that the server is not the one that was meant; any other failure can be of the network.
+fn is_another(error: &TlsError) -> bool {
+    matches!(
+        error,
+        TlsError::Certificate { .. }
+            | TlsError::Unexpected { .. }
+            | TlsError::Refused { .. }
+            | TlsError::KeyUnproven
+    )
+}
+
 /// What went wrong in the handshake itself is told apart from what came after it.
-fn impostor(place: &Place, token: &JoinToken, error: ManagerError) -> JoinError {
+fn unmet(place: &Place, token: &JoinToken, error: ManagerError) -> JoinError {
     let ManagerError::Provider(ProviderError::Unavailable { retry_after, source }) = error else {
         return JoinError::Refused(error);
     };
+    let again = |source| {
+        JoinError::Refused(ManagerError::Provider(ProviderError::Unavailable { retry_after, source }))
+    };
     match source.downcast::<AskError>() {
         Ok(ask) => match *ask {
-            AskError::Fetch(FetchError::Tls { source, .. }) => {
-                JoinError::Impostor { place: place.to_string(), server: token.server.to_string(), source }
+            AskError::Fetch(error @ (FetchError::Tls { .. } | FetchError::Unreachable { .. })) => {
+                not_met(place, token, error)
             }
-            AskError::Fetch(error @ FetchError::Unreachable { .. }) => JoinError::Unreachable(error),
-            other => JoinError::Refused(ManagerError::Provider(ProviderError::Unavailable {
-                retry_after,
-                source: other.into(),
-            })),
+            other => again(other.into()),
         },
-        Err(source) => {
-            JoinError::Refused(ManagerError::Provider(ProviderError::Unavailable { retry_after, source }))
-        }
+        Err(source) => again(source),
     }
 }
 
@@ -181,7 +220,11 @@ impl CertProvider for Asking<'_> {
     ) -> BoxFuture<'a, Result<Issued, ProviderError>> {
         Box::pin(async move {
             let secret = self.token.secret.to_text();
-            let proof = Zeroizing::new(format!("{}.{}", self.token.id, secret.as_str()));
+            let id = self.token.id.to_string();
+            let mut proof = Zeroizing::new(String::with_capacity(id.len() + 1 + secret.len()));
+            for part in [id.as_str(), ".", secret.as_str()] {
+                proof.push_str(part);
+            }
             let csr = request.to_pem();
             let line = (self.connector, self.expected);
             let granted = ask::join(self.place, line, (&proof, &csr), deadline).await?;
@@ -213,6 +256,7 @@ impl JoinError {
             Self::AnotherAuthority { .. } => "join.authority.another",
             Self::Root { source, .. } => source.code(),
             Self::Impostor { source, .. } => source.code(),
+            Self::Clock { .. } => "join.clock.differs",
             Self::Local(_) => "join.client.unmade",
             Self::Refused(source) => match self.refusal() {
                 Some(refusal) if !refusal.code.is_empty() => &refusal.code,
@@ -222,3 +266,8 @@ impl JoinError {
         }
     }
 }
+
+/// Certificates are dated back by a minute: what is behind by more finds them to begin in the future.
+const MOST_BEHIND: Duration = Duration::from_secs(50);
+/// Much of a short life would be over at once.
+const MOST_AHEAD: Duration = Duration::from_secs(3_600);

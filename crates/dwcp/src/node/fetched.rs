@@ -26,8 +26,10 @@ pub(super) async fn refresh(shared: &Arc<Shared>) -> Result<bool, ListsError> {
     if let Identity::Mesh(of) = &shared.identity {
         return mesh::refresh(shared, of).await;
     }
+    // Before the URL is looked up: a reload in between makes the tag of the answer worthless.
+    let (known, round) = shared.lists.tag();
     let Some(url) = shared.plan.load().lists.url.clone() else { return Ok(false) };
-    let answer = ask(shared, &url).await?;
+    let answer = ask(shared, &url, known).await?;
     if answer.status == StatusCode::NOT_MODIFIED {
         return Ok(false);
     }
@@ -44,7 +46,7 @@ pub(super) async fn refresh(shared: &Arc<Shared>) -> Result<bool, ListsError> {
     let judged = off_loop(move || judge(&trust, credential.chain(), &place, &body)).await;
     let (lists, newer) = judged.ok_or(ListsError::Interrupted)??;
     if newer.is_empty() {
-        shared.lists.set_tag(answer.tag);
+        shared.lists.set_tag(answer.tag, round);
         return Ok(false);
     }
     let trust = (**shared.store.current().trust()).clone().with_crls(newer).map_err(ListsError::Trust)?;
@@ -52,7 +54,7 @@ pub(super) async fn refresh(shared: &Arc<Shared>) -> Result<bool, ListsError> {
     let kept = off_loop(move || keep(&path, lists, now)).await.ok_or(ListsError::Interrupted)?;
     if kept.is_ok() {
         // A list that is not on disk is asked for again, whole.
-        shared.lists.set_tag(answer.tag);
+        shared.lists.set_tag(answer.tag, round);
     }
     kept.map(|()| true)
 }
@@ -72,8 +74,7 @@ pub(super) async fn beforehand(
     }
     let unlisted = |error: ListsError| NodeError::Unlisted { url: url.to_string(), source: Box::new(error) };
     // What the tag stands for may be of another place.
-    shared.lists.set_tag(None);
-    let answer = ask(shared, &url).await.map_err(unlisted)?;
+    let answer = ask(shared, &url, None).await.map_err(unlisted)?;
     let (place, status) = (url.place().to_string(), answer.status.as_u16());
     if answer.status != StatusCode::OK {
         return Err(unlisted(ListsError::Fetch(FetchError::Status { place, status })));
@@ -104,9 +105,8 @@ pub(super) fn on_disk(plan: &NodePlan) -> Vec<Crl> {
     })
 }
 
-async fn ask(shared: &Shared, url: &Url) -> Result<Answer, ListsError> {
+async fn ask(shared: &Shared, url: &Url, known: Option<String>) -> Result<Answer, ListsError> {
     let limits = Limits { deadline: DEADLINE, head: LARGEST_HEAD, body: LARGEST_LIST };
-    let known = shared.lists.tag();
     let question = Question::Get { target: url.target(), known: known.as_deref() };
     if !url.is_secure() {
         return fetch(url.place(), Line::Plain, question, limits).await.map_err(ListsError::Fetch);
@@ -138,11 +138,7 @@ fn judge(
 }
 
 /// Refuses lists that no own root, and no authority of the own chain, has signed.
-pub(super) fn strangers(
-    trust: &TrustStore,
-    chain: &CertificateChain,
-    lists: &[Crl],
-) -> Result<(), ListsError> {
+fn strangers(trust: &TrustStore, chain: &CertificateChain, lists: &[Crl]) -> Result<(), ListsError> {
     match lists.iter().find(|list| !trust.signed(list, chain)) {
         Some(stranger) => Err(ListsError::Stranger { issuer: stranger.issuer().to_owned() }),
         None => Ok(()),
@@ -160,7 +156,7 @@ fn keep(path: &Path, lists: Vec<Crl>, now: UnixTime) -> Result<(), ListsError> {
 
 /// New lists, and those of before that none of them replaces: one of the same issuer with a number that is no smaller, which is in force.
 /// Numbers only grow, so what is put back here by an older list is not lost.
-fn together(new: Vec<Crl>, before: Vec<Crl>, now: UnixTime) -> Vec<Crl> {
+pub(super) fn together(new: Vec<Crl>, before: Vec<Crl>, now: UnixTime) -> Vec<Crl> {
     let replaced = |old: &Crl| {
         new.iter().any(|new| {
             new.der() == old.der()

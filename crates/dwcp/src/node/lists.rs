@@ -26,6 +26,8 @@ struct State {
     failures: u32,
     /// The entity tag of what was taken last, and from where.
     tag: Option<String>,
+    /// How often it was asked to begin anew.
+    round: u64,
     announced: Age,
 }
 
@@ -52,16 +54,21 @@ impl Lists {
     pub(super) fn again(&self) {
         let mut state = self.lock();
         (state.pause, state.tag) = (None, None);
+        state.round = state.round.wrapping_add(1);
     }
 
-    /// The entity tag to send along.
-    pub(super) fn tag(&self) -> Option<String> {
-        self.lock().tag.clone()
+    /// The entity tag to send along, and the round in which it is good.
+    pub(super) fn tag(&self) -> (Option<String>, u64) {
+        let state = self.lock();
+        (state.tag.clone(), state.round)
     }
 
-    /// Notes the tag of what is in force now; none where the next answer is to be a whole one.
-    pub(super) fn set_tag(&self, tag: Option<String>) {
-        self.lock().tag = tag;
+    /// Notes the tag of what is in force now, unless all of it is to be asked for again: what was under way then may be of another place.
+    pub(super) fn set_tag(&self, tag: Option<String>, round: u64) {
+        let mut state = self.lock();
+        if state.round == round {
+            state.tag = tag;
+        }
     }
 
     fn is_due(&self, now: UnixTime) -> bool {
@@ -131,9 +138,13 @@ async fn refresh(shared: &Arc<Shared>) {
     pause(shared, RETRY_FIRST);
     match fetched::refresh(shared).await {
         Ok(changed) => {
-            let (_, end) = age(shared.store.current().trust(), shared.now());
+            let (age, end) = age(shared.store.current().trust(), shared.now());
             let mut state = shared.lists.lock();
             state.failures = 0;
+            if age == Age::Ended {
+                // What the tag stands for is of no use: it has to come whole, whatever the server thinks has not changed.
+                state.tag = None;
+            }
             drop(state);
             pause(shared, next(shared, end));
             if shared.troubles.end("lists") {
@@ -156,7 +167,8 @@ fn failed(shared: &Shared, error: &ListsError) {
         state.tag = None;
         state.failures
     };
-    let most = shared.plan.load().lists.refresh;
+    let (_, end) = age(shared.store.current().trust(), shared.now());
+    let most = soon_enough(shared.plan.load().lists.refresh, shared.now(), end);
     let length = RETRY_FIRST.saturating_mul(1 << failures.saturating_sub(1).min(12)).min(most);
     pause(shared, length);
     let text = reason_text(error);
@@ -194,7 +206,7 @@ fn pause(shared: &Shared, length: Duration) {
     shared.lists.lock().pause = Some(Pause { from: shared.now(), length });
 }
 
-/// How long after a success: the period give or take a tenth, and sooner where a short-lived list is at half of its life before that.
+/// How long after a success: the period give or take a tenth, and sooner where a list is near its end.
 fn next(shared: &Shared, end: Option<UnixTime>) -> Duration {
     let period = shared.plan.load().lists.refresh;
     let now = shared.now();
@@ -206,10 +218,13 @@ fn next(shared: &Shared, end: Option<UnixTime>) -> Duration {
     // From 0 to 200 thousandths, so that nodes that started together do not ask together.
     let share = hash.iter().take(4).fold(0_u32, |sum, octet| sum << 8 | u32::from(*octet)) % 201;
     let jittered = period.mul_f64(0.9 + f64::from(share) / 1_000.0);
-    match end.map(|end| now.until(end) / 2) {
-        Some(half) if half > LEAST => jittered.min(half),
-        _ => jittered,
-    }
+    soon_enough(jittered, now, end)
+}
+
+/// At most `length`; at half of what is left of a list before that, and at once where it has ended or there is none.
+fn soon_enough(length: Duration, now: UnixTime, end: Option<UnixTime>) -> Duration {
+    let left = end.map_or(Duration::ZERO, |end| now.until(end));
+    length.min((left / 2).max(LEAST))
 }
 
 const POLL: Duration = Duration::from_millis(500);
@@ -217,3 +232,39 @@ const FIRST_LIMIT: Duration = Duration::from_secs(10);
 const RETRY_FIRST: Duration = Duration::from_secs(5);
 /// Nobody is asked more often than this because a list is short-lived.
 const LEAST: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearer_a_list_is_to_its_end_the_sooner_a_newer_one_is_asked_for() {
+        let now = UnixTime::from_secs(1_800_000_000);
+        let hour = Duration::from_secs(3_600);
+        let left = |seconds| soon_enough(hour, now, Some(now.plus(Duration::from_secs(seconds))));
+        assert_eq!(left(86_400), hour);
+        assert_eq!(left(3_600), hour / 2);
+        // What ends within the minute, has ended, or never came is not left for an hour.
+        for seconds in [61, 60, 59, 54, 1, 0] {
+            assert!(left(seconds) <= LEAST + Duration::from_secs(1), "{seconds}: {:?}", left(seconds));
+        }
+        assert_eq!(soon_enough(hour, now.plus(hour), Some(now)), LEAST);
+        assert_eq!(soon_enough(hour, now, None), LEAST);
+        let short = Duration::from_secs(5);
+        assert_eq!(soon_enough(short, now, None), short, "who asks more often than that goes on so");
+    }
+
+    #[test]
+    fn what_was_asked_before_a_reload_leaves_no_tag_behind() {
+        let lists = Lists::default();
+        let (_, round) = lists.tag();
+        lists.set_tag(Some("\"1\"".to_owned()), round);
+        assert_eq!(lists.tag().0.as_deref(), Some("\"1\""));
+        lists.again();
+        lists.set_tag(Some("\"of the other server\"".to_owned()), round);
+        assert_eq!(lists.tag().0, None);
+        let (_, round) = lists.tag();
+        lists.set_tag(Some("\"2\"".to_owned()), round);
+        assert_eq!(lists.tag().0.as_deref(), Some("\"2\""));
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::health::Finding;
 use super::lists::{self, Age};
+use super::mesh;
 use super::publication::Publication;
 use super::shared::Shared;
 use dwcp_base::UnixTime;
@@ -48,6 +49,7 @@ pub(super) fn fetched(shared: &Shared) -> Finding {
     let generation = shared.store.current();
     let (age, end) = lists::age(generation.trust(), shared.now());
     let failure = shared.troubles.of("lists");
+    let left_out = shared.troubles.of(mesh::LEFT_OUT);
     let why = failure.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     let mend = "mend what the reason names; the node asks again by itself, and at once after SIGHUP";
     let end = end.map(|end| end.to_string()).unwrap_or_else(|| "no time, since there was none".to_owned());
@@ -65,6 +67,11 @@ pub(super) fn fetched(shared: &Shared) -> Finding {
         Age::Fresh if failure.is_some() => {
             Finding::warn("certs.lists", format!("the last attempt to fetch lists failed{why}"), mend)
         }
+        Age::Fresh if left_out.is_some() => Finding::warn(
+            "certs.lists",
+            format!("not all that came counts: {}", left_out.unwrap_or_default()),
+            "take the list out of crl_file of the node that holds the authority, or its root into ca_file there",
+        ),
         Age::Fresh => Finding::pass("certs.lists", format!("the fetched lists are good until {end}")),
     }
 }

@@ -63,6 +63,10 @@ pub(crate) struct State {
     /// When its list was signed, seconds before now.
     pub(crate) list_age: u64,
     pub(crate) trust_domain: String,
+    /// Lists that it hands out in place of its own, PEM.
+    pub(crate) lists: Option<String>,
+    /// How far its clock is ahead, seconds, where it says what time it is.
+    pub(crate) ahead: Option<i64>,
     /// Target, body, and who asked.
     pub(crate) heard: Vec<(String, String, String)>,
 }
@@ -114,6 +118,8 @@ impl Issuer {
             names_its_root: true,
             list_age: 0,
             trust_domain: "test.example".to_owned(),
+            lists: None,
+            ahead: None,
             heard: Vec::new(),
         }));
         let runtime =
@@ -179,8 +185,13 @@ impl Issuer {
 }
 
 impl State {
-    fn list(&self) -> Crl {
+    pub(crate) fn list(&self) -> Crl {
         self.authority.crl(now().minus(Duration::from_secs(self.list_age))).unwrap()
+    }
+
+    /// A list that nobody here can place.
+    pub(crate) fn strange_list(&self) -> Crl {
+        self.stranger.crl(now()).unwrap()
     }
 
     fn roots(&self) -> String {
@@ -200,7 +211,7 @@ impl State {
                 if known == Some(&tag) {
                     return (304, tag, Value::Null);
                 }
-                let crls = list.to_pem();
+                let crls = self.lists.clone().unwrap_or_else(|| list.to_pem());
                 let body = json!({ "roots": self.roots(), "crls": crls, "trust_domain": self.trust_domain });
                 (200, tag, body)
             }
@@ -234,11 +245,12 @@ impl State {
         };
         let list =
             if self.manner == Manner::ForeignList { self.stranger.crl(now()).unwrap() } else { self.list() };
+        let lists = self.lists.clone().unwrap_or_else(|| list.to_pem());
         let identity = match self.manner {
             Manner::AnotherIdentity => "spiffe://test.example/node/z".to_owned(),
             _ => identity,
         };
-        json!({ "chain": chain.to_pem(), "roots": roots, "crl": list.to_pem(), "identity": identity, "renew_after": null })
+        json!({ "chain": chain.to_pem(), "roots": roots, "crl": lists, "identity": identity, "renew_after": null })
     }
 }
 
@@ -280,15 +292,16 @@ async fn talk(mut session: TlsSession<TcpStream>, state: &Mutex<State>) -> std::
     }
     let body = String::from_utf8_lossy(&read[end..]).into_owned();
     let target = head.split(' ').nth(1).unwrap_or_default().to_owned();
-    let (manner, answer) = {
+    let (manner, answer, date) = {
         let mut state = state.lock().unwrap();
+        let date = state.ahead.map(|ahead| format!("Date: {}\r\n", date(ahead))).unwrap_or_default();
         state.heard.push((target.clone(), body.clone(), who));
         let manner = state.manner.clone();
         let answer = match &manner {
             Manner::Says(_) | Manner::Floods(_) | Manner::Silence => (0, String::new(), Value::Null),
             _ => state.answer(&target, &body, header("if-none-match:").as_deref()),
         };
-        (manner, answer)
+        (manner, answer, date)
     };
     match manner {
         Manner::Says(text) => session.write_all(text.as_bytes()).await?,
@@ -303,7 +316,8 @@ async fn talk(mut session: TlsSession<TcpStream>, state: &Mutex<State>) -> std::
             let (status, tag, body) = (answer.0, answer.1, answer.2.to_string());
             let body = if status == 304 { "" } else { &body };
             let tag = if tag.is_empty() { tag } else { format!("ETag: {tag}\r\n") };
-            let text = format!("HTTP/1.1 {status} X\r\n{tag}Content-Length: {}\r\n\r\n{body}", body.len());
+            let text =
+                format!("HTTP/1.1 {status} X\r\n{date}{tag}Content-Length: {}\r\n\r\n{body}", body.len());
             session.write_all(text.as_bytes()).await?;
         }
     }
@@ -328,6 +342,14 @@ fn more_names(dir: &Path, csr: &str, identity: &str) -> CertificateChain {
     let made = Command::new("openssl").args(arguments).output().unwrap();
     assert!(made.status.success(), "{made:?}");
     CertificateChain::from_pem(&made.stdout).unwrap()
+}
+
+/// So many seconds from now, as HTTP writes it; nobody looks at the day of the week.
+fn date(ahead: i64) -> String {
+    let text = UnixTime::from_secs(now().secs() + ahead).to_string();
+    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let month = months[text[5..7].parse::<usize>().unwrap() - 1];
+    format!("Mon, {} {month} {} {} GMT", &text[8..10], &text[..4], &text[11..19])
 }
 
 fn now() -> UnixTime {
