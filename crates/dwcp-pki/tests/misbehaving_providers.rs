@@ -150,11 +150,13 @@ fn at_p8_the_answer_to_an_earlier_request_is_never_paired_with_the_key_of_this_o
 fn at_p5_a_provider_that_wants_thirty_years_of_rest_gets_a_quarter_of_the_life() {
     let slot = slot();
     slot.double.turn(Conduct::RetryAfter(Duration::from_secs(1_000_000_000)));
+    let due = slot.state().renew_at;
+    slot.clock.set_unix(due);
     assert_eq!(slot.renew(), Outcome::Failed("pki.provider.unavailable"));
     let credential = slot.store.current();
     let life = credential.credential().not_before().until(credential.credential().not_after());
-    let NextStep::Wait(wait) = slot.manager.next(NOW) else { panic!("no back-off") };
-    assert_eq!(wait, life / 4);
+    assert!(matches!(slot.manager.next(due), NextStep::Wait(_)), "no back-off");
+    assert_eq!(slot.state().retry_at, Some(due.plus(life / 4)));
 }
 
 #[test]
@@ -170,6 +172,39 @@ fn a_provider_that_panics_or_never_answers_leaves_the_slot_free() {
     }
     slot.double.turn(Conduct::Honest);
     assert!(matches!(slot.renew(), Outcome::Renewed(_)), "not busy");
+}
+
+#[test]
+fn a_provider_that_panics_or_never_answers_is_asked_as_rarely_as_one_that_fails() {
+    for conduct in [Conduct::Panics, Conduct::Hangs] {
+        let slot = slot();
+        slot.double.turn(conduct);
+        slot.clock.set_unix(slot.state().renew_at);
+        let (calls, end) = (slot.double.calls(), slot.clock.unix().plus(HOUR));
+        while slot.clock.unix() < end {
+            match slot.manager.next(slot.clock.unix()) {
+                NextStep::Wait(wait) => slot.clock.advance(wait.min(Duration::from_millis(100))),
+                NextStep::Renew { .. } => {
+                    assert!(matches!(slot.renew(), Outcome::Panicked | Outcome::GivenUp));
+                    slot.manager.interrupted("node", "test.interrupted", "it took\u{1b} too long");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        let asked = slot.double.calls() - calls;
+        assert!((5..=8).contains(&asked), "{conduct:?}: {asked} in an hour");
+        let state = slot.state();
+        let failure = state.last_failure.unwrap();
+        assert_eq!((state.failures, failure.code), (asked, "test.interrupted"));
+        assert_eq!(failure.message, "it took too long");
+        // Nothing to note while an attempt is under way, and none of a slot that nobody has.
+        slot.manager.interrupted("nobody", "test.interrupted", "");
+        slot.double.turn(Conduct::Hangs);
+        let mut under_way = pin!(slot.manager.renew("node", Activation::Now, DEADLINE));
+        assert!(under_way.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        slot.manager.interrupted("node", "test.interrupted", "another's");
+        assert_eq!(slot.state().failures, state.failures);
+    }
 }
 
 #[test]
