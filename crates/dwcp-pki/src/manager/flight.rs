@@ -6,7 +6,7 @@ use super::life::Life;
 use super::slot::Parts;
 use super::table::{Arrived, Job, ToActivate};
 use super::{CertificateManager, ManagerError, Renewal, Renewed};
-use crate::{Credential, CredentialError, Event, ProviderError, TrustStore, obtain};
+use crate::{Credential, CredentialError, Event, ProviderError, TrustStore, issued_check, obtain};
 use dwcp_base::{Coded, UnixTime};
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +55,8 @@ impl Flight<'_> {
         let clock = &*self.manager.clock;
         let (credential, _roots) = obtain::request(&**provider, &parts.spec, trust, clock, deadline).await?;
         let (in_force, now) = (store.current(), clock.unix());
+        issued_check::check_left(credential.chain().leaf(), in_force.credential().chain().leaf(), now)
+            .map_err(ManagerError::Issued)?;
         try_out(parts, &credential, in_force.trust(), now)?;
         let credential = Arc::new(credential);
         if let Some(Err(error)) = parts.files.as_ref().map(|files| files.stage(&credential)) {
