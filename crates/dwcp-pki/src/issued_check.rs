@@ -1,6 +1,9 @@
 //! The checks on what a provider answered: nothing of it is believed.
 
-use crate::{CertificateRequest, Issued, Purpose, SlotSpec, SubjectName, TrustStore, Usage, ValidationError};
+use crate::{
+    Certificate, CertificateRequest, Issued, Purpose, SlotSpec, SubjectName, TrustStore, Usage,
+    ValidationError,
+};
 use dwcp_base::{Blame, Coded, UnixTime};
 use std::collections::BTreeSet;
 use thiserror::Error;
@@ -27,6 +30,12 @@ pub enum IssuedFault {
     /// Its chain does not validate against what is trusted here: wrong issuer, dates, purpose, or revoked.
     #[error("the issued certificate does not validate")]
     Invalid(#[source] ValidationError),
+    /// It ends before the one that it is to replace, and most of its life is over: it is worse than none.
+    #[error("the issued certificate is almost over, at {not_after}, and the one in use lasts longer")]
+    AlmostOver {
+        /// The end of its life.
+        not_after: UnixTime,
+    },
 }
 
 impl Coded for IssuedFault {
@@ -36,6 +45,7 @@ impl Coded for IssuedFault {
             Self::MissingName { .. } => "pki.issued.missing_name",
             Self::ExtraName { .. } => "pki.issued.extra_name",
             Self::Invalid(_) => "pki.issued.invalid",
+            Self::AlmostOver { .. } => "pki.issued.almost_over",
         }
     }
 
@@ -73,6 +83,21 @@ pub(crate) fn check(
     };
     for purpose in purposes {
         trust.validate_own(&issued.chain, *purpose, now).map_err(IssuedFault::Invalid)?;
+    }
+    Ok(())
+}
+
+/// Checks that an answer does not shorten the time that is left: one that ends before `current` may do so where an issuer gives shorter lives now, and
+/// has at least half of its life before it then.
+pub(crate) fn check_left(
+    issued: &Certificate,
+    current: &Certificate,
+    now: UnixTime,
+) -> Result<(), IssuedFault> {
+    let not_after = issued.not_after();
+    let life = issued.not_before().until(not_after);
+    if not_after < current.not_after() && now.until(not_after) < life / 2 {
+        return Err(IssuedFault::AlmostOver { not_after });
     }
     Ok(())
 }

@@ -72,7 +72,7 @@ pub struct SlotState {
     pub failures: u32,
     /// Why the last of them failed.
     pub last_failure: Option<Failure>,
-    /// When the next attempt is, after a failure.
+    /// When the next attempt is, after a failure: when its back-off is over, and not before it is due. `None` where it has to be ordered.
     pub retry_at: Option<UnixTime>,
     /// Why the last renewal is not safe on disk, where it is not.
     pub unsaved: Option<String>,

@@ -153,3 +153,31 @@ fn a_pair_that_the_disk_did_not_take_is_written_again_until_it_does() {
     );
     assert!(matches!(process.manager.next(home.clock.unix()), NextStep::Wait(wait) if wait > MINUTE));
 }
+
+#[test]
+fn a_pair_that_somebody_put_there_meanwhile_is_not_overwritten_by_an_older_one() {
+    let on_disk = |home: &Home| Credential::load(&home.file("crt"), &home.file("key")).unwrap();
+    let unsaved = |home: &Home| {
+        home.clock.advance(HOUR);
+        let process = home.start(FaultyDisk::failing_once(3, ErrorKind::StorageFull));
+        let _ = run(process.manager.renew("node", Activation::Now, DEADLINE)).unwrap();
+        assert!(process.manager.state("node").unwrap().unsaved.is_some());
+        process
+    };
+    let home = Home::new();
+    let process = unsaved(&home);
+    home.clock.advance(HOUR);
+    let newer = home.issued();
+    newer.save(&LocalDisk, &home.prefix()).unwrap();
+    process.manager.save("node").unwrap();
+    assert_eq!(on_disk(&home).chain(), newer.chain());
+    assert_eq!(process.manager.state("node").unwrap().unsaved, None);
+    // One that only a clock which was wrong calls newer is no reason to go without.
+    let home = Home::new();
+    let process = unsaved(&home);
+    home.clock.advance(HOUR);
+    home.issued().save(&LocalDisk, &home.prefix()).unwrap();
+    home.clock.set_unix(home.clock.unix().minus(HOUR));
+    process.manager.save("node").unwrap();
+    assert_eq!(on_disk(&home).chain().leaf().serial(), process.serial());
+}

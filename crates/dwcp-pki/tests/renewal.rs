@@ -179,12 +179,12 @@ fn at_p5_retry_after_is_honoured_and_capped() {
     };
     let provider = Scripted::new(asked(7_200));
     let slot = slot(&root, Arc::clone(&provider) as _);
+    slot.clock.set_unix(slot.state().renew_at);
     let wait = |slot: &Slot| {
         assert!(slot.renew().is_err());
-        match slot.manager.next(slot.clock.unix()) {
-            NextStep::Wait(wait) => wait,
-            other => panic!("{other:?}"),
-        }
+        let now = slot.clock.unix();
+        assert!(matches!(slot.manager.next(now), NextStep::Wait(_)), "no back-off");
+        now.until(slot.state().retry_at.unwrap())
     };
     assert_eq!(wait(&slot), Duration::from_secs(7_200));
     provider.now_answers(asked(1_000_000_000));

@@ -22,6 +22,8 @@ pub(super) struct Core {
     pub(super) last_failure: Option<Failure>,
     pause: Option<Pause>,
     pub(super) ordered: Option<Ordered>,
+    /// It was ordered while another renewal was under way or prepared: that one does not carry it out.
+    for_next: bool,
     /// The certificate and level that were last announced as overdue.
     announced: Option<(Serial, OverdueLevel)>,
 }
@@ -58,6 +60,7 @@ impl Core {
             last_failure: None,
             pause: None,
             ordered: None,
+            for_next: false,
             announced: None,
         }
     }
@@ -69,6 +72,7 @@ impl Core {
             return false;
         }
         self.phase = Phase::Renewing { against: self.life.serial };
+        self.for_next = false;
         let length = self.schedule.backoff(self.failures.saturating_add(1));
         if self.pause.is_none_or(|pause| pause.left(now) < length) {
             self.pause = Some(Pause { from: now, length });
@@ -89,10 +93,14 @@ impl Core {
             Input::Look => self.announce(now, &mut effects),
             Input::Seen(life) => self.seen(now, life, &mut effects),
             Input::Abandoned => {
-                if let Phase::Renewing { .. } = self.phase {
+                // No failure, but the pause stays: what is given up each time would be asked for without end.
+                if let Phase::Renewing { .. } | Phase::Activating { .. } = self.phase {
                     self.phase = Phase::Active;
-                    // Given up by whoever asked: no failure, and no reason to wait.
-                    self.pause = self.pause.filter(|_| self.failures > 0);
+                }
+            }
+            Input::Interrupted { code, message } => {
+                if self.phase == Phase::Active {
+                    self.failed(now, code, message, None, &mut effects);
                 }
             }
             Input::Failed { code, message, retry_after } => {
@@ -103,6 +111,7 @@ impl Core {
             Input::Ordered(window) => {
                 let at = self.place(window, now);
                 self.ordered = Some(Ordered { at, window });
+                self.for_next = self.phase != Phase::Active;
                 effects.tell.push(Event::RenewalOrdered { slot: self.slot(), at });
                 effects.keep = true;
             }
@@ -123,14 +132,12 @@ impl Core {
                     Want::Nothing(Some(activate_at.min(self.life.not_after)))
                 }
             }
-            Phase::Active => match self.due() {
+            Phase::Active => match self.due_at(now) {
                 None => Want::Nothing(None),
                 Some(due) => {
-                    // A clock that was set back to before its life: nobody of this time accepts it.
-                    let early = now < self.life.not_before && self.rules.renews == Renews::Itself;
-                    let due = if early { now } else { due };
                     let pause = self.pause.map_or(Duration::ZERO, |pause| pause.left(now));
-                    let wait = if self.failures > 0 { pause } else { pause.max(now.until(due)) };
+                    // An attempt that failed before its time, as one by hand may, moves nothing forward.
+                    let wait = pause.max(now.until(due));
                     if wait.is_zero() { Want::Renew } else { Want::Nothing(Some(now.plus(wait))) }
                 }
             },
@@ -186,9 +193,10 @@ impl Core {
         }
     }
 
-    /// When the next attempt is, after a failure.
-    pub(super) fn retry_at(&self) -> Option<UnixTime> {
-        self.pause.filter(|_| self.failures > 0).map(|pause| pause.from.plus(pause.length))
+    /// When the next attempt is, after a failure; `None` where nobody makes one before it is ordered.
+    pub(super) fn retry_at(&self, now: UnixTime) -> Option<UnixTime> {
+        let pause = self.pause.filter(|_| self.failures > 0)?;
+        self.due_at(now).map(|due| due.max(pause.from.plus(pause.length)))
     }
 
     /// What has to survive a restart.
@@ -214,7 +222,7 @@ impl Core {
             // The span it was ordered for may have passed while nobody ran, and the file may say anything.
             let missed = now >= ordered.at.plus(ordered.window.length());
             let at = if missed { self.place(ordered.window, now) } else { ordered.at };
-            Ordered { at: at.min(self.schedule.alarm_at().max(now)), ..ordered }
+            Ordered { at: at.min(self.latest_order(now)), ..ordered }
         });
         true
     }
@@ -223,10 +231,16 @@ impl Core {
     fn due(&self) -> Option<UnixTime> {
         match (self.rules.renews, self.ordered) {
             (Renews::Elsewhere, _) | (Renews::OnOrder, None) => None,
-            // Whatever became of the clock since it was ordered.
+            // One that was placed by a clock which was wrong is no later than the alarm either.
             (_, Some(ordered)) => Some(ordered.at.min(self.schedule.alarm_at())),
             (Renews::Itself, None) => Some(self.plan().0),
         }
+    }
+
+    /// The same, by a clock that may have been set back to before this life: nobody of that time accepts it, so it is due.
+    fn due_at(&self, now: UnixTime) -> Option<UnixTime> {
+        let early = now < self.life.not_before && self.rules.renews == Renews::Itself;
+        self.due().map(|due| if early { now } else { due })
     }
 
     /// When a renewal that was due and did not happen is late. One that only waits for its grace has happened.
@@ -238,7 +252,11 @@ impl Core {
 
     /// The time of an order: in the next span of the window, no later than the alarm.
     fn place(&self, window: Window, now: UnixTime) -> UnixTime {
-        window.next_from(now).0.max(now).min(self.schedule.alarm_at().max(now))
+        window.next_from(now).0.max(now).min(self.latest_order(now))
+    }
+
+    fn latest_order(&self, now: UnixTime) -> UnixTime {
+        self.schedule.alarm_at().max(now)
     }
 
     fn seen(&mut self, now: UnixTime, life: Life, effects: &mut Effects) {
@@ -263,12 +281,22 @@ impl Core {
         retry_after: Option<Duration>,
         effects: &mut Effects,
     ) {
-        effects.drop_prepared = matches!(self.phase, Phase::Prepared { .. });
-        self.phase = Phase::Active;
+        let phase = std::mem::replace(&mut self.phase, Phase::Active);
+        effects.drop_prepared = matches!(phase, Phase::Prepared { .. });
+        if let Phase::Activating { next } = phase
+            && now >= next.not_after
+        {
+            // It ended while it lay there, as over a long sleep: nobody's failure, and no reason to wait for the next one.
+            self.pause = None;
+            let (slot, attempts) = (self.slot(), self.failures);
+            effects.tell.push(Event::RenewalFailed { slot, code, attempts, retry_in: Duration::ZERO });
+            return;
+        }
         self.failures = self.failures.saturating_add(1);
         let asked = retry_after.unwrap_or(Duration::ZERO).min(self.longest_asked());
         let retry_in = self.schedule.backoff(self.failures).max(asked);
         self.pause = Some(Pause { from: now, length: retry_in });
+        let retry_in = self.due_at(now).map_or(retry_in, |due| retry_in.max(now.until(due)));
         self.last_failure = Some(Failure { code, message, at: now });
         let (slot, attempts) = (self.slot(), self.failures);
         effects.tell.push(Event::RenewalFailed { slot, code, attempts, retry_in });
@@ -284,6 +312,10 @@ impl Core {
             effects.drop_prepared = true;
             return;
         }
+        if self.phase == Phase::Active {
+            // From a process before this one: an order for a time to come may be older than it, and is better carried out once too often.
+            self.for_next = self.ordered.is_some_and(|ordered| ordered.at > now);
+        }
         let grace = self.rules.grace.min(next.not_before.until(next.not_after) / 10);
         let activate_at = if at_once { now } else { now.plus(grace).min(self.life.not_after.max(now)) };
         self.phase = Phase::Prepared { next, from: now, activate_at };
@@ -293,7 +325,10 @@ impl Core {
     fn activated(&mut self, now: UnixTime, generation: u64, effects: &mut Effects) {
         let Phase::Activating { next } = self.phase else { return };
         self.phase = Phase::Active;
+        let ordered = self.ordered.filter(|_| self.for_next);
         self.adopt(now, next);
+        self.ordered =
+            ordered.map(|ordered| Ordered { at: ordered.at.min(self.latest_order(now)), ..ordered });
         // A provider that hands out certificates which are due at once does not make us loop.
         self.pause = Some(Pause { from: now, length: self.schedule.backoff(1) });
         let (slot, Life { serial, not_after, .. }) = (self.slot(), next);
@@ -310,6 +345,7 @@ impl Core {
         self.last_failure = None;
         self.pause = None;
         self.ordered = None;
+        self.for_next = false;
     }
 
     fn announce(&mut self, now: UnixTime, effects: &mut Effects) {

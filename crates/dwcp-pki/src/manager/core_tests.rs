@@ -88,6 +88,20 @@ impl World {
 }
 
 #[test]
+fn a_prepared_pair_that_ended_over_a_long_sleep_costs_no_back_off() {
+    let mut slot = core(rules(), life(0, START, DAY));
+    let due = slot.plan().0;
+    assert!(slot.begin(due));
+    let _ = slot.step(due, Input::Prepared { next: life(1, due, DAY), at_once: false });
+    let woken = due.plus(DAY * 30);
+    assert_eq!(slot.want(woken), Want::Activate);
+    assert!(slot.begin_activation());
+    let effects = slot.step(woken, failed());
+    assert!(matches!(effects.tell[..], [Event::RenewalFailed { retry_in: Duration::ZERO, .. }]));
+    assert_eq!((slot.want(woken), slot.failures), (Want::Renew, 0));
+}
+
+#[test]
 fn an_order_under_a_clock_that_was_ahead_does_not_wait_for_that_time() {
     let mut slot = core(rules(), life(0, START, DAY));
     let ahead = START.plus(DAY * 40);
@@ -226,12 +240,16 @@ fn a_record_is_gone_on_with_and_clamped_and_that_of_another_certificate_is_not()
     let mut restored = core(rules(), first);
     assert!(restored.restore(&record, START));
     assert_eq!((restored.failures, restored.ordered.unwrap().at), (4, restored.schedule().alarm_at()));
-    let Want::Nothing(Some(next)) = restored.want(START) else { panic!("no pause") };
-    assert_eq!(next, START.plus(DAY), "what a provider may ask for, and no more");
+    assert_eq!(restored.want(START), Want::Nothing(restored.ordered.map(|ordered| ordered.at)));
+    let due = restored.plan().0;
+    let far = Pause { from: due, ..far };
+    assert!(restored.restore(&ScheduleRecord { pause: Some(far), ordered: None, ..record }, due));
+    let Want::Nothing(Some(next)) = restored.want(due) else { panic!("no pause") };
+    assert_eq!(next, due.plus(DAY), "what a provider may ask for, and no more");
     // A pause that begins in the future is that of a clock that was wrong.
     let future = Pause { from: START.plus(900 * DAY), length: DAY };
-    assert!(restored.restore(&ScheduleRecord { pause: Some(future), ordered: None, ..record }, START));
-    assert_eq!(restored.want(START), Want::Renew);
+    assert!(restored.restore(&ScheduleRecord { pause: Some(future), ordered: None, ..record }, due));
+    assert_eq!(restored.want(due), Want::Renew);
     // An order whose span has passed is moved to the next one.
     let missed = Some(Ordered { at: START, window });
     let later = START.plus(DAY);
@@ -240,6 +258,91 @@ fn a_record_is_gone_on_with_and_clamped_and_that_of_another_certificate_is_not()
     let before = restored.record();
     assert!(!restored.restore(&ScheduleRecord { serial: life(2, START, DAY).serial, ..record }, START));
     assert_eq!(restored.record(), before);
+}
+
+#[test]
+fn a_failure_before_its_time_moves_no_renewal_forward_and_no_order() {
+    let window: Window = "03:00+2h".parse().unwrap();
+    // One that was asked for by hand, at a hundredth of the life.
+    let early = START.plus(7 * HOUR);
+    let mut slot = core(rules(), life(0, START, 30 * DAY));
+    assert!(slot.begin(early));
+    let told = slot.step(early, failed()).tell;
+    let due = slot.plan().0;
+    assert!(matches!(told[..], [Event::RenewalFailed { retry_in, .. }] if retry_in == early.until(due)));
+    assert_eq!((slot.want(early.plus(DAY)), slot.retry_at(early)), (Want::Nothing(Some(due)), Some(due)));
+    // And then it is ordered.
+    let at = window.next_from(early).0;
+    let _ = slot.step(early, Input::Ordered(window));
+    assert_eq!(slot.want(early.plus(HOUR)), Want::Nothing(Some(at)));
+    assert_eq!(slot.want(at), Want::Renew);
+    // The same in the process that follows.
+    let mut next = core(rules(), *slot.life());
+    assert!(next.restore(&slot.record(), early.plus(HOUR)));
+    assert_eq!((next.failures, next.want(early.plus(HOUR))), (1, Want::Nothing(Some(at))));
+    // What fails when it is due waits for its pause alone, and one that is only ever ordered for an order.
+    assert!(next.begin(at));
+    let _ = next.step(at, failed());
+    assert!(matches!(next.want(at), Want::Nothing(Some(next)) if at.until(next) <= 2 * MINUTE));
+    let mut idle = core(Rules { renews: Renews::OnOrder, ..rules() }, life(0, START, 30 * DAY));
+    assert!(idle.begin(early));
+    let _ = idle.step(early, failed());
+    assert_eq!((idle.want(early.plus(DAY)), idle.retry_at(early)), (Want::Nothing(None), None));
+}
+
+#[test]
+fn an_order_while_a_renewal_is_under_way_or_prepared_outlives_its_activation() {
+    let window: Window = "03:00+2h".parse().unwrap();
+    let at = window.next_from(START).0;
+    let next = life(1, START.plus(MINUTE), 30 * DAY);
+    let activated = |slot: &mut Core| {
+        assert!(slot.begin_activation());
+        let _ = slot.step(START, Input::Activated { generation: 2 });
+        assert_eq!(slot.life(), &next);
+        slot.ordered.map(|ordered| ordered.at)
+    };
+    for prepared_before in [false, true] {
+        let mut slot = core(rules(), life(0, START, 30 * DAY));
+        assert!(slot.begin(START));
+        let prepare = |slot: &mut Core| drop(slot.step(START, Input::Prepared { next, at_once: false }));
+        if prepared_before {
+            prepare(&mut slot);
+            let _ = slot.step(START, Input::Ordered(window));
+        } else {
+            let _ = slot.step(START, Input::Ordered(window));
+            prepare(&mut slot);
+        }
+        // The process that follows finds the pair, and the order in the record of the certificate in force.
+        let mut other = core(rules(), *slot.life());
+        assert!(other.restore(&slot.record(), START));
+        prepare(&mut other);
+        assert_eq!((activated(&mut slot), activated(&mut other)), (Some(at), Some(at)));
+        assert!(matches!(slot.want(at), Want::Renew));
+    }
+    // What was ordered before is carried out by the renewal that begins then, and over with it.
+    let mut slot = core(rules(), life(0, START, 30 * DAY));
+    let _ = slot.step(START, Input::Ordered(window));
+    assert!(slot.begin(START));
+    let _ = slot.step(START, Input::Prepared { next, at_once: false });
+    assert_eq!(activated(&mut slot), None);
+}
+
+#[test]
+fn an_attempt_that_is_given_up_each_time_is_no_loop() {
+    let mut slot = core(rules(), life(0, START, DAY));
+    let mut now = slot.plan().0;
+    let (end, mut attempts) = (now.plus(HOUR), 0);
+    while now < end {
+        if slot.want(now) == Want::Renew {
+            assert!(slot.begin(now));
+            let _ = slot.step(now, Input::Abandoned);
+            attempts += 1;
+        }
+        now = now.plus(MINUTE / 600);
+    }
+    assert!((50..=70).contains(&attempts), "{attempts} in an hour");
+    // Whoever asks by hand need not wait.
+    assert!(slot.begin(now));
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! What a slot keeps on disk: its pair, the pair that is to follow, and its schedule.
 
+use super::life::Life;
 use super::record::{BadRecord, ScheduleRecord};
 use crate::credential::with_suffix;
 use crate::{Credential, CredentialError};
-use dwcp_base::{Coded, Disk, SecretFileError, read_bounded};
+use dwcp_base::{Coded, Disk, SecretFileError, UnixTime, read_bounded};
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
@@ -34,6 +35,30 @@ impl Files {
     /// leave two halves.
     pub(super) fn commit(&self, credential: &Credential) -> Result<(), CredentialError> {
         let _pairs = locked(&self.pairs);
+        self.put(credential)
+    }
+
+    /// The same with what `wanted` gives once it is this writer's turn; nothing is written where it gives nothing, or where a newer pair
+    /// that is good at `now` lies there: somebody put it there, and it is about to be loaded.
+    pub(super) fn commit_again(
+        &self,
+        now: UnixTime,
+        wanted: impl FnOnce() -> Option<Arc<Credential>>,
+    ) -> Result<bool, CredentialError> {
+        let _pairs = locked(&self.pairs);
+        let Some(credential) = wanted() else { return Ok(false) };
+        let there = Credential::load_saved(&self.prefix).ok().map(|there| Life::of(&there));
+        let newer = |there: Life| {
+            there.is_newer_than(&Life::of(&credential)) && there.not_before <= now && now < there.not_after
+        };
+        if !there.is_some_and(newer) {
+            self.put(&credential)?;
+        }
+        Ok(true)
+    }
+
+    /// In a writer's turn.
+    fn put(&self, credential: &Credential) -> Result<(), CredentialError> {
         if !matches!(self.staged(), Ok(Some(staged)) if staged.chain() == credential.chain()) {
             credential.stage(&*self.disk, &self.prefix)?;
         }

@@ -4,9 +4,9 @@ use super::files::whole_text;
 use super::input::Input;
 use super::life::Life;
 use super::slot::Parts;
-use super::table::{Arrived, Job};
+use super::table::{Arrived, Job, ToActivate};
 use super::{CertificateManager, ManagerError, Renewal, Renewed};
-use crate::{CertificateStore, Credential, CredentialError, Event, ProviderError, TrustStore, obtain};
+use crate::{Credential, CredentialError, Event, ProviderError, TrustStore, issued_check, obtain};
 use dwcp_base::{Coded, UnixTime};
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,7 +54,10 @@ impl Flight<'_> {
         let trust = |_: &[_]| Ok((**store.current().trust()).clone());
         let clock = &*self.manager.clock;
         let (credential, _roots) = obtain::request(&**provider, &parts.spec, trust, clock, deadline).await?;
-        try_out(parts, &credential, store.current().trust(), clock.unix())?;
+        let (in_force, now) = (store.current(), clock.unix());
+        issued_check::check_left(credential.chain().leaf(), in_force.credential().chain().leaf(), now)
+            .map_err(ManagerError::Issued)?;
+        try_out(parts, &credential, in_force.trust(), now)?;
         let credential = Arc::new(credential);
         if let Some(Err(error)) = parts.files.as_ref().map(|files| files.stage(&credential)) {
             unsaved(self.manager, &self.job, &error);
@@ -76,12 +79,19 @@ impl Drop for Flight<'_> {
 pub(super) fn put_in_force(
     manager: &CertificateManager,
     job: &Job,
-    credential: &Arc<Credential>,
+    taken: &ToActivate,
 ) -> Result<Renewed, ManagerError> {
-    let Job { id, parts, store } = job;
+    let (Job { id, parts, .. }, credential) = (job, &taken.pair);
     let now = manager.clock.unix();
-    let generation =
-        install(parts, store, credential, now).inspect_err(|error| failed(manager, job, error))?;
+    let mut activating = Activating { manager, job, over: false };
+    let installed = install(job, taken, now);
+    // That somebody else was faster is no failure.
+    activating.over = !matches!(installed, Err(ManagerError::Superseded));
+    let generation = installed.inspect_err(|error| {
+        if activating.over {
+            failed(manager, job, error)
+        }
+    })?;
     let mut news = Vec::new();
     manager.table().activated(*id, generation, now, &mut news);
     manager.tell(news);
@@ -96,14 +106,35 @@ pub(super) fn put_in_force(
     Ok(Renewed { generation, serial, not_after })
 }
 
-/// Trust may have changed since the pair was prepared, and time has passed.
-fn install(
-    parts: &Parts,
-    store: &CertificateStore,
-    credential: &Arc<Credential>,
-    now: UnixTime,
-) -> Result<u64, ManagerError> {
-    obtain::check_again(credential, &parts.spec, store.current().trust(), now)?;
+/// Frees the slot when an activation ends early, also by a trial that panics.
+struct Activating<'a> {
+    manager: &'a CertificateManager,
+    job: &'a Job,
+    /// Whether what came of it is told to the core, or is about to be.
+    over: bool,
+}
+
+impl Drop for Activating<'_> {
+    fn drop(&mut self) {
+        if self.over {
+            return;
+        }
+        let mut news = Vec::new();
+        self.manager.table().given_up(self.job.id, self.manager.clock.unix(), &mut news);
+        self.manager.tell(news);
+    }
+}
+
+/// Trust and the policy of handshakes may have changed since the pair was prepared, time has passed, and somebody else may have been faster.
+fn install(job: &Job, taken: &ToActivate, now: UnixTime) -> Result<u64, ManagerError> {
+    let (Job { parts, store, .. }, credential) = (job, &taken.pair);
+    let trust = Arc::clone(store.current().trust());
+    obtain::check_again(credential, &parts.spec, &trust, now)?;
+    try_out(parts, credential, &trust, now)?;
+    let in_force = Life::of(store.current().credential());
+    if in_force.serial != taken.over && !Life::of(credential).is_newer_than(&in_force) {
+        return Err(ManagerError::Superseded);
+    }
     store.install_credential(Arc::clone(credential)).map_err(ManagerError::Install)
 }
 

@@ -32,8 +32,10 @@ pub(super) enum Input {
     Look,
     /// This certificate is in force, whoever put it there.
     Seen(Life),
-    /// The attempt that was under way was given up.
+    /// The attempt or activation that was under way was given up.
     Abandoned,
+    /// What was given up should not have had to be: it took too long, or panicked.
+    Interrupted { code: &'static str, message: String },
     /// An attempt or an activation failed.
     Failed { code: &'static str, message: String, retry_after: Option<Duration> },
     /// An attempt brought a pair that passed every check. `at_once`: without the grace.

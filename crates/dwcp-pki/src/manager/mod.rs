@@ -127,7 +127,8 @@ impl CertificateManager {
     ///
     /// Prepared is only what is for the fresh key, has exactly the slot's names, validates now against the store's trust for each usage of
     /// the slot, makes a pair with its key, and passed the slot's trial. There is one renewal of a slot at a time. Dropping the future
-    /// abandons the attempt and counts as nothing. With [`Activation::Now`] a pair that is prepared already is what is activated.
+    /// abandons the attempt, which counts as no failure; [`next`](Self::next) waits out the first back-off all the same. Who drops it since it took
+    /// too long says so, see [`interrupted`](Self::interrupted). With [`Activation::Now`] a pair that is prepared already is what is activated.
     ///
     /// A disk that does not take the pair is no reason to go without: it is served from memory, and an event says so.
     ///
@@ -151,29 +152,47 @@ impl CertificateManager {
         self.take_off(slot)?.prepare(at_once, deadline).await
     }
 
-    /// Puts a slot's prepared pair in force, after it was checked once more, and then in the place of the old one on disk. Connections that
+    /// Takes note that an attempt or an activation had to be given up, as it took too long or panicked: a failure like any other, with `code`
+    /// and at most 1024 characters of `message`. To be called after its future is gone; without effect while another attempt is under way.
+    pub fn interrupted(&self, slot: &str, code: &'static str, message: &str) {
+        let Ok(job) = self.table().job(slot) else { return };
+        let message = message.chars().filter(|character| !character.is_control()).take(1_024).collect();
+        if self.step(job.id, Input::Interrupted { code, message }) {
+            self.keep_schedule(job.id);
+        }
+    }
+
+    /// Puts a slot's prepared pair in force, after it was checked and tried out once more, and then in the place of the old one on disk. Connections that
     /// are open go on as they are.
     ///
     /// # Errors
-    /// [`ManagerError::NotPrepared`], or why the pair is not fit any more; then it is dropped and the old one still serves.
+    /// [`ManagerError::NotPrepared`]; [`ManagerError::Superseded`] where somebody put a newer one in force; or why the pair is not fit any more; then it is dropped and the old one still serves.
     pub fn activate(&self, slot: &str) -> Result<Renewed, ManagerError> {
         let job = self.table().job(slot)?;
-        let pair = self.table().take_prepared(job.id)?;
+        let mut news = Vec::new();
+        let taken = self.table().take_prepared(job.id, self.clock.unix(), &mut news);
+        self.tell(news);
+        let pair = taken?;
         flight::put_in_force(self, &job, &pair)
     }
 
-    /// Writes a slot's pair as it is in force, where its files did not take it when it was renewed.
+    /// Writes a slot's pair as it is in force, where its files did not take it when it was renewed. A pair that is newer and good now stays
+    /// as it lies there: whoever put it there is about to have it loaded.
     ///
     /// # Errors
     /// [`ManagerError::Busy`] while a renewal is under way or prepared; [`ManagerError::Unsaved`] with what the disk says. The pair serves from memory all the same.
     pub fn save(&self, slot: &str) -> Result<(), ManagerError> {
         let job = self.table().job(slot)?;
         let Some(files) = &job.parts.files else { return Ok(()) };
-        if self.state(slot).is_some_and(|state| state.phase != SlotPhase::Active) {
-            // What is staged is the next one, and comes to disk with its activation.
+        // Looked at in its turn: what came to disk while it waited for that is not overwritten. What is staged is the next one, and comes
+        // to disk with its activation.
+        let wanted = || {
+            let active = self.state(slot).is_some_and(|state| state.phase == SlotPhase::Active);
+            active.then(|| Arc::clone(job.store.current().credential()))
+        };
+        if !files.commit_again(self.clock.unix(), wanted).map_err(ManagerError::Unsaved)? {
             return Err(ManagerError::Busy);
         }
-        files.commit(job.store.current().credential()).map_err(ManagerError::Unsaved)?;
         self.table().set_unsaved(job.id, None);
         Ok(())
     }

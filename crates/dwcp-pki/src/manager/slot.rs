@@ -191,7 +191,7 @@ impl Slot {
             overdue: core.overdue(now),
             failures: core.failures,
             last_failure: core.last_failure.clone(),
-            retry_at: core.retry_at(),
+            retry_at: core.retry_at(now),
             unsaved: self.unsaved.clone(),
         }
     }

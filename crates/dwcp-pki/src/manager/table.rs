@@ -245,28 +245,45 @@ impl Table {
         now: UnixTime,
         news: &mut Vec<Event>,
     ) -> Result<Arrived, ManagerError> {
+        // What a reload put in force meanwhile is known before the next sweep.
+        self.follow(id, now, news);
         let next = Life::of(&pair);
         self.slots.get_mut(&id).ok_or(ManagerError::UnknownSlot)?.prepared = Some(pair);
         self.step(id, Input::Prepared { next, at_once }, now, news);
         let slot = self.slots.get(&id).ok_or(ManagerError::UnknownSlot)?;
         match slot.core.phase() {
-            SlotPhase::Prepared { .. } if at_once => self.take_prepared(id).map(Arrived::ToActivate),
+            SlotPhase::Prepared { .. } if at_once => {
+                self.take_prepared(id, now, news).map(Arrived::ToActivate)
+            }
             SlotPhase::Prepared { serial, activate_at } => Ok(Arrived::Waits { serial, activate_at }),
             _ => Err(ManagerError::Superseded),
         }
     }
 
-    /// Takes a slot's prepared pair out for its activation.
-    pub(super) fn take_prepared(&mut self, id: SlotId) -> Result<Arc<Credential>, ManagerError> {
+    /// Takes a slot's prepared pair out for its activation, unless it is superseded.
+    pub(super) fn take_prepared(
+        &mut self,
+        id: SlotId,
+        now: UnixTime,
+        news: &mut Vec<Event>,
+    ) -> Result<ToActivate, ManagerError> {
+        self.follow(id, now, news);
         let slot = self.slots.get_mut(&id).ok_or(ManagerError::UnknownSlot)?;
         let pair = slot.prepared.take().filter(|_| slot.core.begin_activation());
-        pair.ok_or(ManagerError::NotPrepared)
+        let pair = pair.ok_or(ManagerError::NotPrepared)?;
+        Ok(ToActivate { pair, over: slot.core.life().serial })
     }
 
     /// What there is to do for a slot, outside of the lock.
     pub(super) fn job(&self, name: &str) -> Result<Job, ManagerError> {
         let id = *self.names.get(name).ok_or(ManagerError::UnknownSlot)?;
         Job::of(id, self.slots.get(&id).ok_or(ManagerError::UnknownSlot)?)
+    }
+
+    /// An activation was given up before it succeeded or failed.
+    pub(super) fn given_up(&mut self, id: SlotId, now: UnixTime, news: &mut Vec<Event>) {
+        self.step(id, Input::Abandoned, now, news);
+        self.follow(id, now, news);
     }
 
     /// A prepared pair is in force. The core hears of it first: it is its own doing, and not somebody else's.
@@ -347,7 +364,14 @@ pub(super) struct Job {
 /// What is to become of a pair that an attempt brought.
 pub(super) enum Arrived {
     Waits { serial: Serial, activate_at: UnixTime },
-    ToActivate(Arc<Credential>),
+    ToActivate(ToActivate),
+}
+
+/// A pair that was taken out for its activation.
+pub(super) struct ToActivate {
+    pub(super) pair: Arc<Credential>,
+    /// What was in force then.
+    pub(super) over: Serial,
 }
 
 impl Job {

@@ -20,6 +20,8 @@ pub enum Lie {
     ExtraName,
     /// It ended a second ago.
     Expired,
+    /// It began thirty days ago and ends in forty seconds.
+    AlmostOver,
     /// It begins in an hour.
     NotYetValid,
     /// It is good for ten years.
@@ -52,6 +54,7 @@ impl Lie {
         Self::MissingName,
         Self::ExtraName,
         Self::Expired,
+        Self::AlmostOver,
         Self::NotYetValid,
         Self::LivesForYears,
         Self::Untrusted,
@@ -65,7 +68,7 @@ impl Lie {
         Self::SameSerial,
     ];
 
-    /// Whether a certificate with this lie could be used all the same: it is for the right key and names and validates, and the lie is bad manners.
+    /// Whether a certificate with this lie could be used in the place of a good one all the same: it is for the right key and names and validates, and the lie is bad manners.
     pub fn is_harmless(self) -> bool {
         matches!(self, Self::LivesForYears | Self::RootShown | Self::SameSerial)
     }
@@ -86,6 +89,10 @@ impl Lie {
             Self::Expired => {
                 params.not_before = date(now.minus(Duration::from_secs(86_400)))?;
                 params.not_after = date(now.minus(Duration::from_secs(1)))?;
+            }
+            Self::AlmostOver => {
+                params.not_before = date(now.minus(Duration::from_secs(30 * 86_400)))?;
+                params.not_after = date(now.plus(Duration::from_secs(40)))?;
             }
             Self::NotYetValid => params.not_before = date(now.plus(Duration::from_secs(3_600)))?,
             Self::LivesForYears => params.not_after = date(now.plus(Duration::from_secs(3_650 * 86_400)))?,

@@ -10,7 +10,6 @@ use super::shared::Shared;
 use crate::config::{NodePlan, ProviderPlan};
 use crate::join::MeshProvider;
 use arc_swap::ArcSwap;
-use dwcp_audit::{EventKind, SecurityEvent};
 use dwcp_base::{Clock, Coded, LocalDisk, UnixTime};
 use dwcp_pki::{
     Activation, CertificateManager, CertificateStore, Credential, EmbeddedProvider, ManagedSlot,
@@ -144,7 +143,12 @@ pub(super) fn follow(shared: &Arc<Shared>) {
             let manager = Arc::clone(&shared.manager);
             match step {
                 NextStep::Renew { .. } => drop(renew_slot(&shared, &slot, Activation::AfterGrace).await),
-                NextStep::Activate { .. } => drop(off_loop(move || manager.activate(&slot)).await),
+                NextStep::Activate { .. } => {
+                    let whose = Arc::clone(&slot);
+                    if off_loop(move || manager.activate(&slot)).await.is_none() {
+                        interrupted(&shared.manager, &whose);
+                    }
+                }
                 _ => drop(off_loop(move || manager.save(&slot)).await),
             }
         });
@@ -160,20 +164,20 @@ pub(super) async fn renew(shared: &Arc<Shared>) -> Result<Renewed, NodeError> {
     }
 }
 
-/// Renews a slot, and says what came of it where the manager can not.
+/// Renews a slot. The manager tells what came of it.
 pub(super) async fn renew_slot(
     shared: &Arc<Shared>,
     slot: &str,
     activation: Activation,
 ) -> Result<Renewal, NodeError> {
-    let (manager, slot) = (Arc::clone(&shared.manager), slot.to_owned());
+    let (manager, whose) = (Arc::clone(&shared.manager), slot.to_owned());
     let runtime = tokio::runtime::Handle::current();
     // The authority signs and syncs inside of the provider's future, so the whole of it runs off the event loop.
     let renewed = off_loop(move || {
         runtime.block_on(async {
             // A provider that forgets its deadline does not keep the slot.
             let limit = RENEWAL_LIMIT + OVERTIME;
-            tokio::time::timeout(limit, manager.renew(&slot, activation, RENEWAL_LIMIT)).await
+            tokio::time::timeout(limit, manager.renew(&whose, activation, RENEWAL_LIMIT)).await
         })
     })
     .await;
@@ -182,14 +186,16 @@ pub(super) async fn renew_slot(
         Some(Ok(renewed)) => renewed.map_err(NodeError::Unissued),
         Some(Err(_)) | None => Err(NodeError::Interrupted),
     };
-    // The manager has told what it did; that it was interrupted is known here alone.
-    if let Err(error @ NodeError::Interrupted) = &renewed {
-        tracing::error!(error = %reason_text(error), "the certificate was not renewed");
-        shared.ledger.note(
-            SecurityEvent::local(EventKind::RenewalFailed).code(error.code()).message(&reason_text(error)),
-        );
+    if let Err(NodeError::Interrupted) = &renewed {
+        interrupted(&shared.manager, slot);
     }
     renewed
+}
+
+/// That it was interrupted is known here alone; the manager counts and tells it, and waits before it asks again.
+fn interrupted(manager: &CertificateManager, slot: &str) {
+    let error = NodeError::Interrupted;
+    manager.interrupted(slot, error.code(), &reason_text(&error));
 }
 
 /// Orders a renewal for the next span of a window and says when that is.

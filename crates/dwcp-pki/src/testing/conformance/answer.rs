@@ -83,6 +83,9 @@ fn dates(from: UnixTime, until: UnixTime, now: UnixTime) -> Result<(), (Rule, St
     if from.until(until) > LONGEST_LIFE {
         return Err((Rule::Dates, format!("it lives for {} days", from.until(until).as_secs() / 86_400)));
     }
+    if now.until(until) < from.until(until) / 10 {
+        return Err((Rule::Dates, format!("it is almost over: from {from} to {until}, and it is {now}")));
+    }
     Ok(())
 }
 

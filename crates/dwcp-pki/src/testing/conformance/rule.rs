@@ -20,7 +20,7 @@ pub enum Rule {
     NoRoot,
     /// The leaf is no authority.
     EndEntity,
-    /// The leaf is valid now, and for at most 398 days.
+    /// The leaf is valid now and for at most 398 days, of which at least a tenth are to come.
     Dates,
     /// The chain validates for the claimed usage: by the roots that came with it, or by a store that was given.
     Usable,
