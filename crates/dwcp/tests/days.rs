@@ -14,11 +14,10 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
 use support::ahead::Ahead;
-use support::{PATIENCE, Place, Running, command, echo, eventually, free_port, have, text};
+use support::{PATIENCE, Place, Running, echo, eventually, free_port, text};
 
 /// Gives a configuration a socket to be asked on, a free admin port and target, and a dialer.
 fn configure(dir: &Path, admin: SocketAddr, target: SocketAddr, dialer: (SocketAddr, SocketAddr, &str)) {
