@@ -98,7 +98,10 @@ pub(crate) async fn join(
     let server = SubjectName::Uri(token.server.to_string());
     let expected = ExpectedServer::name(server).map_err(|error| JoinError::Local(Box::new(error)))?;
     let there = ask::time(&place, (&connector, &expected), left()).await;
-    same_time(&place, clock.unix(), there.map_err(|error| not_met(&place, token, error))?)?;
+    let there = there.map_err(|error| not_met(&place, token, error))?;
+    if let Some(differs) = there.and_then(|there| far_apart(&place, clock.unix(), there)) {
+        return Err(differs);
+    }
     let asking =
         Asking { token, place: &place, connector: &connector, expected: &expected, rest: Mutex::default() };
     let spec = SlotSpec::new("join", names.to_vec());
@@ -146,16 +149,15 @@ async fn shown_root(
     shown.into_iter().find(is_pinned).ok_or_else(|| JoinError::AnotherAuthority { place: place.to_string() })
 }
 
-/// Refuses where the two clocks are so far apart that what is granted would not count here yet, or hardly any more.
-fn same_time(place: &Place, here: UnixTime, there: Option<UnixTime>) -> Result<(), JoinError> {
-    let Some(there) = there else { return Ok(()) };
+/// An error where the two clocks are so far apart that what is granted would not count here yet, or hardly any more.
+fn far_apart(place: &Place, here: UnixTime, there: UnixTime) -> Option<JoinError> {
     let (behind, ahead) = (here.until(there), there.until(here));
     let (apart, which) = match () {
         () if behind > MOST_BEHIND => (behind, "behind"),
         () if ahead > MOST_AHEAD => (ahead, "ahead of"),
-        () => return Ok(()),
+        () => return None,
     };
-    Err(JoinError::Clock { place: place.to_string(), seconds: apart.as_secs(), which })
+    Some(JoinError::Clock { place: place.to_string(), seconds: apart.as_secs(), which })
 }
 
 /// What went wrong before anything was said: a server that is not the right one is told apart from one that does not answer.
