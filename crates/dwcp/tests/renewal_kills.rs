@@ -7,8 +7,9 @@ mod support;
 
 use dwcp_pki::Credential;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::process::Child;
-use std::time::Duration;
+use std::time::Instant;
 use support::{Place, command};
 
 /// Orders one renewal; it ends by itself when the node does.
@@ -29,25 +30,43 @@ fn acknowledged(order: Child) -> Option<String> {
 fn a_kill_in_the_middle_of_a_renewal_leaves_one_pair_and_never_an_older_one() {
     let place = Place::new();
     let prefix = place.path("node").join("identity");
-    let serial = || Credential::load_saved(&prefix).unwrap().chain().leaf().serial().to_string();
+    let saved = || {
+        let pair = Credential::load_saved(&prefix).unwrap();
+        (pair.chain().leaf().serial().to_string(), pair.not_before())
+    };
+    // How long a renewal takes here, with nobody in its way.
+    let longest = {
+        let _node = place.up();
+        let began = Instant::now();
+        assert!(acknowledged(order(&place)).is_some(), "not even one");
+        began.elapsed() * 3 / 2
+    };
     let (mut interrupted, mut finished) = (0, 0);
+    let mut last = saved();
+    let mut seen = BTreeSet::from([last.0.clone()]);
     for cycle in 0..CYCLES {
         let node = place.up();
         let renewal = order(&place);
         // Spread over the whole of it, from before the request arrives to after the answer.
-        std::thread::sleep(LONGEST * cycle / CYCLES);
+        std::thread::sleep(longest * (cycle + 1) / CYCLES);
         node.signal("KILL");
         drop(node);
-        // Both files belong together, whichever pair it is.
-        let now = serial();
+        // Both files belong together, whichever pair it is: the one of before, or one that nobody had yet.
+        let now = saved();
+        if now.0 != last.0 {
+            assert!(now.1 >= last.1, "cycle {cycle}: an older one");
+            assert!(seen.insert(now.0.clone()), "cycle {cycle}: one of long ago");
+        }
         match acknowledged(renewal) {
             Some(done) => {
                 finished += 1;
-                assert_eq!(now, done, "cycle {cycle}: what was acknowledged is gone");
+                assert_eq!(now.0, done, "cycle {cycle}: what was acknowledged is gone");
             }
             None => interrupted += 1,
         }
+        last = now;
     }
+    assert!(finished > 0 && interrupted > 0, "{interrupted} were interrupted, {finished} were done");
     println!("{interrupted} renewals were interrupted, {finished} were done");
     let node = place.up();
     assert_eq!(place.check("certs", "certs.identity").0, "pass");
@@ -55,4 +74,3 @@ fn a_kill_in_the_middle_of_a_renewal_leaves_one_pair_and_never_an_older_one() {
 }
 
 const CYCLES: u32 = 16;
-const LONGEST: Duration = Duration::from_millis(240);

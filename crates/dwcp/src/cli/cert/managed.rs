@@ -4,20 +4,21 @@ use crate::cli::admin_socket;
 use crate::cli::args_cert::Renew;
 use crate::cli::exit::{Exit, Failure, inert};
 use crate::cli::output::Report;
+use dwcp_base::UnixTime;
 use serde_json::{Value, json};
 use std::path::Path;
 
 /// Every certificate, and where its renewal stands.
 pub(super) fn list(named: Option<&Path>, socket: Option<&Path>) -> Result<Report, Failure> {
     let status = ask(named, socket)?;
-    let text = rows(&status).iter().map(describe).collect::<Vec<_>>().join("\n");
-    Ok(Report::document(text, status))
+    Ok(Report::document(listed(&status), status))
 }
 
 /// Those that somebody should look at.
 pub(super) fn due(named: Option<&Path>, socket: Option<&Path>) -> Result<Report, Failure> {
     let status = ask(named, socket)?;
-    let found: Vec<&Value> = rows(&status).iter().filter(|row| is_due(row)).collect();
+    let at = time(&status["at"]);
+    let found: Vec<&Value> = rows(&status).iter().filter(|row| is_due(row, at)).collect();
     let late = found.iter().any(|row| row["overdue"].is_string());
     let text = match found.is_empty() {
         true => "nothing is due".to_owned(),
@@ -71,9 +72,24 @@ fn refused(name: &str, error: &Value) -> Failure {
     Failure::plain(exit, format!("{name} was not renewed"), message, fix).called(&code)
 }
 
-/// Due, or ordered for a time that has come; overdue; or an attempt failed.
-fn is_due(row: &Value) -> bool {
-    row["overdue"].is_string() || row["failures"] != 0
+/// Overdue; or an attempt failed; or its time has come, by the node's own clock, whether it is by its life, by its window or as ordered. One that
+/// is prepared has had its time.
+fn is_due(row: &Value, now: Option<UnixTime>) -> bool {
+    let come = time(&row["renew_at"]).zip(now).is_some_and(|(at, now)| at <= now);
+    row["overdue"].is_string() || row["failures"] != 0 || (come && !row["prepared"].is_object())
+}
+
+fn time(value: &Value) -> Option<UnixTime> {
+    value.as_str().and_then(UnixTime::parse_rfc3339)
+}
+
+/// Every row, and how many there are besides.
+fn listed(status: &Value) -> String {
+    let mut lines: Vec<String> = rows(status).iter().map(describe).collect();
+    if let Some(more @ 1..) = status["left_out"].as_u64() {
+        lines.push(format!("and {more} more, that are less urgent"));
+    }
+    lines.join("\n")
 }
 
 fn describe(row: &Value) -> String {
@@ -152,5 +168,41 @@ fn word(value: &Value) -> String {
         Value::String(text) => inert(text),
         Value::Null => "none".to_owned(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Option<UnixTime> = Some(UnixTime::from_secs(1_800_000_000));
+
+    fn row(renew_at: i64) -> Value {
+        let at = UnixTime::from_secs(1_800_000_000 + renew_at).to_string();
+        json!({ "name": "a", "renew_at": at, "ordered": null, "failures": 0, "overdue": null, "prepared": null })
+    }
+
+    #[test]
+    fn what_is_due_is_what_has_come_or_failed_or_is_late() {
+        assert!(is_due(&row(0), NOW) && is_due(&row(-60), NOW));
+        assert!(!is_due(&row(1), NOW));
+        let with = |renew_at, key: &str, value: Value| {
+            let mut row = row(renew_at);
+            row[key] = value;
+            is_due(&row, NOW)
+        };
+        assert!(with(60, "failures", json!(1)));
+        assert!(with(60, "overdue", json!("due")));
+        assert!(!with(-60, "prepared", json!({ "serial": "07" })), "its successor is there");
+        // One that is renewed elsewhere has no time of its own.
+        assert!(!with(0, "renew_at", Value::Null));
+        assert!(!is_due(&row(-60), None));
+    }
+
+    #[test]
+    fn rows_that_are_left_out_are_counted() {
+        let status = |left_out: u64| json!({ "certificates": [row(0)], "left_out": left_out });
+        assert!(!listed(&status(0)).contains("more"));
+        assert!(listed(&status(41)).ends_with("\nand 41 more, that are less urgent"));
     }
 }
