@@ -339,6 +339,31 @@ fn a_reload_that_adds_a_url_asks_first_and_nobody_loses_a_byte() {
 }
 
 #[test]
+fn files_that_changed_are_no_reason_to_fetch_a_list_again() {
+    let (ca, web) = (Place::new(), Web::start());
+    web.serves(list(&ca, 0).der());
+    let second = Second::of(&ca, &web.url());
+    let node = second.up();
+    let loaded = |text: &str| {
+        let log = second.dir.path().join("audit/log-000000000001.jsonl");
+        std::fs::read_to_string(log).is_ok_and(|log| log.contains(text))
+    };
+    let asked = web.asked();
+    let named = ["URI:spiffe://test.example/node/b", "IP:127.0.0.1"];
+    let ca_dir = ca.node("ca");
+    let next = second.file("next");
+    ok(&["cert", "issue", "--ca", &ca_dir, "--san", named[0], "--san", named[1], "--out", &next]);
+    for end in ["key", "crt"] {
+        std::fs::rename(second.file(&format!("next.{end}")), second.file(&format!("b.{end}"))).unwrap();
+    }
+    eventually(PATIENCE, "the pair was loaded", || loaded("files_loaded"));
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(web.asked(), asked);
+    node.signal("HUP");
+    eventually(PATIENCE, "an operator has it asked for", || web.asked() > asked);
+}
+
+#[test]
 fn what_is_no_url_is_a_bad_configuration() {
     let dir = tempfile::tempdir().unwrap();
     let file = text(&dir.path().join("dwcp.yaml"));

@@ -112,6 +112,17 @@ const BAD: &[Bad] = &[
         },
         "other.example",
     ),
+    ("a pair for clients alone", |site| site.put(&for_clients(site)), "key usage"),
+    (
+        "a revoked pair",
+        |site| {
+            let credential = site.lab.node("a");
+            site.lab.revoke(&credential);
+            site.put_list();
+            site.put(&Pair::of(&credential));
+        },
+        "is revoked",
+    ),
     ("another authority", |site| site.put(&Pair::of(&dwcp_testkit::Lab::new().node("a"))), "trust"),
     (
         "a link to elsewhere",
@@ -159,6 +170,12 @@ fn cut(path: &Path, mode: u32) {
 fn aged(site: &Site, begun: u64, life: u64) -> Pair {
     let ttl = dwcp_pki::IssuancePolicy::default().with_ttl(Duration::from_secs(life)).unwrap();
     Pair::of(&issued(site, site.lab.now().minus(Duration::from_secs(begun)), &ttl))
+}
+
+/// A pair with which nobody answers.
+fn for_clients(site: &Site) -> Pair {
+    let policy = dwcp_pki::IssuancePolicy::default().with_usage(dwcp_pki::Usage::Client);
+    Pair::of(&issued(site, site.lab.now(), &policy))
 }
 
 fn ahead(site: &Site) -> dwcp_pki::Credential {
@@ -221,4 +238,51 @@ async fn linkerd2_15109_no_bad_rotation_is_adopted_and_each_is_an_alarm_of_its_o
     let counted = up.metric(&guest, "dwcp_security_events_total{type=\"files_not_loaded\"}").await;
     assert_eq!(counted, BAD.len() as f64);
     up.node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_for_servers_alone_may_stay_so_and_a_certificate_that_peers_refuse_is_no_pass() {
+    let site = Site::new();
+    let servers = || {
+        let policy = dwcp_pki::IssuancePolicy::default().with_usage(dwcp_pki::Usage::Server);
+        issued(&site, site.lab.now(), &policy)
+    };
+    site.put(&Pair::of(&servers()));
+    let (up, guest) = (site.up().await, site.guest());
+    let next = servers();
+    let pair = Pair::of(&next);
+    site.put(&pair);
+    up.shows(&guest, pair.serial, PATIENCE).await;
+    let identity = async || {
+        let report: serde_json::Value = serde_json::from_str(&up.get(&guest, "/health/certs").await).unwrap();
+        let check = report["checks"].as_array().unwrap().iter().find(|check| check["id"] == "certs.identity");
+        let check = check.unwrap().clone();
+        (check["status"].as_str().unwrap().to_owned(), check["reason"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(identity().await.0, "pass");
+    site.lab.revoke(&next);
+    site.put_list();
+    let end = std::time::Instant::now() + PATIENCE;
+    loop {
+        let (status, reason) = identity().await;
+        if status == "warn" && reason.contains("is revoked") {
+            break;
+        }
+        assert!(std::time::Instant::now() < end, "{status}: {reason}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    up.node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_besides_may_not_be_called_as_the_node_is() {
+    let site = Site::new();
+    let file = site.dir().join("dwcp.yaml");
+    let text = "node: {state_dir: state, admin: {listen: '127.0.0.1:0'}}\n\
+         security: {tls: {cert_file: tls.crt, key_file: tls.key, ca_file: roots.pem, crl_file: list.pem, \
+         certificates: [{name: a, cert_file: tls.crt, key_file: tls.key}]}}\n";
+    fs::write(&file, text).unwrap();
+    let plan = dwcp::config::check(&dwcp::config::load(&file, &[]).unwrap()).unwrap();
+    let refusal = dwcp::node::Node::start(plan).await.err().unwrap();
+    assert!(format!("{refusal:?}").contains("node's own name"), "{refusal:?}");
 }

@@ -285,6 +285,23 @@ fn a_node_that_has_no_certificate_is_told_to_join_and_a_new_one_is_taken_by_a_re
     ok(&["init", &text(&member.dir), "--join", &issuer.token(), "--rejoin"]);
     node.signal("HUP");
     eventually(PATIENCE, "another certificate serves", || serving() != before);
+    // One that ends earlier is newer all the same: the authority may have shortened lives since.
+    let before = serving();
+    std::thread::sleep(Duration::from_millis(1_100));
+    issuer.set(|state| state.ttl = Duration::from_secs(900));
+    let read = |name| std::fs::read(member.file(name)).unwrap();
+    let (old, old_key) = (read("identity.crt"), read("identity.key"));
+    ok(&["init", &text(&member.dir), "--join", &issuer.token(), "--rejoin"]);
+    node.signal("HUP");
+    eventually(PATIENCE, "the one of a shorter life serves", || serving() != before);
+    assert_ne!(member.check("certs.reload").0, "warn");
+    // And what is older while all is well is refused, and said so.
+    std::fs::write(member.file("identity.crt"), old).unwrap();
+    std::fs::write(member.file("identity.key"), old_key).unwrap();
+    node.signal("HUP");
+    eventually(PATIENCE, "the older one is refused", || {
+        member.check("certs.reload").1.contains("older certificate")
+    });
     drop(node);
     for file in ["identity.crt", "identity.key", "identity.next.crt", "identity.next.key"] {
         std::fs::remove_file(member.file(file)).unwrap();

@@ -98,6 +98,22 @@ fn an_identity_that_another_provider_made_is_not_replaced() {
 }
 
 #[test]
+fn who_follows_the_advice_to_take_an_authority_starts_with_an_identity_of_it() {
+    let place = place();
+    without_identity(&place);
+    drop(place.up());
+    let issuer = || {
+        let text = fs::read(place.node("identity.crt")).unwrap();
+        dwcp_pki::Certificate::from_pem(&text).unwrap().issuer().to_owned()
+    };
+    assert!(issuer().starts_with("CN=throw-away root"), "{}", issuer());
+    place.edit("provider: self-signed", "provider: embedded");
+    let _node = place.up();
+    assert!(!issuer().starts_with("CN=throw-away root"), "{}", issuer());
+    assert_eq!(place.check("certs", "certs.identity").0, "pass");
+}
+
+#[test]
 fn nothing_falls_back_to_it() {
     // The default, with and without files of another tool.
     let place = Place::new();

@@ -330,11 +330,20 @@ impl TrustStore {
     /// # Errors
     /// As [`validate`](Self::validate), without dates and revocation.
     pub fn covers(&self, chain: &CertificateChain) -> Result<(), ValidationError> {
+        self.covers_for(chain, Purpose::Any)
+    }
+
+    /// The same for a purpose: what a certificate that may have ended is, or was, good for. Where no moment suits all of the chain, the purpose
+    /// is not looked at.
+    ///
+    /// # Errors
+    /// As [`covers`](Self::covers), and a leaf that does not serve `purpose`.
+    pub fn covers_for(&self, chain: &CertificateChain, purpose: Purpose) -> Result<(), ValidationError> {
         let ders = chain.ders();
         let presented = Presented::read(&ders)?;
         let (anchors, evidence) = (AnchorDates::Ignored, Evidence::default());
         let rules = Rules { at: presented.common_moment(), anchors, crls: CrlRule::Ignored, evidence };
-        match path::judge(self, &ders, Purpose::Any, &rules) {
+        match path::judge(self, &ders, purpose, &rules) {
             // No moment suits all of them, as with an expired leaf beside the renewed certificate of its issuer.
             Err(refusal)
                 if matches!(refusal.fault(), ChainFault::Expired { .. } | ChainFault::NotYetValid { .. })

@@ -5,13 +5,15 @@ use super::further::Named;
 use super::health::Finding;
 use super::identity::Identity;
 use super::lists;
+use super::onion::reason_text;
 use super::renewal;
+use super::replacing;
 use super::self_signed::{ThrowAway, root_file};
 use super::shared::Shared;
 use super::trust_checks;
 use crate::config::ProviderPlan;
 use dwcp_base::UnixTime;
-use dwcp_pki::OverdueLevel;
+use dwcp_pki::{OverdueLevel, SlotState, ValidationError};
 
 /// The identity, its renewal, the authority, the revocation list.
 pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
@@ -35,6 +37,15 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
             format!("the certificate is good from {} on, and it is {now} here", generation.credential().not_before()),
             "set the clock: a certificate that was made after now is accepted by nobody whose clock says the same",
         ),
+        _ if let Err(refusal) = in_use(shared) => Finding::warn(
+            "certs.identity",
+            format!("good until {not_after}, and refused by peers: {}", reason_text(&refusal)),
+            match &shared.identity {
+                Identity::Manual => manual,
+                Identity::Embedded(_) | Identity::SelfSigned(_) => "`dwcp cert renew`",
+                Identity::Mesh(_) => "`dwcp token create --name NAME` where the authority is, then `dwcp init DIR --join TOKEN --rejoin` here, and SIGHUP",
+            },
+        ),
         Identity::Manual => {
             let life = generation.credential().not_before().until(not_after);
             if now.plus(life / 5) >= not_after {
@@ -45,31 +56,8 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
         }
         Identity::SelfSigned(throw_away) => self_signed(throw_away, not_after, shared),
         Identity::Embedded(_) | Identity::Mesh(_) => {
-            let Some(state) = shared.manager.state(&renewal::own(&shared.plan.load())) else {
-                return vec![Finding::fail(
-                    "certs.identity",
-                    "nobody looks after the certificate",
-                    "restart the node",
-                )];
-            };
-            let text = format!("good until {not_after}, renewal at {}", state.renew_at);
-            let error = state
-                .last_failure
-                .as_ref()
-                .map(|failure| format!("; last attempt: {}", failure.message))
-                .unwrap_or_default();
-            let mend = "mend what the error names; the node tries again by itself";
-            match state.overdue {
-                None if error.is_empty() => Finding::pass("certs.identity", text),
-                None | Some(OverdueLevel::Due | OverdueLevel::Alarm) => {
-                    Finding::warn("certs.identity", format!("{text}{error}"), mend)
-                }
-                Some(_) => Finding::fail(
-                    "certs.identity",
-                    format!("renewal is overdue, the certificate ends at {not_after}{error}"),
-                    mend,
-                ),
-            }
+            let state = shared.manager.state(&renewal::own(&shared.plan.load()));
+            state.map_or_else(unkept, |state| renewed(&state, not_after))
         }
     });
     findings.push(renewals(shared));
@@ -118,6 +106,39 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// Whether peers with this node's trust take the certificate in use, for what it is made for.
+fn in_use(shared: &Shared) -> Result<(), ValidationError> {
+    let generation = shared.store.current();
+    let (trust, credential) = (generation.trust(), generation.credential());
+    replacing::standing(trust, credential, replacing::usage(trust, credential), shared.now())
+}
+
+fn unkept() -> Finding {
+    Finding::fail("certs.identity", "nobody looks after the certificate", "restart the node")
+}
+
+/// A certificate that the node itself renews.
+fn renewed(state: &SlotState, not_after: UnixTime) -> Finding {
+    let text = format!("good until {not_after}, renewal at {}", state.renew_at);
+    let error = state
+        .last_failure
+        .as_ref()
+        .map(|failure| format!("; last attempt: {}", failure.message))
+        .unwrap_or_default();
+    let mend = "mend what the error names; the node tries again by itself";
+    match state.overdue {
+        None if error.is_empty() => Finding::pass("certs.identity", text),
+        None | Some(OverdueLevel::Due | OverdueLevel::Alarm) => {
+            Finding::warn("certs.identity", format!("{text}{error}"), mend)
+        }
+        Some(_) => Finding::fail(
+            "certs.identity",
+            format!("renewal is overdue, the certificate ends at {not_after}{error}"),
+            mend,
+        ),
+    }
 }
 
 /// Whether every renewal that was due has happened; the worst is told.
@@ -171,6 +192,14 @@ fn files(shared: &Shared, now: UnixTime) -> Option<Finding> {
     let count = following::count(&plan);
     if count == 0 {
         return None;
+    }
+    if let (None, Some(why)) = (shared.troubles.of(following::TROUBLE), shared.troubles.of(following::UNSEEN))
+    {
+        return Some(Finding::warn(
+            ID,
+            format!("{count} files are followed, and what they hold is not known: {why}"),
+            "see to the disk that they are on; a change is loaded when it answers",
+        ));
     }
     Some(match (shared.troubles.of(following::TROUBLE), shared.troubles.of(following::EVENTS)) {
         (Some(reason), _) => {

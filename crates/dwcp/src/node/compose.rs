@@ -7,6 +7,7 @@ use super::enroll::Enrolment;
 use super::fingerprint::Fingerprint;
 use super::floor::{Bound, Floor};
 use super::following::{self, Loading};
+use super::further;
 use super::health::HealthBoard;
 use super::identity::{Embedded, Identity, Material};
 use super::key_log::KeyLog;
@@ -39,7 +40,7 @@ use dwcp_tls::{
 };
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, Semaphore, watch};
 
 /// Builds every part, bottom-up, then lets them run.
 pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
@@ -64,6 +65,7 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     let ticket_keys = TicketKeys::read(&plan).await?;
     trust::tell_unsuitable(&trust);
     let plan = named(plan, &credential);
+    further::has_another_name(&plan)?;
     if let Some(provider) = &throw_away {
         self_signed::keep(&LocalDisk, &plan, provider, &credential)?;
     }
@@ -99,7 +101,7 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     };
     let rehearsal = Arc::new(renewal::Rehearsal::new(&plan));
     let manager = renewal::manager(&plan, &identity, &store, names, &clock, &news, &rehearsal)?;
-    renewal::watch_further(&manager, &[], &further.named);
+    renewal::watch_further(&manager, &renewal::own(&plan), &[], &further.named);
     let guard = guard(&plan)?;
     // The registry holds the connections of all listeners and dialers, so its size is what bounds their sockets.
     let registry = Registry::new(descriptors::carried(MOST_CONNECTIONS), Arc::clone(&clock));
@@ -204,7 +206,8 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     let (wake, loading) = (Arc::new(Notify::new()), Loading::new(configured, print, watch));
     loading.listen(&wake);
     let loading = Mutex::new(loading);
-    let parts = Arc::new(Parts { shared, floor: Mutex::new(floor), admin_tls, loading, wake });
+    let (floor, ended, reading) = (Mutex::new(floor), watch::Sender::new(false), Arc::new(Semaphore::new(1)));
+    let parts = Arc::new(Parts { shared, floor, admin_tls, loading, ended, reading, wake });
     // Without a hold on what it changes: a node that is dropped is gone.
     let follow = following::follow(Arc::downgrade(&parts), Arc::clone(&parts.wake), stopping);
     parts.floor.lock().await.spawn(follow);

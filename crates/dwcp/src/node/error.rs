@@ -208,6 +208,18 @@ pub enum NodeError {
         /// When it did.
         ended: UnixTime,
     },
+    /// What a reload finds on disk is older than the certificate in use, which is as good.
+    #[error("{cert} holds an older certificate than the one in use, which is valid")]
+    Older {
+        /// The certificate's file.
+        cert: PathBuf,
+    },
+    /// Files changed, and could not be read and judged in time.
+    #[error("the files were not read within {limit:?}")]
+    Slow {
+        /// How long they were waited for.
+        limit: std::time::Duration,
+    },
     /// Files changed, and what they hold is not for this node to take by itself; a reload may.
     #[error("{what} is not replaced")]
     Replacement {
@@ -258,6 +270,8 @@ impl Coded for NodeError {
             Self::Tls(source) => source.code(),
             Self::Unwritten { .. } => "node.file.unwritten",
             Self::Ended { .. } => "node.reload.ended",
+            Self::Older { .. } => "node.reload.older",
+            Self::Slow { .. } => "node.files.slow",
             Self::Replacement { source, .. } => source.code(),
             Self::NeedsRestart { .. } => "node.reload.refused",
         }

@@ -10,9 +10,11 @@ use dwcp_base::Coded;
 use dwcp_pki::watch::{Changes, FileWatch, NotLoaded, WatchedFile};
 use dwcp_telemetry::FileRole;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
 
 /// What is loaded, and what follows its files. Whoever loads holds it: one at a time.
 pub(super) struct Loading {
@@ -21,14 +23,18 @@ pub(super) struct Loading {
     pub(super) print: Fingerprint,
     /// `None` where nothing is to be followed.
     pub(super) watch: Option<FileWatch>,
-    /// The node is ending: nothing is loaded any more.
-    pub(super) ended: bool,
+    /// A look that the disk keeps waiting; it has the watch.
+    looking: Option<Look>,
+    /// How long a look, and a load, may take.
+    pub(super) limit: Duration,
 }
+
+type Look = Pin<Box<dyn Future<Output = Option<(FileWatch, Changes)>> + Send>>;
 
 impl Loading {
     /// `watch` is from before the files were read.
     pub(super) fn new(configured: NodePlan, print: Fingerprint, watch: Option<FileWatch>) -> Self {
-        Self { configured, print, watch, ended: false }
+        Self { configured, print, watch, looking: None, limit: LIMIT }
     }
 
     /// A watch on what `plan` names besides what is followed now; to be made before its files are read.
@@ -45,9 +51,12 @@ impl Loading {
         if let Some(watch) = watch {
             self.watch = watch;
         }
+        let lost = self.looking.take().is_some();
         match &mut self.watch {
             Some(watch) if parts.shared.troubles.of(TROUBLE).is_some() => watch.again(),
             Some(_) => {}
+            // A fresh watch makes sure.
+            None if lost => {}
             None => drop(quiet(parts)),
         }
         self.listen(&parts.wake);
@@ -93,38 +102,66 @@ pub(super) async fn follow(parts: Weak<Parts>, wake: Arc<Notify>, mut stop: watc
 
 /// One look, and what follows from it; gives the time until the next one.
 pub(super) async fn step(parts: &Parts) -> Duration {
-    let mut loading = parts.loading.lock().await;
-    if loading.ended {
-        return IDLE;
+    let mut ended = parts.ended.subscribe();
+    tokio::select! {
+        biased;
+        _ = ended.wait_for(|ended| *ended) => IDLE,
+        pause = look(parts) => pause,
     }
-    let Some(mut watch) = loading.watch.take() else {
-        if count(&loading.configured) == 0 {
-            return IDLE;
+}
+
+async fn look(parts: &Parts) -> Duration {
+    let Ok(mut loading) = timeout(LIMIT, parts.loading.lock()).await else {
+        unseen(parts, "node.files.slow", "a reload is under way and does not end");
+        return POLL;
+    };
+    let limit = loading.limit;
+    let mut under_way = match (loading.looking.take(), loading.watch.take()) {
+        (Some(look), _) => look,
+        (None, Some(watch)) => begin(move || watch),
+        (None, None) => {
+            let files = names(&loading.configured);
+            if files.is_empty() {
+                return IDLE;
+            }
+            // The one before was lost with its thread: a fresh one takes up where that one was.
+            let wake = Arc::clone(&parts.wake);
+            begin(move || {
+                let mut watch = FileWatch::new(files.into_iter().map(|(file, _)| file));
+                watch.waker().listen(move || wake.notify_one());
+                watch.again();
+                watch
+            })
         }
-        // The one before was lost with its thread: a fresh one takes up where that one was.
-        loading.watch = watch_on(loading.configured.clone()).await;
-        loading.watch.iter_mut().for_each(FileWatch::again);
-        loading.listen(&parts.wake);
-        return POLL;
     };
-    let looked = off_loop(move || {
-        let changes = watch.look();
-        (watch, changes)
-    });
-    let Some((mut watch, changes)) = looked.await else {
-        // No thread is to be had, or the look failed in a way it should not.
-        tracing::error!("the files were not looked at");
-        return POLL;
+    let (mut watch, changes) = match timeout(limit, &mut under_way).await {
+        Ok(Some(looked)) => looked,
+        Ok(None) => {
+            // No thread is to be had, or the look failed in a way it should not.
+            unseen(parts, "node.files.unseen", "looking at them failed");
+            return POLL;
+        }
+        Err(_) => {
+            loading.looking = Some(under_way);
+            unseen(parts, "node.files.slow", "the disk does not answer");
+            return POLL;
+        }
     };
+    parts.shared.troubles.end(UNSEEN);
     match changes {
         Changes::Still => {}
         Changes::Back => back(parts),
         Changes::Load(paths) => {
-            let result = reload::again(parts, &mut loading).await;
-            match result {
+            let result = timeout(limit, reload::again(parts, &mut loading)).await;
+            match result.unwrap_or(Err(NodeError::Slow { limit })) {
                 Ok(done) => {
-                    watch.loaded();
                     loaded(parts, &paths, done);
+                    let noted = off_loop(move || {
+                        watch.loaded();
+                        watch
+                    });
+                    let Ok(Some(same)) = timeout(limit, noted).await else { return POLL };
+                    watch = same;
                 }
                 Err(error) => match watch.refused() {
                     NotLoaded::Early => {
@@ -146,6 +183,24 @@ pub(super) async fn step(parts: &Parts) -> Duration {
     let pause = watch.pause();
     loading.watch = Some(watch);
     pause
+}
+
+/// Looks on a thread of its own.
+fn begin(watch: impl FnOnce() -> FileWatch + Send + 'static) -> Look {
+    Box::pin(off_loop(move || {
+        let mut watch = watch();
+        let changes = watch.look();
+        (watch, changes)
+    }))
+}
+
+/// Nobody knows what the files hold.
+fn unseen(parts: &Parts, code: &'static str, why: &str) {
+    if parts.shared.troubles.begin(UNSEEN, why.to_owned()) {
+        tracing::error!(why, "the files were not looked at");
+        let text = format!("the files were not looked at: {why}");
+        parts.shared.ledger.note(SecurityEvent::local(EventKind::FilesNotLoaded).code(code).message(&text));
+    }
 }
 
 /// What was loaded is in use; `None` where it is what was in use already.
@@ -178,15 +233,16 @@ fn quiet(parts: &Parts) -> bool {
 }
 
 /// Files changed, and what they hold can not be used.
-fn alarm(parts: &Parts, plan: &NodePlan, paths: &[PathBuf], error: &NodeError) {
+pub(super) fn alarm(parts: &Parts, plan: &NodePlan, paths: &[PathBuf], error: &NodeError) {
     let why = reason_text(error);
     let text = format!("{} changed and was not loaded: {why}", listed(paths));
     tracing::error!("{text}");
     let roles = names(plan);
     for role in FileRole::ALL {
         let of_role = |file: &WatchedFile, path: &Path| file.path() == path;
+        // Where the watch can not say which, it may be any.
         let changed = |(file, its): &&(WatchedFile, FileRole)| {
-            *its == role && paths.iter().any(|path| of_role(file, path))
+            *its == role && (paths.is_empty() || paths.iter().any(|path| of_role(file, path)))
         };
         let count = roles.iter().filter(changed).count();
         parts.shared.telemetry.files_not_loaded(role, count as u64);
@@ -243,6 +299,8 @@ pub(super) fn names(plan: &NodePlan) -> Vec<(WatchedFile, FileRole)> {
 /// What health shows while a change is not loaded, and while there are no events.
 pub(super) const TROUBLE: &str = "files";
 pub(super) const EVENTS: &str = "files-events";
+/// What health shows while nobody knows what the files hold.
+pub(super) const UNSEEN: &str = "files-unseen";
 /// As `dwcp-pki` reads them.
 const CHAIN: u64 = 1 << 20;
 const KEY: u64 = 16 << 10;
@@ -250,5 +308,7 @@ const SHOWN: usize = 3;
 /// Between two looks, whatever events there are.
 const BREATH: Duration = Duration::from_millis(2);
 const POLL: Duration = Duration::from_secs(1);
+/// A look takes milliseconds, and a load not much more.
+const LIMIT: Duration = Duration::from_secs(10);
 /// Where nothing is followed; a reload wakes.
 const IDLE: Duration = Duration::from_secs(3_600);

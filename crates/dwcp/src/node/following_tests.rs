@@ -233,3 +233,91 @@ async fn linkerd2_15109_two_thousand_bad_rotations_are_two_thousand_alarms_and_n
     );
     stage.node.stop().await;
 }
+
+/// A clock that stands in for a disk: it does not answer while somebody holds it.
+#[derive(Debug, Default)]
+struct Hung(std::sync::Mutex<SystemClock>);
+
+impl Clock for Hung {
+    fn tick(&self) -> dwcp_base::Tick {
+        self.0.lock().unwrap().tick()
+    }
+
+    fn unix(&self) -> UnixTime {
+        self.0.lock().unwrap().unix()
+    }
+}
+
+fn certs(stage: &Stage) -> String {
+    format!("{:?}", stage.parts().shared.health_certs())
+}
+
+#[tokio::test]
+async fn a_disk_that_does_not_answer_is_an_alarm_and_holds_up_no_reload_and_no_end() {
+    let stage = Stage::set().await;
+    let clock = Arc::new(Hung::default());
+    let mut loading = stage.parts().loading.lock().await;
+    let files: Vec<_> = following::names(&loading.configured).into_iter().map(|(file, _)| file).collect();
+    loading.watch = Some(FileWatch::polling(files, Arc::<Hung>::clone(&clock)));
+    loading.limit = Duration::from_millis(200);
+    let configured = loading.configured.clone();
+    drop(loading);
+    let held = clock.0.lock().unwrap();
+    following::step(stage.parts()).await;
+    following::step(stage.parts()).await;
+    assert!(certs(&stage).contains("the disk does not answer"), "{}", certs(&stage));
+    assert_eq!(stage.alarms(), 1, "told once");
+    drop(held);
+    following::step(stage.parts()).await;
+    assert!(!certs(&stage).contains("does not answer"), "the look that was under way has come back");
+    // A read that does not come back: the load is given up, and another does not begin a second one.
+    let busy = Arc::clone(&stage.parts().reading).acquire_owned().await.unwrap();
+    let next = stage.pair();
+    stage.restore(
+        &next,
+        &fs::read(stage.path("roots.pem")).unwrap(),
+        &fs::read(stage.path("list.pem")).unwrap(),
+    );
+    let end = std::time::Instant::now() + Duration::from_secs(20);
+    while stage.parts().shared.troubles.of(following::TROUBLE).is_none() {
+        assert!(std::time::Instant::now() < end);
+        following::step(stage.parts()).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(certs(&stage).contains("were not read within"), "{}", certs(&stage));
+    stage.node.reload(configured).await.unwrap();
+    assert_eq!(stage.serving(), next.serial, "an operator is not held up");
+    let third = stage.pair();
+    stage.restore(
+        &third,
+        &fs::read(stage.path("roots.pem")).unwrap(),
+        &fs::read(stage.path("list.pem")).unwrap(),
+    );
+    stage.parts().loading.lock().await.limit = Duration::from_secs(600);
+    let parts = Arc::clone(&stage.node.parts);
+    let step = tokio::spawn(async move {
+        loop {
+            following::step(&parts).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert!(stage.parts().loading.try_lock().is_err(), "a load is under way");
+    let began = std::time::Instant::now();
+    stage.node.stop().await;
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    step.abort();
+    drop(busy);
+}
+
+#[tokio::test]
+async fn an_alarm_of_which_no_file_is_known_is_counted_for_each_that_it_may_be() {
+    let stage = Stage::set().await;
+    let plan = stage.parts().loading.lock().await.configured.clone();
+    following::alarm(stage.parts(), &plan, &[], &super::NodeError::NotOurs);
+    let metrics = stage.parts().shared.metrics(dwcp_telemetry::Format::PrometheusText);
+    for line in ["dwcp_files_not_loaded{role=\"identity\"} 2", "dwcp_files_not_loaded{role=\"trust\"} 2"] {
+        assert!(metrics.contains(line), "{metrics}");
+    }
+    stage.node.stop().await;
+}

@@ -1,7 +1,7 @@
 //! The certificates that listeners show besides the node's own one: read as a set, and taken whole or not at all.
 
 use super::error::NodeError;
-use crate::config::{FurtherPlan, NodePlan};
+use crate::config::{ConfigProblem, FurtherPlan, NodePlan};
 use dwcp_pki::{Credential, FurtherCertificate, FurtherCertificates, IdentityKind, TrustStore};
 use std::sync::Arc;
 
@@ -67,6 +67,18 @@ pub(crate) fn is_an_identity(plan: &NodePlan, credential: &Credential) -> Result
             Err(NodeError::PublicIdentity { cert: plan.identity.cert.clone(), mark })
         }
         _ => Ok(()),
+    }
+}
+
+/// Two certificates of one name would be one in health, in metrics and in the list of what is renewed. The plan has its names.
+pub(crate) fn has_another_name(plan: &NodePlan) -> Result<(), NodeError> {
+    match plan.certificates.iter().find(|further| plan.name.as_ref() == Some(&further.name)) {
+        Some(FurtherPlan { name, .. }) => Err(NodeError::Config(ConfigProblem::new(
+            format!("{}.name", key_of(name)),
+            "is the node's own name, which it has from its certificate",
+            "name the certificate otherwise",
+        ))),
+        None => Ok(()),
     }
 }
 

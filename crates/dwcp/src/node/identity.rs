@@ -84,7 +84,9 @@ impl Material {
                 let now = clock.unix();
                 let prefix = prefix(&plan.identity)?;
                 let credential = match Credential::load_saved(&prefix) {
-                    Ok(credential) => credential,
+                    Ok(credential) if !self_signed::is_left_over(plan, &credential) => credential,
+                    // Who was self-signed before has no identity of this authority.
+                    Ok(_) => issue(&authority, plan, &first_names(plan)?, now)?,
                     Err(_) if !plan.identity.cert.exists() && !plan.identity.key.exists() => {
                         issue(&authority, plan, &first_names(plan)?, now)?
                     }

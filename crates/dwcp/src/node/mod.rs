@@ -39,6 +39,7 @@ mod outside;
 mod pki_pages;
 mod publication;
 mod publication_port;
+mod reading;
 mod reload;
 mod renewal;
 mod replacing;
@@ -71,7 +72,7 @@ use shared::Shared;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, Semaphore, watch};
 
 /// A running node. Dropping it stops it without a drain; [`stop`](Self::stop) ends it in order.
 pub struct Node {
@@ -85,6 +86,10 @@ struct Parts {
     floor: Mutex<Floor>,
     admin_tls: Arc<ArcSwap<TlsContext>>,
     loading: Mutex<Loading>,
+    /// The node is ending: nothing is loaded any more.
+    ended: watch::Sender<bool>,
+    /// Whoever reads files that changed holds it until the disk has answered.
+    reading: Arc<Semaphore>,
     /// Wakes the task that follows files.
     wake: Arc<Notify>,
 }
@@ -153,11 +158,15 @@ impl Node {
 
     /// Stops accepting, lets connections end for as long as the plan's `drain`, resets the rest, closes the log.
     pub async fn stop(self) {
-        // Whoever reloads has done so by now, and nobody does after this.
-        self.parts.loading.lock().await.ended = true;
+        // Nobody loads anything after this, and whoever is about to is not waited for: its disk or server may never answer.
+        self.parts.ended.send_replace(true);
+        let _ = tokio::time::timeout(LOADING, self.parts.loading.lock()).await;
         let Parts { shared, floor, .. } = &*self.parts;
         let floor = std::mem::replace(&mut *floor.lock().await, Floor::new());
         floor.close(shared.plan.load().drain, shared).await;
         compose::end(shared).await;
     }
 }
+
+/// What a load that is under way gets to end when the node does.
+const LOADING: Duration = Duration::from_secs(1);

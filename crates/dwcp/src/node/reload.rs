@@ -1,23 +1,22 @@
 //! Reload: everything that can fail is tried first, then everything is swapped, then live connections are judged.
 
-use super::compose::{ENROLMENT, PUBLICATION, admin_context, guard, named};
+use super::compose::{ENROLMENT, PUBLICATION, admin_context, guard};
 use super::dialer::{Dialer, Route};
 use super::enroll::Enrolment;
 use super::fingerprint::Fingerprint;
-use super::floor::Bound;
+use super::floor::{Bound, Floor};
 use super::following::Loading;
-use super::further::{Further, Named, is_an_identity};
-use super::identity::{Identity, Material, embedded_trust};
+use super::further::Named;
 use super::listener::{Listener, Means};
-use super::off_loop::off_loop;
 use super::publication_port::gate;
+use super::reading::{Read, settled};
 use super::shared::Shared;
 use super::ticket_keys::TicketKeys;
-use super::{NodeError, Parts, judgement, replacing, self_signed};
+use super::{NodeError, Parts, judgement};
 use crate::config::{ListenerPlan, NodePlan, ProviderPlan};
 use dwcp_audit::{EventKind, SecurityEvent};
 use dwcp_base::Coded;
-use dwcp_pki::{Certificate, Serial, TrustStore};
+use dwcp_pki::{Certificate, Serial};
 use dwcp_telemetry::ReloadResult;
 use dwcp_tls::{TlsContext, TlsManager};
 use std::collections::BTreeMap;
@@ -98,36 +97,9 @@ enum Cause {
 
 async fn apply(node: &Parts, plan: NodePlan, cause: Cause) -> Result<(Reloaded, Fingerprint), NodeError> {
     let shared = &node.shared;
-    let material = match plan.provider {
-        ProviderPlan::Manual => {
-            let (whose, clock) = (plan.clone(), Arc::clone(&shared.clock));
-            let read = off_loop(move || Material::read(&whose, &*clock)).await;
-            let material = read.ok_or(NodeError::Interrupted)??;
-            Some(super::fetched::beforehand(shared, &plan, material).await?)
-        }
-        // A certificate that somebody brought is taken; one that the node renewed and could not write is not given up for an older one.
-        ProviderPlan::Mesh { .. } => {
-            let (whose, clock) = (plan.clone(), Arc::clone(&shared.clock));
-            let read = off_loop(move || Material::read(&whose, &*clock)).await;
-            let ours = shared.store.current().credential().not_after();
-            Some(read.ok_or(NodeError::Interrupted)??).filter(|read| read.credential.not_after() > ours)
-        }
-        // The keeper follows the authority's directory by itself; a reload never issues anything.
-        ProviderPlan::Embedded { .. } | ProviderPlan::SelfSigned => None,
-    };
-    let serving = Arc::clone(shared.store.current().credential());
-    let further = match &material {
-        Some(material) => material.further.clone(),
-        None => {
-            is_an_identity(&plan, &serving)?;
-            Further::read(&plan)?
-        }
-    };
-    if let Cause::Files(_) = cause {
-        let own = (&*serving, material.as_ref().map(|material| &material.credential));
-        replacing::all_fit(own, (&shared.further.load(), &further.named), shared.now())?;
-    }
-    let plan = named(plan, material.as_ref().map_or(&serving, |material| &material.credential));
+    let followed = matches!(cause, Cause::Files(_));
+    let (Read { plan, material, further, trust, serving }, mut floor, _trusting) =
+        settled(node, plan, followed).await?;
     needs_restart(&shared.plan.load(), &plan)?;
     if let Some(ended) = material.as_ref().map(|material| material.credential.not_after())
         && ended <= shared.now()
@@ -135,12 +107,9 @@ async fn apply(node: &Parts, plan: NodePlan, cause: Cause) -> Result<(Reloaded, 
     {
         return Err(NodeError::Ended { ended });
     }
-    let mut floor = node.floor.lock().await;
-    let _trusting = shared.trusting.lock().await;
 
     // What can fail.
     let old_plan = shared.plan.load_full();
-    let trust = other_trust(shared, &old_plan, &plan)?;
     let print = Fingerprint::of_reload(shared, material.as_ref(), &further, trust.as_ref());
     if let Cause::Files(before) = cause {
         let generation = shared.store.number();
@@ -158,8 +127,13 @@ async fn apply(node: &Parts, plan: NodePlan, cause: Cause) -> Result<(Reloaded, 
     let ticket_keys = TicketKeys::again(&plan, shared.ticket_keys.load().as_ref().as_ref()).await?;
     let means = Means { shared, tls: &tls, guard: &guard, plan: &plan, ticket_keys: ticket_keys.as_ref() };
     let prepared = prepare(means, &floor)?;
-    let before = serving.chain().leaf().serial();
+    // The node is ending, and is not to be changed any more.
+    if *node.ended.borrow() {
+        return Err(NodeError::Interrupted);
+    }
     let current = shared.store.current();
+    // A renewal that came meanwhile has told of itself.
+    let replaced = material.is_some().then(|| current.credential().chain().leaf().serial());
     further.fits(match (&material, &trust) {
         (Some(material), _) => &material.trust,
         (None, Some(trust)) => trust,
@@ -186,8 +160,12 @@ async fn apply(node: &Parts, plan: NodePlan, cause: Cause) -> Result<(Reloaded, 
     super::renewal::adopt(shared, &plan);
     shared.troubles.retain(&plan);
     shared.tallies.retain(&plan);
-    shared.lists.again();
-    note_rotation(shared, before);
+    if !followed {
+        shared.lists.again();
+    }
+    if let Some(before) = replaced {
+        note_rotation(shared, before);
+    }
     note_further(shared, further.named);
     let mut done = Reloaded {
         generation,
@@ -225,32 +203,6 @@ async fn apply(node: &Parts, plan: NodePlan, cause: Cause) -> Result<(Reloaded, 
     Ok((done, print))
 }
 
-/// The trust of an embedded authority where the plan names roots, lists or bundles, whose files are read again, or another
-/// profile. What the authority itself says the keeper brings.
-fn other_trust(shared: &Shared, old: &NodePlan, new: &NodePlan) -> Result<Option<TrustStore>, NodeError> {
-    if let Identity::Mesh(_) = &shared.identity {
-        let as_before = old.bundles.is_empty() && new.bundles.is_empty() && old.profile == new.profile;
-        return if as_before { Ok(None) } else { super::mesh::trust_on_disk(new).map(Some) };
-    }
-    let names_files = |plan: &NodePlan| {
-        plan.identity.roots.is_some() || plan.identity.crl.is_some() || !plan.bundles.is_empty()
-    };
-    if !names_files(old) && !names_files(new) && old.profile == new.profile {
-        return Ok(None);
-    }
-    let trust = match &shared.identity {
-        Identity::Embedded(embedded) => {
-            embedded_trust(&embedded.authority, embedded.publication.list(), new)?
-        }
-        Identity::SelfSigned(throw_away) => self_signed::trust(&throw_away.provider, new)?,
-        Identity::Manual | Identity::Mesh(_) => return Ok(None),
-    };
-    // Keys that were revoked a moment ago are on no list yet.
-    let current = shared.store.current();
-    let blocked = current.trust().revocation().blocked_keys().copied();
-    Ok(Some(trust.with_blocked_keys(blocked)))
-}
-
 /// What a reload has ready before it changes anything.
 struct Prepared {
     admin: TlsContext,
@@ -264,7 +216,7 @@ struct Prepared {
     enrolment: Option<Bound>,
 }
 
-fn prepare(means: Means<'_>, floor: &super::floor::Floor) -> Result<Prepared, NodeError> {
+fn prepare(means: Means<'_>, floor: &Floor) -> Result<Prepared, NodeError> {
     let Means { tls, plan, .. } = means;
     let mut prepared = Prepared {
         admin: admin_context(tls)?,
@@ -329,7 +281,7 @@ fn note_rotation(shared: &Shared, before: Serial) {
 fn note_further(shared: &Shared, named: Vec<Named>) {
     let before = shared.further.swap(Arc::new(named));
     let now = shared.further.load();
-    super::renewal::watch_further(&shared.manager, &before, &now);
+    super::renewal::watch_further(&shared.manager, &shared.certificate_name(), &before, &now);
     for old in before.iter() {
         match now.iter().find(|new| new.name == old.name) {
             None => shared.telemetry.certificate_gone(&old.name),

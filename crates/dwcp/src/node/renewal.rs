@@ -95,14 +95,15 @@ pub(super) fn own(plan: &NodePlan) -> String {
 }
 
 /// Has the dates of the further certificates watched: other tools renew them.
-pub(super) fn watch_further(manager: &CertificateManager, before: &[Named], now: &[Named]) {
-    let gone = before.iter().filter(|old| !now.iter().any(|new| new.name == old.name));
+pub(super) fn watch_further(manager: &CertificateManager, own: &str, before: &[Named], now: &[Named]) {
+    let others = |named: &&Named| named.name != own;
+    let gone = before.iter().filter(others).filter(|old| !now.iter().any(|new| new.name == old.name));
     for old in gone {
         manager.release(&old.name);
     }
-    for named in now {
+    // The slot of the node's own name is its own.
+    for named in now.iter().filter(others) {
         let spec = SlotSpec::new(&named.name, named.credential.names().to_vec());
-        // One of the name of the node itself has no slot: its dates stand in health all the same.
         if manager.manage(ManagedSlot::watched(spec, Arc::clone(&named.credential))).is_err() {
             manager.replaced(&named.name, Arc::clone(&named.credential));
         }

@@ -2,8 +2,9 @@
 
 use super::NodeError;
 use super::further::Named;
+use super::onion::reason_text;
 use dwcp_base::{Blame, Coded, UnixTime};
-use dwcp_pki::{Credential, SubjectName};
+use dwcp_pki::{Credential, IdentityKind, Purpose, SubjectName, Trial, TrustStore, Usage, ValidationError};
 use thiserror::Error;
 
 /// Why a certificate does not take the place of another by itself.
@@ -30,6 +31,15 @@ pub enum Unfit {
         /// Whose the new one is.
         now: String,
     },
+    /// Peers would refuse it, for what the one in use serves.
+    #[error("the certificate in the file would be refused by peers")]
+    Invalid(#[source] ValidationError),
+    /// It did not work when it was tried out.
+    #[error("the certificate in the file does not work: {why}")]
+    Failed {
+        /// What went wrong.
+        why: String,
+    },
 }
 
 impl Coded for Unfit {
@@ -38,6 +48,8 @@ impl Coded for Unfit {
             Self::Ended { .. } => "node.files.ended",
             Self::Early { .. } => "node.files.early",
             Self::Renamed { .. } => "node.files.renamed",
+            Self::Invalid(source) => source.code(),
+            Self::Failed { .. } => "node.files.failed",
         }
     }
 
@@ -69,23 +81,81 @@ fn fits(old: &Credential, new: &Credential, now: UnixTime) -> Result<(), Unfit> 
     if same { Ok(()) } else { Err(Unfit::Renamed { before: whose(old), now: whose(new) }) }
 }
 
-/// The same for the node's own certificate, where it comes from a file, and for each that is shown besides and was there before.
-pub(super) fn all_fit(
-    (old, new): (&Credential, Option<&Credential>),
-    (shown, further): (&[Named], &[Named]),
+/// What a certificate is judged by before it replaces another.
+pub(super) struct Judge<'a> {
+    /// Trust as it is, which says what the one in use is good for.
+    pub(super) before: &'a TrustStore,
+    /// Trust as it will be.
+    pub(super) trust: &'a TrustStore,
+    pub(super) trial: &'a dyn Trial,
+    pub(super) now: UnixTime,
+}
+
+impl Judge<'_> {
+    /// Whether the node's own certificate, where it comes from a file, and each that is shown besides and was there before may be replaced.
+    /// Takes some milliseconds for each that is new.
+    pub(super) fn all_fit(
+        &self,
+        (old, new): (&Credential, Option<&Credential>),
+        (shown, further): (&[Named], &[Named]),
+    ) -> Result<(), NodeError> {
+        if let Some(new) = new {
+            let what = "the node's own certificate".to_owned();
+            // What is for servers alone today may stay so: a node that never dials needs no more.
+            let usage = usage(self.before, old);
+            fits(old, new, self.now)
+                .and_then(|()| self.works(old, new, usage))
+                .map_err(|source| NodeError::Replacement { what, source })?;
+        }
+        for named in further {
+            let Some(before) = shown.iter().find(|before| before.name == named.name) else { continue };
+            let what = format!("security.tls.certificates[{}]", named.name);
+            let works = || match named.kind {
+                IdentityKind::Mesh => self.works(&before.credential, &named.credential, Usage::Server),
+                // Its root is in browsers, and not here.
+                IdentityKind::Public => Ok(()),
+            };
+            fits(&before.credential, &named.credential, self.now)
+                .and_then(|()| works())
+                .map_err(|source| NodeError::Replacement { what, source })?;
+        }
+        Ok(())
+    }
+
+    /// Whether peers would take `new`, each way that `usage` says; the one in use is not asked again.
+    fn works(&self, old: &Credential, new: &Credential, usage: Usage) -> Result<(), Unfit> {
+        if new.chain().leaf().certificate_der() == old.chain().leaf().certificate_der() {
+            return Ok(());
+        }
+        standing(self.trust, new, usage, self.now).map_err(Unfit::Invalid)?;
+        let tried = self.trial.try_out(new, self.trust, usage, self.now);
+        tried.map_err(|fault| Unfit::Failed { why: reason_text(&fault) })
+    }
+}
+
+/// What a certificate is good for, its dates and lists aside.
+pub(super) fn usage(trust: &TrustStore, credential: &Credential) -> Usage {
+    let serves = |purpose| trust.covers_for(credential.chain(), purpose).is_ok();
+    match (serves(Purpose::Server), serves(Purpose::Client)) {
+        (true, true) => Usage::Both,
+        (false, true) => Usage::Client,
+        (_, false) => Usage::Server,
+    }
+}
+
+/// Whether a peer with this trust takes the certificate at `now`, each way that `usage` says.
+pub(super) fn standing(
+    trust: &TrustStore,
+    credential: &Credential,
+    usage: Usage,
     now: UnixTime,
-) -> Result<(), NodeError> {
-    if let Some(new) = new {
-        let what = "the node's own certificate".to_owned();
-        fits(old, new, now).map_err(|source| NodeError::Replacement { what, source })?;
-    }
-    for named in further {
-        let Some(before) = shown.iter().find(|before| before.name == named.name) else { continue };
-        let what = format!("security.tls.certificates[{}]", named.name);
-        fits(&before.credential, &named.credential, now)
-            .map_err(|source| NodeError::Replacement { what, source })?;
-    }
-    Ok(())
+) -> Result<(), ValidationError> {
+    let purposes: &[Purpose] = match usage {
+        Usage::Server => &[Purpose::Server],
+        Usage::Client => &[Purpose::Client],
+        Usage::Both => &[Purpose::Server, Purpose::Client],
+    };
+    purposes.iter().try_for_each(|purpose| trust.validate_own(credential.chain(), *purpose, now).map(drop))
 }
 
 /// One name says enough.

@@ -82,14 +82,21 @@ pub(super) fn root_file(plan: &NodePlan) -> PathBuf {
     plan.state_dir.join("self-signed-ca.crt")
 }
 
+/// Whether a pair on disk is what such a node leaves behind: good for nothing once its root is gone.
+pub(super) fn is_left_over(plan: &NodePlan, credential: &Credential) -> bool {
+    is_of_throw_away_root(credential) && root_file(plan).exists()
+}
+
+fn is_of_throw_away_root(credential: &Credential) -> bool {
+    credential.chain().leaf().issuer().starts_with(&format!("CN={}", SelfSignedProvider::ROOT_NAME))
+}
+
 /// Refuses to replace what is not of this provider: somebody may still need it.
 fn check_place(plan: &NodePlan) -> Result<(), NodeError> {
     let files = &plan.identity;
     let key_alone = !files.cert.exists() && files.key.exists() && !root_file(plan).exists();
     let theirs = match Credential::load_saved(&prefix(files)?) {
-        Ok(credential) => {
-            !credential.chain().leaf().issuer().starts_with(&format!("CN={}", SelfSignedProvider::ROOT_NAME))
-        }
+        Ok(credential) => !is_of_throw_away_root(&credential),
         // Unreadable, and of whom is not to be seen.
         Err(_) => files.cert.exists() && !root_file(plan).exists(),
     };
