@@ -341,12 +341,13 @@ fn whoever_joins_or_renews_and_is_gone_is_on_record() {
         let joined = 1 + (0..4).filter(|n| !issued(&place, &id(&format!("n{n}"))).is_empty()).count();
         let renewed = issued(&place, &id("b")).len() - 1;
         let counted =
-            |result: &str| metric(&place, &format!("dwcp_enrollments_total{{result=\"{result}\"}}")) as usize;
+            |result: &str| metric(&place, &format!("dwcp_enrollments_total{{result=\"{result}\"}}"));
+        let exactly = |count: usize| u32::try_from(count).map(f64::from).unwrap();
         // Some of them at least were under way when the other side went.
         joined > 1
             && renewed > 0
-            && (count("\"node_joined\""), counted("joined")) == (joined, joined)
-            && (count("\"node_renewed\""), counted("renewed")) == (renewed, renewed)
+            && (count("\"node_joined\""), counted("joined")) == (joined, exactly(joined))
+            && (count("\"node_renewed\""), counted("renewed")) == (renewed, exactly(renewed))
     });
 }
 
