@@ -340,13 +340,15 @@ fn whoever_joins_or_renews_and_is_gone_is_on_record() {
     eventually(PATIENCE, "what was granted is counted and on record", || {
         let joined = 1 + (0..4).filter(|n| !issued(&place, &id(&format!("n{n}"))).is_empty()).count();
         let renewed = issued(&place, &id("b")).len() - 1;
-        let counted =
-            |result: &str| metric(&place, &format!("dwcp_enrollments_total{{result=\"{result}\"}}")) as usize;
+        let counted = |result: &str, count: usize| {
+            metric(&place, &format!("dwcp_enrollments_total{{result=\"{result}\"}}")).to_string()
+                == count.to_string()
+        };
         // Some of them at least were under way when the other side went.
         joined > 1
             && renewed > 0
-            && (count("\"node_joined\""), counted("joined")) == (joined, joined)
-            && (count("\"node_renewed\""), counted("renewed")) == (renewed, renewed)
+            && (count("\"node_joined\"") == joined && counted("joined", joined))
+            && (count("\"node_renewed\"") == renewed && counted("renewed", renewed))
     });
 }
 
