@@ -21,7 +21,7 @@ fn a_token_is_alone_on_standard_output() {
     let secret = token.secret.to_text();
     assert!(!said.contains(secret.as_str()) && !said.contains("dwcp1_"), "{said}");
     assert!(said.contains("warning: ") && said.contains("of this machine alone"), "{said}");
-    assert!(said.contains("--join TOKEN --name b") && said.contains(&token.id.to_string()), "{said}");
+    assert!(said.contains("--join - --name b") && said.contains(&token.id.to_string()), "{said}");
 
     let address = ["--address", "ca.example.org:9443"];
     let output = dwcp(&[&["--json", "token", "create", "--config", &place.config()][..], &address].concat());
