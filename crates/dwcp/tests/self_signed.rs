@@ -32,7 +32,8 @@ fn keys_below(directory: &Path) -> Vec<String> {
         let path = entry.unwrap().path();
         if path.is_dir() {
             found.extend(keys_below(&path));
-        } else if String::from_utf8_lossy(&fs::read(&path).unwrap()).contains("PRIVATE KEY") {
+        } else if path.is_file() && String::from_utf8_lossy(&fs::read(&path).unwrap()).contains("PRIVATE KEY")
+        {
             found.push(path.file_name().unwrap().to_str().unwrap().to_owned());
         }
     }

@@ -1,5 +1,7 @@
 //! Two thousand bad rotations, in virtual time, by the code that a node runs: none is adopted, each is told once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "a deadline of a test is wall time")]
+#![allow(clippy::await_holding_lock, reason = "a disk that does not answer is a lock that a test holds")]
 
 use super::following;
 use super::{Node, Parts};
