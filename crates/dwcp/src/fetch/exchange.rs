@@ -6,6 +6,7 @@ use super::heard::Heard;
 use super::place::Place;
 use super::{Limits, Line};
 use dwcp_base::UnixTime;
+use dwcp_tls::TlsError;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::client::conn::http1;
@@ -62,8 +63,12 @@ pub(crate) async fn fetch(
             Line::Plain => exchange(stream, place, question, limits).await,
             Line::Tls(connector, expected) => {
                 let session = connector.connect(stream, expected, limits.deadline).await;
-                let session =
-                    session.map_err(|source| FetchError::Tls { place: place.to_string(), source })?;
+                let session = session.map_err(|source| match source {
+                    TlsError::Timeout { deadline, .. } => {
+                        FetchError::TimedOut { place: place.to_string(), deadline }
+                    }
+                    source => FetchError::Tls { place: place.to_string(), source },
+                })?;
                 let (session, alert) = Heard::new(session);
                 let answer = exchange(session, place, question, limits).await;
                 answer.map_err(|error| match alert.take() {

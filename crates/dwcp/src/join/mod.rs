@@ -5,6 +5,9 @@ mod ask;
 mod first;
 mod renewal;
 
+#[cfg(test)]
+mod conformance_tests;
+
 pub(crate) use answer::Bundle;
 pub(crate) use first::{JoinError, Joined, join};
 pub(crate) use renewal::{MeshError, MeshProvider};

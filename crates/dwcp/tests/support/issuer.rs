@@ -217,13 +217,20 @@ impl State {
             }
             "/enroll/join" | "/enroll/renew" => {
                 let body: Value = serde_json::from_str(body).unwrap();
-                (200, String::new(), self.grant(body["csr"].as_str().unwrap()))
+                match self.grant(body["csr"].as_str().unwrap()) {
+                    Ok(granted) => (200, String::new(), granted),
+                    Err(why) => {
+                        let error = json!({ "code": "enroll.name.refused", "message": why, "fix": "" });
+                        (403, String::new(), json!({ "error": error }))
+                    }
+                }
             }
             _ => (404, String::new(), json!({})),
         }
     }
 
-    fn grant(&mut self, csr: &str) -> Value {
+    /// What it grants, or why it does not.
+    fn grant(&mut self, csr: &str) -> Result<Value, String> {
         let mut request = CertificateRequest::from_pem(csr.as_bytes()).unwrap();
         let identity = request.names().iter().find_map(dwcp_pki::SubjectName::spiffe_id).unwrap().to_string();
         let names = request.names().to_vec();
@@ -237,7 +244,7 @@ impl State {
         let by = if self.manner == Manner::Stranger { &self.stranger } else { &self.authority };
         let chain = match self.manner {
             Manner::MoreNames => more_names(&self.dir, csr, &identity),
-            _ => by.issue(&request, &policy, at).unwrap(),
+            _ => by.issue(&request, &policy, at).map_err(|error| error.to_string())?,
         };
         let roots = match self.manner {
             Manner::Stranger | Manner::OtherRoots => self.stranger.root().to_pem(),
@@ -250,7 +257,9 @@ impl State {
             Manner::AnotherIdentity => "spiffe://test.example/node/z".to_owned(),
             _ => identity,
         };
-        json!({ "chain": chain.to_pem(), "roots": roots, "crl": lists, "identity": identity, "renew_after": null })
+        Ok(
+            json!({ "chain": chain.to_pem(), "roots": roots, "crl": lists, "identity": identity, "renew_after": null }),
+        )
     }
 }
 
