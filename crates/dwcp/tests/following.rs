@@ -153,6 +153,11 @@ const BAD: &[Bad] = &[
     ("nothing in it", |site| replace(&site.cert, b"", 0o644), "certificate chain"),
     ("nothing there", |site| fs::remove_file(&site.crl).unwrap(), "list"),
     ("garbage", |site| replace(&site.crl, b"\x30\x82\xff\xff", 0o644), "list"),
+    (
+        "a list of nobody's",
+        |site| replace(&site.crl, dwcp_testkit::Lab::new().crl().to_pem().as_bytes(), 0o644),
+        "no list of any root",
+    ),
     ("NULs", |site| replace(&site.roots, &[0; 4_096], 0o644), "root"),
     (
         "a directory that is gone",

@@ -7,7 +7,7 @@ use super::identity::{Identity, Material, embedded_trust};
 use super::off_loop::off_loop;
 use super::shared::Shared;
 use super::{NodeError, Parts, replacing, self_signed};
-use crate::config::{NodePlan, ProviderPlan};
+use crate::config::{ConfigProblem, NodePlan, ProviderPlan};
 use dwcp_pki::{Credential, SlotPhase, TrustStore};
 use std::sync::Arc;
 use tokio::sync::{MutexGuard, OwnedSemaphorePermit};
@@ -80,6 +80,9 @@ async fn read(node: &Parts, plan: NodePlan, followed: bool) -> Result<Read, Node
             None => Further::read(&named)?,
         };
         let trust = other_trust(&shared, &shared.plan.load(), &named)?;
+        if let Some(material) = &material {
+            is_listed(&named, &material.trust, shared.store.current().trust())?;
+        }
         if followed {
             let current = shared.store.current();
             let new = trust.as_ref().or(material.as_ref().map(|material| &material.trust));
@@ -95,6 +98,21 @@ async fn read(node: &Parts, plan: NodePlan, followed: bool) -> Result<Read, Node
         Ok(Read { plan: named, material, further, trust, serving })
     };
     off_loop(work).await.ok_or(NodeError::Interrupted)?
+}
+
+/// Refuses a `crl_file` without a list of any root, where the one in use has one: what is in memory would hold, and the next start would refuse every peer.
+fn is_listed(plan: &NodePlan, new: &TrustStore, before: &TrustStore) -> Result<(), NodeError> {
+    let from_file = matches!(plan.provider, ProviderPlan::Manual)
+        && plan.identity.crl.is_some()
+        && plan.lists.url.is_none();
+    if !from_file || new.crl_expiry().is_some() || before.crl_expiry().is_none() {
+        return Ok(());
+    }
+    Err(NodeError::Config(ConfigProblem::new(
+        "security.tls.crl_file",
+        "has no list of any root in ca_file, and what is in use has one",
+        "put the lists of the roots in ca_file into it",
+    )))
 }
 
 /// The identity of a node that joined, where somebody brought another: one that is newer, or any where the one in use is good for nothing.
