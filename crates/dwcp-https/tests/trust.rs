@@ -173,7 +173,7 @@ mod system {
         for (file, passes) in [(files.root.clone(), true), (lab.directory().join("none"), false)] {
             std::fs::write(lab.directory().join("none"), "").unwrap();
             let output = Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", "system::asked_by_another_process", "--ignored"])
+                .args(["--exact", "system::asked_by_another_process"])
                 .env("SSL_CERT_FILE", &file)
                 .env_remove("SSL_CERT_DIR")
                 .env("DWCP_TEST_SERVER", lab.directory())
@@ -184,10 +184,12 @@ mod system {
         }
     }
 
+    /// What the test above runs; by itself it has nothing to ask.
     #[tokio::test]
-    #[ignore = "needs what its caller prepares"]
     async fn asked_by_another_process() {
-        let directory = std::path::PathBuf::from(std::env::var_os("DWCP_TEST_SERVER").unwrap());
+        let Some(directory) = std::env::var_os("DWCP_TEST_SERVER").map(std::path::PathBuf::from) else {
+            return;
+        };
         let credential =
             dwcp_pki::Credential::load(&directory.join("server.crt"), &directory.join("server.key")).unwrap();
         let server = Server::start(tls(&credential, None), Script::once(FINE)).await;
