@@ -61,6 +61,8 @@ fn several_pebbles_run_at_once_and_each_issues_under_roots_of_its_own() {
     assert_eq!(roots.len(), 2);
     assert_ne!(roots[0], other.issuing_roots()[0]);
     one.resolve("elsewhere.example", &["127.0.0.2", "::1"]);
+    one.resolve("four.example", &["127.0.0.2"]);
+    one.resolve("nowhere.example", &[]);
     one.fail_to_resolve("lost.example");
     assert!(one.certificate_status("ab").is_none());
     one.restart();

@@ -5,6 +5,7 @@ use crate::servers::process::{Process, command};
 use crate::servers::{Place, free_port, wait_until};
 use serde_json::{Value, json};
 use std::fs;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -38,8 +39,8 @@ pub struct PebbleOptions {
     pub alternate_roots: u8,
     /// How many certificates stand between a leaf and its root. Default: 1.
     pub chain_length: u8,
-    /// Whether names without records of their own have `::1` besides 127.0.0.1. Default: no.
-    pub ipv6: bool,
+    /// What names without records of their own resolve to: one address of each family at most. Default: 127.0.0.1.
+    pub addresses: Vec<IpAddr>,
 }
 
 impl Default for PebbleOptions {
@@ -61,7 +62,7 @@ impl Default for PebbleOptions {
             retry_after: (1, 1),
             alternate_roots: 0,
             chain_length: 1,
-            ipv6: false,
+            addresses: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
         }
     }
 }
@@ -146,7 +147,11 @@ pub(super) fn serve_names(program: &Path, place: &Place, options: &PebbleOptions
     } else {
         names.arg("-dns01").arg(dns);
     }
-    names.args(["-defaultIPv4", "127.0.0.1", "-defaultIPv6", if options.ipv6 { "::1" } else { "" }]);
+    let default = |six: bool| {
+        let of_family = options.addresses.iter().find(|address| address.is_ipv6() == six);
+        of_family.map(IpAddr::to_string).unwrap_or_default()
+    };
+    names.arg("-defaultIPv4").arg(default(false)).arg("-defaultIPv6").arg(default(true));
     names.args(["-http01", "", "-https01", "", "-tlsalpn01", ""]);
     names.arg("-management").arg(format!("127.0.0.1:{}", ports.dns_management));
     Process::start(&names, &place.path("names.log"))

@@ -148,16 +148,19 @@ impl Pebble {
         complete
     }
 
-    /// Resolves a name to these addresses and no other: IPv4 and IPv6 as they come.
+    /// Resolves a name to these addresses, IPv4 and IPv6 as they come; in a family without any it has the default of the options.
     ///
     /// # Panics
     /// When the name server does not take it.
     pub fn resolve(&self, name: &str, addresses: &[&str]) {
         let host = format!("{}.", name.trim_end_matches('.'));
         let (six, four): (Vec<&str>, Vec<&str>) = addresses.iter().partition(|text| text.contains(':'));
-        // An empty list is no record: then the name has none of that family, whatever the default is.
-        self.tell_names("add-a", &json!({ "host": host, "addresses": four }));
-        self.tell_names("add-aaaa", &json!({ "host": host, "addresses": six }));
+        for (family, addresses) in [("a", four), ("aaaa", six)] {
+            self.tell_names(&format!("clear-{family}"), &json!({ "host": host }));
+            if !addresses.is_empty() {
+                self.tell_names(&format!("add-{family}"), &json!({ "host": host, "addresses": addresses }));
+            }
+        }
     }
 
     /// Lets the name server fail for a name.
