@@ -28,6 +28,13 @@ fn every_status_has_its_class() {
         (404, &[], "pki/roles/r", "vault.path.unknown", false),
         (404, &["no handler for route \"nope/sign/r\""], "nope/sign/r", "vault.path.unknown", false),
         (400, &["unknown role: r"], "pki/sign/r", "vault.path.unknown", false),
+        (
+            500,
+            &["unable to find PKI issuer for reference: x"],
+            "pki/issuer/x/sign/r",
+            "vault.path.unknown",
+            false,
+        ),
         (400, &["role requires keys of type rsa"], "pki/sign/r", "vault.request.refused", false),
         (413, &[], "pki/sign/r", "vault.request.refused", false),
         (302, &[], "pki/sign/r", "vault.server.failed", true),
@@ -95,7 +102,7 @@ fn a_chain_is_put_in_order_and_roots_stand_aside() {
     let signed = Signed::from_answer(body.to_string().as_bytes()).unwrap();
     assert_eq!(signed.issued.chain.leaf(), leaf);
     assert_eq!(signed.issued.chain.len(), node.chain().len());
-    assert_eq!(signed.issued.roots, [root.clone()]);
+    assert_eq!(signed.issued.roots.as_slice(), std::slice::from_ref(root));
     assert_eq!(signed.serial, leaf.serial());
     let with_key = IssuedWithKey::from_answer(body.to_string().as_bytes()).unwrap();
     assert_eq!(with_key.key.expose(), b"k");
