@@ -264,6 +264,7 @@ impl Session {
                 held.login_trouble = None;
                 held.token = Some(Arc::clone(&token));
                 drop(held);
+                tracing::debug!(method, renewable = grant.renewable, life = ?grant.life, "logged in");
                 let until = grant.life.map(|life| self.clock.unix().plus(life));
                 self.observer.observe(&Event::LoginDone { method, until });
                 Ok(token)
@@ -314,6 +315,7 @@ impl Session {
                 held.core.renewed(self.clock.tick(), grant.life, grant.renewable);
                 held.login_trouble = None;
                 drop(held);
+                tracing::debug!(renewable = grant.renewable, life = ?grant.life, "token renewed");
                 let until = grant.life.map(|life| self.clock.unix().plus(life));
                 self.observer.observe(&Event::TokenRenewed { until });
                 Ok(())

@@ -71,7 +71,7 @@ async fn the_role_as_the_page_writes_it_issues_for_every_kind_of_name_and_key() 
 
 /// Every rule, over the real server, one that is paused, one that is sealed, and a token that is not known.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_provider_keeps_every_rule_over_a_real_server() {
+async fn at_p12_the_provider_keeps_every_rule_over_a_real_server_and_shows_no_token() {
     let Some(rig) = Rig::start() else { return };
     let Some(silent) = Rig::start() else { return };
     let Some(sealed) = Rig::start() else { return };
