@@ -170,8 +170,10 @@ impl VaultError {
             }
             Self::Server { .. } => "see the server's log; the next try follows by itself".to_owned(),
             Self::Denied { path } => {
+                let verb =
+                    if path.contains("/roles/") || path.contains("/config/") { "read" } else { "update" };
                 format!(
-                    "allow it in the policy of the login: path \"{path}\" {{ capabilities = [\"create\", \"read\", \"update\"] }}"
+                    "allow it in the policy of the login: path \"{path}\" {{ capabilities = [\"{verb}\"] }}"
                 )
             }
             Self::NotFound { what, path } => {

@@ -324,6 +324,28 @@ async fn a_token_that_an_agent_keeps_alive_is_taken_as_it_is() {
     assert!(ours.client.state().token_until.is_some() && ours.client.state().renews_at.is_some());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_written_again_with_the_same_token_is_no_trouble() {
+    let Some(rig) = Rig::start() else { return };
+    let (login, token) = rig.token_login("1h", &json!({}));
+    let ours = rig.client_of(rig.settings(login));
+    let _keeper = kept(&ours);
+    until("the first login", || ours.count("vault.login.done") == 1).await;
+    rig.secret("token", &token);
+    until("the second look", || ours.count("vault.login.done") == 2).await;
+    // Something that the policy does not allow is no trouble of the token either.
+    let denied = ours.client.revoke(&"01".parse().unwrap(), DEADLINE).await.unwrap_err();
+    assert_eq!(denied.code(), "vault.permission.denied");
+    assert!(denied.fix().contains("path \"pki/revoke\" { capabilities = [\"update\"] }"), "{}", denied.fix());
+    assert!(ours.client.state().has_token && ours.signs().await);
+    assert_eq!(
+        (ours.count("vault.login.failed"), ours.client.state().trouble),
+        (0, None),
+        "{:?}",
+        ours.codes()
+    );
+}
+
 fn jwt(key: &SigningKey, claims: &Value) -> String {
     let head = base64url(json!({ "alg": "EdDSA", "typ": "JWT" }).to_string().as_bytes());
     let signed = format!("{head}.{}", base64url(claims.to_string().as_bytes()));

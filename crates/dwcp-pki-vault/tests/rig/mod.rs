@@ -33,7 +33,7 @@ path "pki/sign/dwcp-role"  { capabilities = ["update"] }
 path "pki/roles/dwcp-role" { capabilities = ["read"] }
 path "pki/issuer/+/json"   { capabilities = ["read"] }
 path "pki/issuers"         { capabilities = ["list"] }
-path "pki/cert/*"          { capabilities = ["read"] }
+path "pki/config/crl"      { capabilities = ["read"] }
 "#;
 
 pub(crate) const NODE: &[&str] = &["URI:spiffe://novacron.local/node/n1", "DNS:n1.novacron.local"];
