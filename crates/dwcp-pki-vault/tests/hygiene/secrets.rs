@@ -5,8 +5,17 @@ use std::collections::HashMap;
 
 /// Secrets by name, each as text, in hexadecimal digits, in Base64 and as a list of bytes; by how they begin, so that many lines are
 /// searched for many of them in one pass.
-#[derive(Default)]
-pub struct Secrets(HashMap<Vec<u8>, Vec<(&'static str, String)>>);
+pub struct Secrets {
+    forms: HashMap<Vec<u8>, Vec<(&'static str, String)>>,
+    /// Which first two bytes there are: most windows of a line are none.
+    starts: Vec<bool>,
+}
+
+impl Default for Secrets {
+    fn default() -> Self {
+        Self { forms: HashMap::new(), starts: vec![false; 1 << 16] }
+    }
+}
 
 impl Secrets {
     pub fn add(&mut self, name: &'static str, secret: &[u8]) {
@@ -25,7 +34,8 @@ impl Secrets {
 
     fn insert(&mut self, name: &'static str, form: String) {
         let begin = form.as_bytes()[..BEGIN].to_vec();
-        let forms = self.0.entry(begin).or_default();
+        self.starts[start(&begin)] = true;
+        let forms = self.forms.entry(begin).or_default();
         if !forms.iter().any(|(_, known)| *known == form) {
             forms.push((name, form));
         }
@@ -48,11 +58,18 @@ impl Secrets {
     pub fn find(&self, line: &str) -> Option<String> {
         let bytes = line.as_bytes();
         let known = bytes.windows(BEGIN).enumerate().find_map(|(at, window)| {
-            let forms = self.0.get(window)?;
+            if !self.starts[start(window)] {
+                return None;
+            }
+            let forms = self.forms.get(window)?;
             forms.iter().find(|(_, form)| bytes[at..].starts_with(form.as_bytes()))
         });
         known.map(|(name, _)| (*name).to_owned()).or_else(|| token_in(line))
     }
+}
+
+fn start(bytes: &[u8]) -> usize {
+    usize::from(bytes[0]) << 8 | usize::from(bytes[1])
 }
 
 /// Bytes that every form has.
