@@ -1,8 +1,9 @@
 //! The client: one identity at one server, with the requests that a node makes.
 
 use crate::answer::{self, Body};
+use crate::budget::Budget;
 use crate::health::{self, REQUEST};
-use crate::session::{Budget, Session, Token};
+use crate::session::{Session, Token};
 use crate::{Event, VaultError, VaultHealth, VaultRole, VaultSettings, VaultState};
 use dwcp_base::{Clock, Observer};
 use dwcp_crypto::KeyType;

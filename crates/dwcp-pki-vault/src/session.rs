@@ -1,5 +1,6 @@
 //! The token: obtained once for everybody, renewed and replaced in time, and never shown.
 
+use crate::budget::Budget;
 use crate::engine::{self, Grant};
 use crate::login::Means;
 use crate::token::{Step, TokenCore};
@@ -29,24 +30,6 @@ pub(crate) struct Session {
     gate: tokio::sync::Mutex<()>,
     held: Mutex<Held>,
     changed: Notify,
-}
-
-/// What is left of the time for one request of a caller.
-pub(crate) struct Budget {
-    clock: Arc<dyn Clock>,
-    began: Tick,
-    deadline: Duration,
-}
-
-impl Budget {
-    pub(crate) fn left(&self) -> Result<Duration, VaultError> {
-        let left = self.deadline.saturating_sub(self.clock.tick().since(self.began));
-        if left.is_zero() { Err(self.spent()) } else { Ok(left) }
-    }
-
-    pub(crate) fn spent(&self) -> VaultError {
-        VaultError::TimedOut { deadline: self.deadline }
-    }
 }
 
 /// Why one logs in.
@@ -122,7 +105,7 @@ impl Session {
 
     /// Starts to count a deadline.
     pub(crate) fn budget(&self, deadline: Duration) -> Budget {
-        Budget { clock: Arc::clone(&self.clock), began: self.clock.tick(), deadline }
+        Budget::new(Arc::clone(&self.clock), deadline)
     }
 
     /// Another token in the place of one that was refused; none where the refusal is not the token's fault.

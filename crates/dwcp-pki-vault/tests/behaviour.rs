@@ -12,7 +12,7 @@ mod rig;
 use dwcp_base::{Clock, Coded, SystemClock};
 use dwcp_https::Roots;
 use dwcp_pki::{CertProvider, ProviderError};
-use dwcp_pki_vault::{Login, VaultError, VaultSettings};
+use dwcp_pki_vault::{Login, RoleId, VaultError, VaultSettings};
 use dwcp_testkit::{Lab, OpenBaoOptions};
 use rig::{DEADLINE, NODE, Rig, request};
 use serde_json::json;
@@ -145,6 +145,34 @@ async fn a_rate_limit_is_told_with_the_time_to_wait() {
     assert!(matches!(error, ProviderError::Unavailable { retry_after: Some(_), .. }), "{error:?}");
     rig.bao.delete("sys/quotas/rate-limit/node");
     assert!(provider.issue(&request(NODE), DEADLINE).await.is_ok());
+}
+
+/// A new token may have a new policy, so one login is tried; and where it changed nothing, no other for a minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn at_p2_requests_that_are_denied_do_not_log_in_each_time() {
+    let Some(rig) = Rig::start() else { return };
+    rig.bao.command(&["auth", "enable", "approle"]);
+    let role = |policies: &str| {
+        rig.bao.write("auth/approle/role/node", &json!({ "token_policies": policies, "token_ttl": "1h" }));
+    };
+    role("default");
+    let found = rig.bao.read("auth/approle/role/node/role-id");
+    let role_id = RoleId::Text(found["data"]["role_id"].as_str().unwrap().to_owned());
+    let made = rig.bao.write("auth/approle/role/node/secret-id", &json!({}));
+    let secret_id_file = rig.secret("secret-id", made["data"]["secret_id"].as_str().unwrap());
+    let login = Login::AppRole { mount: "approle".to_owned(), role_id, secret_id_file };
+    let ours = rig.client_of(rig.settings(login.clone()));
+    for _ in 0..5 {
+        let error = ours.client.sign(&request(NODE), DEADLINE).await.unwrap_err();
+        assert_eq!(error.code(), "vault.permission.denied");
+    }
+    assert_eq!(ours.count("vault.login.done"), 2, "{:?}", ours.codes());
+    // A policy that was added comes with a new token, and nobody has to restart anything.
+    let ours = rig.client_of(rig.settings(login));
+    assert!(ours.client.ca_chain(DEADLINE).await.is_ok(), "chains are for everybody");
+    role("default,dwcp-node");
+    assert!(ours.signs().await);
+    assert_eq!(ours.count("vault.login.done"), 2, "{:?}", ours.codes());
 }
 
 /// What a server says of itself when it is none of the above, in the very bytes that OpenBao's documentation gives.
