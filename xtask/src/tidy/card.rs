@@ -14,8 +14,8 @@ const CARD: &[(&str, &str, Due)] = &[
     ("der", "dwcp-pki", Due::Now),
     ("rustls", "dwcp-tls", Due::Now),
     ("tokio", "dwcp-tls", Due::Now),
-    ("vaultrs", "dwcp-pki-vault", Due::Later("the Vault provider")),
-    ("instant-acme", "dwcp-pki-acme", Due::Later("the ACME provider")),
+    ("vaultrs", "dwcp-pki-vault", Due::Now),
+    ("instant-acme", "dwcp-pki-acme", Due::Now),
 ];
 
 /// In every published crate above the floor.
