@@ -121,7 +121,9 @@ mod tests {
     #[test]
     fn a_directory_says_where_what_and_for_whom() {
         let directory = read(&sound()).unwrap();
-        assert!(directory.wants_external_account && directory.has("renewalInfo") && !directory.has("revokeCert"));
+        assert!(
+            directory.wants_external_account && directory.has("renewalInfo") && !directory.has("revokeCert")
+        );
         assert_eq!(directory.profiles, ["classic", "shortlived"]);
         assert!(directory.vouches_for(&url("https://orders.example/order/1")));
         assert!(!directory.vouches_for(&url("https://ca.example:8443/order/1")));
@@ -131,8 +133,16 @@ mod tests {
     #[test]
     fn at_p6_an_address_that_is_not_https_makes_the_directory_worthless() {
         for bad in [
-            "http://ca.example/nonce", "file:///etc/passwd", "//ca.example/x", "/nonce", "", "https://",
-            "https://user:pw@ca.example/", "https://ca.example/a b", "https://ca.example/\n", "gopher://x/",
+            "http://ca.example/nonce",
+            "file:///etc/passwd",
+            "//ca.example/x",
+            "/nonce",
+            "",
+            "https://",
+            "https://user:pw@ca.example/",
+            "https://ca.example/a b",
+            "https://ca.example/\n",
+            "gopher://x/",
         ] {
             for (service, _) in SERVICES {
                 let mut json = sound();

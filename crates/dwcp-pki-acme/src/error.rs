@@ -178,13 +178,16 @@ impl AcmeError {
             }
             Self::ExternalAccountFile(error) => error.fix(),
             Self::Https(_) => {
-                "check the directory's address, the way to it, and that its certificate is of `ca_file`".to_owned()
+                "check the directory's address, the way to it, and that its certificate is of `ca_file`"
+                    .to_owned()
             }
             Self::ForeignUrl { .. } | Self::Answer { .. } | Self::WrongKey | Self::Unsupported { .. } => {
                 "check that the directory's address is that of an ACME authority".to_owned()
             }
             Self::Responder(error) => error.fix(),
-            Self::Cache(_) | Self::Key => "check `cache_dir`: its owner, its modes, and the space on its disk".to_owned(),
+            Self::Cache(_) | Self::Key => {
+                "check `cache_dir`: its owner, its modes, and the space on its disk".to_owned()
+            }
             Self::All(all) => all.first().map(|(_, one)| one.fix()).unwrap_or_default(),
         }
     }

@@ -48,7 +48,10 @@ mod tests {
     #[test]
     fn what_no_order_can_hold_is_refused_before_anybody_is_asked() {
         for text in ["URI:spiffe://a.example/x", "EMAIL:a@b.example", "DNS:*.a.example"] {
-            assert!(matches!(identifiers(&names(&["DNS:a.example", text])), Err(AcmeError::Names(_))), "{text}");
+            assert!(
+                matches!(identifiers(&names(&["DNS:a.example", text])), Err(AcmeError::Names(_))),
+                "{text}"
+            );
         }
         assert!(identifiers(&[]).is_err());
         let many: Vec<_> =
@@ -59,7 +62,8 @@ mod tests {
 
     #[test]
     fn one_set_of_names_is_one_order_whatever_its_sequence() {
-        let one = identifiers(&names(&["IP:::1", "DNS:b.example", "DNS:a.example", "DNS:b.example"])).unwrap();
+        let one =
+            identifiers(&names(&["IP:::1", "DNS:b.example", "DNS:a.example", "DNS:b.example"])).unwrap();
         let other = identifiers(&names(&["DNS:a.example", "DNS:b.example", "IP:::1"])).unwrap();
         assert_eq!(one, other);
         assert_eq!(one.len(), 3);

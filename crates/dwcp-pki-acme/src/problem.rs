@@ -99,12 +99,16 @@ impl ProblemKind {
     /// What an operator can do about it, as one sentence.
     pub fn fix(self) -> &'static str {
         match self {
-            Self::Caa => "allow the authority in the domain's CAA record, or use the one that the record names",
+            Self::Caa => {
+                "allow the authority in the domain's CAA record, or use the one that the record names"
+            }
             Self::Connection => {
                 "let the authority reach the challenge: port 80 for http-01, port 443 for tls-alpn-01, IPv6 included where the name has an AAAA record"
             }
             Self::Dns => "check that the name resolves in public DNS, and that DNSSEC is in order",
-            Self::ExternalAccountRequired => "configure `eab` with the key identifier and HMAC key that the authority gave",
+            Self::ExternalAccountRequired => {
+                "configure `eab` with the key identifier and HMAC key that the authority gave"
+            }
             Self::IncorrectResponse | Self::Unauthorized => {
                 "check that the name resolves to this machine and that nothing else answers on its port; where an account is meant, its key or EAB"
             }
@@ -114,7 +118,9 @@ impl ProblemKind {
             Self::RejectedIdentifier | Self::UnsupportedIdentifier => {
                 "take the name out of `domains`, or use an authority that issues for it"
             }
-            Self::Tls => "check that the listener is up and reached directly: no proxy may end TLS in front of it",
+            Self::Tls => {
+                "check that the listener is up and reached directly: no proxy may end TLS in front of it"
+            }
             Self::UserActionRequired => "visit the authority's page, for example to agree to its new terms",
             Self::ServerInternal => "wait: the authority has a problem of its own",
             _ => "look at what the authority says; a defect is possible",
@@ -224,7 +230,8 @@ mod tests {
             assert_eq!(ProblemKind::of(&format!("{NAMESPACE}{name}")), *kind);
             assert_eq!(kind.name(), *name);
         }
-        for unknown in ["", "about:blank", "rateLimited", "urn:ietf:params:acme:error:", "urn:x:rateLimited"] {
+        for unknown in ["", "about:blank", "rateLimited", "urn:ietf:params:acme:error:", "urn:x:rateLimited"]
+        {
             assert_eq!(ProblemKind::of(unknown), ProblemKind::Other, "{unknown}");
         }
     }
@@ -232,7 +239,9 @@ mod tests {
     #[test]
     fn what_is_to_be_done_follows_from_the_type_and_else_from_the_status() {
         let remedy = |name: &str, status| ProblemKind::of(&format!("{NAMESPACE}{name}")).remedy(status);
-        for refused in ["caa", "rejectedIdentifier", "unauthorized", "badCSR", "userActionRequired", "malformed"] {
+        for refused in
+            ["caa", "rejectedIdentifier", "unauthorized", "badCSR", "userActionRequired", "malformed"]
+        {
             assert_eq!(remedy(refused, 500), Remedy::Refused, "{refused}");
         }
         for later in ["serverInternal", "connection", "dns", "tls", "badNonce"] {

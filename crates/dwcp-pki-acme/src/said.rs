@@ -41,7 +41,9 @@ impl fmt::Debug for Said {
 
 fn shown(character: char) -> char {
     match character {
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => '\u{fffd}',
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => {
+            '\u{fffd}'
+        }
         character if character.is_control() => '\u{fffd}',
         character => character,
     }

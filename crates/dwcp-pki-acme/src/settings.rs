@@ -30,7 +30,9 @@ impl AcmeSettings {
         if self.issuers.len() >= MOST_ISSUERS {
             return Err(SettingsError::Issuers { limit: MOST_ISSUERS });
         }
-        let same = |one: &AcmeIssuer| one.name == issuer.name || one.directory.to_string() == issuer.directory.to_string();
+        let same = |one: &AcmeIssuer| {
+            one.name == issuer.name || one.directory.to_string() == issuer.directory.to_string()
+        };
         if self.issuers.iter().any(same) {
             return Err(SettingsError::Twice { name: issuer.name });
         }
@@ -274,7 +276,9 @@ mod tests {
         let settings = AcmeSettings::new(issuer("https://a.example/dir"));
         let good = settings.clone().with_contact("ops@a.example").unwrap();
         assert_eq!(good.contacts(), ["mailto:ops@a.example"]);
-        for bad in ["", "ops", "mailto:ops@a.example?cc=x@b.example", "a@b.example,c@d.example", "a b@c.example"] {
+        for bad in
+            ["", "ops", "mailto:ops@a.example?cc=x@b.example", "a@b.example,c@d.example", "a b@c.example"]
+        {
             assert!(settings.clone().with_contact(bad).is_err(), "{bad}");
         }
     }

@@ -73,9 +73,7 @@ impl AcmeError {
 pub(crate) fn of_problem(problem: AcmeProblem, retry_after: Option<Duration>) -> AcmeError {
     match problem.remedy() {
         Remedy::Refused => AcmeError::Refused(problem),
-        Remedy::Slower => {
-            AcmeError::Limited { retry_after: clamped(retry_after.unwrap_or(UNSAID)), problem }
-        }
+        Remedy::Slower => AcmeError::Limited { retry_after: clamped(retry_after.unwrap_or(UNSAID)), problem },
         Remedy::Later => AcmeError::Failing {
             status: problem.status,
             retry_after: retry_after.map(clamped),
@@ -120,7 +118,8 @@ mod tests {
 
     #[test]
     fn at_p5_a_retry_after_is_honoured_and_capped() {
-        for (said, waited) in [(0, 60), (61, 61), (3_600, 3_600), (1_000_000_000, 86_400), (u64::MAX, 86_400)] {
+        for (said, waited) in [(0, 60), (61, 61), (3_600, 3_600), (1_000_000_000, 86_400), (u64::MAX, 86_400)]
+        {
             let error = of_problem(problem(ProblemKind::RateLimited, 429), Some(Duration::from_secs(said)));
             let ProviderError::Unavailable { retry_after, .. } = provider(error) else { panic!("{said}") };
             assert_eq!(retry_after, Some(Duration::from_secs(waited)), "{said}");
@@ -160,7 +159,8 @@ mod tests {
 
     #[test]
     fn of_several_authorities_the_first_that_may_be_asked_again_decides() {
-        let limited = |secs| of_problem(problem(ProblemKind::RateLimited, 429), Some(Duration::from_secs(secs)));
+        let limited =
+            |secs| of_problem(problem(ProblemKind::RateLimited, 429), Some(Duration::from_secs(secs)));
         let refused = || AcmeError::Names(NamesFault::Count { limit: 100 });
         let all = |errors: Vec<AcmeError>| {
             AcmeError::All(errors.into_iter().map(|error| ("a".to_owned(), error)).collect())
@@ -170,7 +170,11 @@ mod tests {
             other => panic!("{other}"),
         };
         assert_eq!(waited(all(vec![limited(900), limited(300)])), Some(Duration::from_secs(300)));
-        assert_eq!(waited(all(vec![refused(), limited(300)])), None, "one that says nothing may be asked at once");
+        assert_eq!(
+            waited(all(vec![refused(), limited(300)])),
+            None,
+            "one that says nothing may be asked at once"
+        );
         assert_eq!(provider(all(vec![refused(), refused()])).code(), "pki.provider.refused");
     }
 }

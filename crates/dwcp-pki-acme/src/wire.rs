@@ -6,8 +6,8 @@ use crate::{AcmeError, Said};
 use bytes::Bytes;
 use dwcp_https::{Answer, Ask, HttpsClient, HttpsUrl, Limits, Verb};
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::Full;
-use instant_acme::{BodyWrapper, BytesBody, BytesResponse, Error as LibraryError, HttpClient};
+use http_body_util::{BodyExt, Full};
+use instant_acme::{BodyWrapper, BytesResponse, Error as LibraryError, HttpClient};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -89,7 +89,7 @@ impl Wire {
     }
 
     async fn carry(self, request: Request<BodyWrapper<Bytes>>) -> Result<BytesResponse, AcmeError> {
-        let (parts, mut body) = request.into_parts();
+        let (parts, body) = request.into_parts();
         let text = parts.uri.to_string();
         let url: HttpsUrl = text.parse().map_err(|_| AcmeError::ForeignUrl { url: Said::new(&text) })?;
         let (verb, body) = match parts.method {
@@ -99,8 +99,8 @@ impl Wire {
             Method::GET => (Verb::Get, None),
             Method::HEAD => (Verb::Head, None),
             Method::POST => {
-                let bytes = body.into_bytes().await.map_err(|_| malformed("a question without a body"))?;
-                (Verb::Post, Some((JOSE, Zeroizing::new(bytes.to_vec()))))
+                let Ok(bytes) = body.collect().await;
+                (Verb::Post, Some((JOSE, Zeroizing::new(bytes.to_bytes().to_vec()))))
             }
             _ => return Err(malformed("an unknown method")),
         };
