@@ -167,6 +167,13 @@ impl AcmeProblem {
         Self { kind: own, status, detail: said(&problem.detail), names }
     }
 
+    /// Of an answer that is no problem document.
+    pub(crate) fn unread(status: u16, page: &[u8]) -> Self {
+        let page = String::from_utf8_lossy(page);
+        let detail = Said::new(&format!("status {status}, and no problem document: {}", page.trim()));
+        Self { kind: ProblemKind::Other, status, detail, names: Vec::new() }
+    }
+
     pub(crate) fn remedy(&self) -> Remedy {
         self.kind.remedy(self.status)
     }

@@ -44,8 +44,9 @@ impl AcmeProvider {
         let again = ari::ask_again(now, answer.retry_after);
         match answer.status {
             200 => {}
-            // It does not know the certificate, or the service is not really there.
-            404 | 410 => return Ok(Advice::none(again)),
+            429 => return Err(wire.noted().failure()),
+            // It does not know the certificate or its issuer, or the service is not really there.
+            400..500 => return Ok(Advice::none(again)),
             _ => return Err(wire.noted().failure()),
         }
         let random = u64::from_le_bytes(dwcp_crypto::random::array::<8>().map_err(|_| AcmeError::Key)?);

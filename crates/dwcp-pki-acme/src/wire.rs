@@ -2,7 +2,7 @@
 
 use crate::budget::Budget;
 use crate::directory::{self, Directory};
-use crate::{AcmeError, Said};
+use crate::{AcmeError, AcmeProblem, Said, verdict};
 use bytes::Bytes;
 use dwcp_https::{Answer, Ask, HttpsClient, HttpsUrl, Limits, Verb};
 use http::{Method, Request, Response, StatusCode};
@@ -32,8 +32,8 @@ pub(crate) struct Noted {
     pub(crate) status: u16,
     /// How long the authority asked to be left alone.
     pub(crate) retry_after: Option<Duration>,
-    /// The beginning of an answer that says no, for one that is no problem document.
-    pub(crate) said: Said,
+    /// What an answer that says no complains of.
+    problem: Option<AcmeProblem>,
 }
 
 impl Wire {
@@ -127,17 +127,21 @@ impl HttpClient for Wire {
 
 impl Noted {
     fn of(answer: &Answer) -> Self {
-        let said = match answer.status {
-            200..400 => Said::default(),
-            _ => Said::new(&String::from_utf8_lossy(answer.body.get(..200).unwrap_or(&answer.body))),
+        let problem = match answer.status {
+            200..400 => None,
+            status => Some(match serde_json::from_slice(&answer.body) {
+                Ok(problem) => AcmeProblem::read(&problem, status),
+                // The page of a proxy.
+                Err(_) => AcmeProblem::unread(status, answer.body.get(..LONGEST_PAGE).unwrap_or(&answer.body)),
+            }),
         };
-        Self { status: answer.status, retry_after: answer.retry_after, said }
+        Self { status: answer.status, retry_after: answer.retry_after, problem }
     }
 
-    /// The error for an answer that says no and is no problem document, or whose problem document nobody read.
+    /// The error for an answer that says no.
     pub(crate) fn failure(&self) -> AcmeError {
-        let retry_after = self.retry_after.map(crate::verdict::clamped);
-        AcmeError::Failing { status: self.status, retry_after, said: self.said.clone() }
+        let unread = || AcmeProblem::unread(self.status, b"");
+        verdict::of_problem(self.problem.clone().unwrap_or_else(unread), self.retry_after)
     }
 }
 
@@ -175,6 +179,8 @@ fn malformed(what: &str) -> AcmeError {
     AcmeError::Answer { what: Said::new(what) }
 }
 
+/// Of a page that is no problem document.
+const LONGEST_PAGE: usize = 200;
 const JOSE: &str = "application/jose+json";
 /// A chain of 16 certificates in PEM, and an order of 100 names, are far below it.
 const LARGEST: usize = 512 * 1024;

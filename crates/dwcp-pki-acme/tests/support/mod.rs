@@ -1,11 +1,12 @@
 //! What the live suites share: a Pebble, a provider over it, and what judges its certificates.
-#![allow(dead_code, reason = "each suite uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each suite uses its part")]
 
 use dwcp_base::{Clock, LocalDisk, Recorder, SystemClock};
 use dwcp_crypto::{KeyType, SigningKey};
 use dwcp_https::Roots;
 use dwcp_pki::{
-    BoxFuture, CertificateChain, CertificateRequest, Purpose, RevocationMode, SubjectName, TrustStore,
+    BoxFuture, CertificateChain, CertificateRequest, Profile, Purpose, RevocationMode, SubjectName,
+    TrustStore,
 };
 use dwcp_pki_acme::{
     AcmeError, AcmeIssuer, AcmeProvider, AcmeSettings, Cache, ChallengeAnswer, ChallengeKind, Event,
@@ -110,7 +111,8 @@ pub fn request(names: &[&str]) -> (SigningKey, CertificateRequest) {
 /// What trusts that which a Pebble issues, and no more.
 pub fn trust(pebble: &Pebble) -> TrustStore {
     let anchors = pebble.issuing_roots().iter().map(|root| root.certificate_der().clone()).collect();
-    TrustStore::new(anchors, Vec::new(), RevocationMode::Off).unwrap()
+    // Its roots name usages, which those of the mesh profile do not.
+    TrustStore::new(anchors, Vec::new(), RevocationMode::Off).unwrap().with_profile(Profile::Interop)
 }
 
 /// A chain is good for servers of exactly these names.
