@@ -9,4 +9,6 @@ pub use cache::{
     PauseRecord,
 };
 pub use names_digest::NamesDigest;
-pub use responder::{ChallengeAnswer, ChallengeKind, Presented, Responder, ResponderError};
+pub use responder::{
+    ChallengeAnswer, ChallengeKind, Http01Responder, Presented, Responder, ResponderError, TlsAlpnResponder,
+};
