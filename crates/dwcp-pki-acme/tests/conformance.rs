@@ -1,4 +1,6 @@
 //! The suite for every provider, over a Pebble.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "a deadline of a test is wall time")]
 
 mod support;
 

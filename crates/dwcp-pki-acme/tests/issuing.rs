@@ -1,4 +1,6 @@
 //! Certificates from a Pebble that takes every challenge for met: orders, accounts, profiles, nonces.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "a deadline of a test is wall time")]
 
 mod support;
 
@@ -7,6 +9,7 @@ use dwcp_https::Roots;
 use dwcp_pki::Certificate;
 use dwcp_pki_acme::{AcmeError, AcmeIssuer, AcmeSettings, ProblemKind};
 use dwcp_testkit::{Lab, Pebble, PebbleOptions, peer};
+use std::sync::Arc;
 use std::time::Duration;
 use support::{Blind, Made, issuer, judge, told};
 
@@ -19,7 +22,7 @@ async fn names_of_several_kinds_get_one_certificate_that_is_good_for_servers() {
     let Some(pebble) = pebble(PebbleOptions::default()) else { return };
     let place = tempfile::tempdir().unwrap();
     let responder = Blind::new();
-    let made = Made::new(AcmeSettings::new(issuer(&pebble)), place.path(), responder.clone());
+    let made = Made::new(AcmeSettings::new(issuer(&pebble)), place.path(), Arc::clone(&responder));
     let names = ["DNS:a.example", "DNS:b.a.example", "DNS:c.example", "IP:127.0.0.1", "IP:::1"];
     let chain = made.issue(&names).await.unwrap();
     judge(&pebble, &chain, &names);
@@ -36,7 +39,7 @@ async fn at_p3_an_authority_that_takes_every_other_nonce_issues_all_the_same() {
     let Some(pebble) = pebble(options) else { return };
     let place = tempfile::tempdir().unwrap();
     let responder = Blind::new();
-    let made = Made::new(AcmeSettings::new(issuer(&pebble)), place.path(), responder.clone());
+    let made = Made::new(AcmeSettings::new(issuer(&pebble)), place.path(), Arc::clone(&responder));
     for _ in 0..6 {
         let chain = made.issue(&["DNS:a.example", "DNS:b.example"]).await.unwrap();
         judge(&pebble, &chain, &["DNS:a.example", "DNS:b.example"]);
@@ -86,7 +89,7 @@ async fn a_name_that_the_authority_does_not_issue_for_is_refused_in_its_words_an
     let Some(pebble) = pebble(PebbleOptions::default()) else { return };
     let place = tempfile::tempdir().unwrap();
     let responder = Blind::new();
-    let made = Made::new(AcmeSettings::new(issuer(&pebble)), place.path(), responder.clone());
+    let made = Made::new(AcmeSettings::new(issuer(&pebble)), place.path(), Arc::clone(&responder));
     let error = made.issue(&["DNS:a.example", "DNS:x.blocked.example"]).await.unwrap_err();
     let AcmeError::Refused(problem) = &error else { panic!("{error:?}") };
     assert_eq!(problem.kind, ProblemKind::RejectedIdentifier, "{problem}");
