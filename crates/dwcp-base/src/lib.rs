@@ -4,6 +4,7 @@ mod blame;
 mod civil;
 mod disk;
 mod faulty;
+mod http_date;
 mod local;
 mod observe;
 mod secret_file;

@@ -1,6 +1,5 @@
 //! One question and its answer, on a connection of their own.
 
-use super::date;
 use super::error::{FetchError, shown};
 use super::heard::Heard;
 use super::place::Place;
@@ -109,7 +108,7 @@ where
             retry_after: text_of(&head.headers, &RETRY_AFTER)
                 .and_then(|text| text.trim().parse().ok())
                 .map(Duration::from_secs),
-            date: text_of(&head.headers, &DATE).and_then(date::read),
+            date: text_of(&head.headers, &DATE).and_then(UnixTime::parse_http_date),
             body,
         })
     };

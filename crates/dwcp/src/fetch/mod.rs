@@ -3,7 +3,6 @@
 //! One request a connection and one deadline over all of it; no redirects, no content encodings, no cookies, no proxies. What is fetched
 //! is judged by whoever asked for it.
 
-mod date;
 mod error;
 mod exchange;
 mod heard;
