@@ -132,7 +132,9 @@ impl Noted {
             status => Some(match serde_json::from_slice(&answer.body) {
                 Ok(problem) => AcmeProblem::read(&problem, status),
                 // The page of a proxy.
-                Err(_) => AcmeProblem::unread(status, answer.body.get(..LONGEST_PAGE).unwrap_or(&answer.body)),
+                Err(_) => {
+                    AcmeProblem::unread(status, answer.body.get(..LONGEST_PAGE).unwrap_or(&answer.body))
+                }
             }),
         };
         Self { status: answer.status, retry_after: answer.retry_after, problem }
