@@ -7,6 +7,7 @@ mod cache;
 mod directory;
 mod error;
 mod event;
+mod fuzzing;
 mod identifiers;
 mod names_digest;
 mod order;
@@ -28,6 +29,8 @@ pub use cache::{
 };
 pub use error::{AcmeError, NamesFault};
 pub use event::Event;
+#[doc(hidden)]
+pub use fuzzing::read_as_answers;
 pub use names_digest::NamesDigest;
 pub use problem::{AcmeProblem, ProblemKind};
 pub use provider::AcmeProvider;

@@ -1,6 +1,9 @@
 //! What the live suites share: a Pebble, a provider over it, and what judges its certificates.
 #![allow(dead_code, unreachable_pub, reason = "each suite uses its part")]
 
+pub mod alpn;
+pub mod scripted;
+
 use dwcp_base::{Clock, LocalDisk, Recorder, SystemClock};
 use dwcp_crypto::{KeyType, SigningKey};
 use dwcp_https::Roots;
@@ -73,20 +76,37 @@ pub struct Made {
 }
 
 impl Made {
-    pub fn new(settings: AcmeSettings, cache: &Path, responder: Arc<dyn Responder>) -> Self {
+    pub fn new<R: Responder + 'static>(settings: AcmeSettings, cache: &Path, responder: Arc<R>) -> Self {
         Self::with_clock(settings, cache, responder, Arc::new(SystemClock::new()))
     }
 
-    pub fn with_clock(
+    pub fn with_clock<R: Responder + 'static, C: Clock + 'static>(
         settings: AcmeSettings,
         cache: &Path,
-        responder: Arc<dyn Responder>,
+        responder: Arc<R>,
+        clock: Arc<C>,
+    ) -> Self {
+        Self::build(settings, cache, vec![responder], clock)
+    }
+
+    pub fn with_responders(
+        settings: AcmeSettings,
+        cache: &Path,
+        responders: Vec<Arc<dyn Responder>>,
+    ) -> Self {
+        Self::build(settings, cache, responders, Arc::new(SystemClock::new()))
+    }
+
+    fn build(
+        settings: AcmeSettings,
+        cache: &Path,
+        responders: Vec<Arc<dyn Responder>>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let events = Arc::new(Recorder::with_capacity(1_000));
         let observer: Arc<Recorder<Event>> = Arc::clone(&events);
         let cache = Cache::open(&cache.join("acme"), Arc::new(LocalDisk)).unwrap();
-        let provider = AcmeProvider::new(settings, cache, vec![responder], clock, observer).unwrap();
+        let provider = AcmeProvider::new(settings, cache, responders, clock, observer).unwrap();
         Self { provider, events }
     }
 
