@@ -24,8 +24,8 @@ mod wire;
 
 pub use ari::Advice;
 pub use cache::{
-    AccountRecord, AccountStanding, Cache, CacheError, KeptAdvice, LastRecord, LockedCache, OrderRecord,
-    PauseRecord,
+    AccountRecord, AccountStanding, BadLine, Cache, CacheError, KeptAdvice, LastRecord, LockedCache,
+    OrderRecord, PauseRecord,
 };
 pub use error::{AcmeError, NamesFault};
 pub use event::Event;
