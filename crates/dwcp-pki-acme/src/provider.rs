@@ -141,7 +141,7 @@ impl AcmeProvider {
         let now = self.clock.unix();
         match &asked {
             Ok(chain) => {
-                cache.clear_pause(issuer.directory.as_str()).map_err(AcmeError::Cache)?;
+                self.tell_unsaved("pause", cache.clear_pause(issuer.directory.as_str()));
                 let mut state = self.locked_state();
                 state.in_use = Some(issuer.name.clone());
                 if let Some(state) = state.issuers.get_mut(at) {
@@ -166,7 +166,7 @@ impl AcmeProvider {
                 self.observer.observe(&failed);
                 if let Some(pause) = pause {
                     let record = PauseRecord::new(issuer.directory.as_str(), now, pause, &message);
-                    cache.put_pause(&record).map_err(AcmeError::Cache)?;
+                    self.tell_unsaved("pause", cache.put_pause(&record));
                     self.observer.observe(&Event::IssuerPaused { issuer: name, pause, message });
                 }
             }
@@ -228,6 +228,12 @@ impl AcmeProvider {
             CacheError::Busy { .. } => budget.over(),
             error => AcmeError::Cache(error),
         })
+    }
+
+    fn tell_unsaved(&self, what: &'static str, written: Result<(), CacheError>) {
+        if let Some(news) = Event::unsaved(what, written) {
+            self.observer.observe(&news);
+        }
     }
 
     pub(crate) fn issuer(&self, at: usize) -> Option<(&AcmeIssuer, &HttpsClient)> {

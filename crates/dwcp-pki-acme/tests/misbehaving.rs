@@ -5,7 +5,7 @@
 
 mod support;
 
-use dwcp_base::{Clock, Coded, SystemClock};
+use dwcp_base::{Clock, Coded, FaultyDisk, SystemClock};
 use dwcp_pki::ProviderError;
 use dwcp_pki_acme::{AcmeError, AcmeSettings};
 use dwcp_testkit::{Lab, ManualClock};
@@ -324,4 +324,36 @@ async fn records_that_are_no_records_are_in_nobodys_way_but_an_account_is() {
     damage("account-");
     let error = attempt(&made(&authority, &place)).await.unwrap_err();
     assert_eq!(error.code(), "acme.cache.malformed", "an account is not made anew over one that is there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_fails_anywhere_costs_at_most_one_attempt_and_never_a_second_account() {
+    let lab = Lab::new();
+    for kind in [std::io::ErrorKind::StorageFull, std::io::ErrorKind::PermissionDenied] {
+        let mut n = 0;
+        loop {
+            let place = tempfile::tempdir().unwrap();
+            let authority = Scripted::start(&lab, |_, _| None).await;
+            let settings = AcmeSettings::new(authority.issuer());
+            let disk = Arc::new(FaultyDisk::failing_once(n, kind));
+            let tried = Made::with_disk(settings, place.path(), Blind::new(), Arc::clone(&disk) as _);
+            let first = match &tried {
+                Ok(made) => attempt(made).await.map(drop).map_err(|error| error.code()),
+                Err(error) => Err(error.code()),
+            };
+            if disk.operations() <= n {
+                assert!(first.is_ok() && n >= 4, "a clean run after {n} operations: {first:?}");
+                break;
+            }
+            assert!(first.is_ok() || first == Err("acme.cache.storage"), "{kind:?} at {n}: {first:?}");
+            let accounts = authority.count("/new-account");
+            attempt(&made(&authority, &place))
+                .await
+                .unwrap_or_else(|error| panic!("{kind:?} at {n}: {error:?}"));
+            // The same key once more is the same account; the script has one for everybody, so that keys are compared.
+            assert!(authority.count("/new-account") <= accounts + 1, "{kind:?} at {n}");
+            assert!(authority.keys() <= 1, "{kind:?} at {n}: two keys asked for an account");
+            n += 1;
+        }
+    }
 }

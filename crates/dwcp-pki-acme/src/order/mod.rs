@@ -8,7 +8,7 @@ use crate::identifiers::identifiers;
 use crate::translate::{Tries, asked};
 use crate::wire::Wire;
 use crate::{
-    AcmeError, AcmeIssuer, AcmeProblem, Event, LastRecord, LockedCache, NamesDigest, OrderRecord,
+    AcmeError, AcmeIssuer, AcmeProblem, CacheError, Event, LastRecord, LockedCache, NamesDigest, OrderRecord,
     ProblemKind, Responder, Said,
 };
 use dwcp_base::{Coded, Observer};
@@ -38,8 +38,8 @@ impl Ordering<'_> {
         };
         let done = self.finish(order, record).await;
         match &done {
-            Ok(chain) => self.remember(chain)?,
-            Err(error) if ends_an_order(error) => self.forget()?,
+            Ok(chain) => self.remember(chain),
+            Err(error) if ends_an_order(error) => self.forget(),
             Err(_) => {}
         }
         done
@@ -53,8 +53,15 @@ impl Ordering<'_> {
         self.issuer.directory.as_str()
     }
 
-    fn forget(&self) -> Result<(), AcmeError> {
-        self.cache.clear_order(self.directory(), &self.names()).map_err(AcmeError::Cache)
+    /// Forgets the order. One that stays is found to be over when it is looked at.
+    fn forget(&self) {
+        self.tell_unsaved("order", self.cache.clear_order(self.directory(), &self.names()));
+    }
+
+    fn tell_unsaved(&self, what: &'static str, written: Result<(), CacheError>) {
+        if let Some(news) = Event::unsaved(what, written) {
+            self.observer.observe(&news);
+        }
     }
 
     /// The order that was begun before and still leads to a certificate for our key, if there is one.
@@ -79,7 +86,7 @@ impl Ordering<'_> {
                 Err(error) => return Err(error),
             }
         }
-        self.forget()?;
+        self.forget();
         Ok(None)
     }
 
@@ -226,8 +233,8 @@ impl Ordering<'_> {
         CertificateChain::new(kept).map_err(broken)
     }
 
-    /// Keeps what the next order replaces, and forgets this one.
-    fn remember(&self, chain: &CertificateChain) -> Result<(), AcmeError> {
+    /// Keeps what the next order replaces, and forgets this one. There is a certificate, whatever becomes of the records.
+    fn remember(&self, chain: &CertificateChain) {
         let leaf = chain.leaf();
         // One without an authority key identifier can not be named to the authority.
         if let Some(certificate) = crate::ari::identifier(leaf) {
@@ -239,9 +246,9 @@ impl Ordering<'_> {
                 not_after: leaf.not_after(),
                 advice: None,
             };
-            self.cache.put_last(&record).map_err(AcmeError::Cache)?;
+            self.tell_unsaved("last", self.cache.put_last(&record));
         }
-        self.forget()
+        self.forget();
     }
 
     /// Why an order is invalid: by the authorization that failed, else by what the order says.
