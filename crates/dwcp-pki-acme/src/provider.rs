@@ -100,19 +100,18 @@ impl AcmeProvider {
     ) -> Result<CertificateChain, AcmeError> {
         let _turn = self.turn.lock().await;
         let cache = self.lock_cache(budget).await?;
-        let mut errors = Vec::new();
-        let order = self.in_order();
-        for (place, at) in order.iter().enumerate() {
+        let (mut errors, mut asked) = (Vec::new(), Vec::new());
+        for at in self.in_order() {
+            let Some((issuer, _)) = self.issuer(at) else { continue };
+            match self.paused(&cache, at, issuer)? {
+                None => asked.push(at),
+                Some(paused) => errors.push((issuer.name.clone(), paused)),
+            }
+        }
+        for (place, at) in asked.iter().enumerate() {
             let Some((issuer, client)) = self.issuer(*at) else { continue };
-            let asked = match self.paused(&cache, issuer) {
-                Ok(None) => {
-                    let share = budget.share(order.len() - place);
-                    self.ask(*at, issuer, client, &cache, request, share).await
-                }
-                Ok(Some(paused)) => Err(paused),
-                Err(error) => Err(error),
-            };
-            match asked {
+            let share = budget.share(asked.len() - place);
+            match self.ask(*at, issuer, client, &cache, request, share).await {
                 Ok(chain) => return Ok(chain),
                 Err(error) if error.is_our_own() => return Err(error),
                 Err(error) => errors.push((issuer.name.clone(), error)),
@@ -213,13 +212,19 @@ impl AcmeProvider {
         places
     }
 
-    /// Why an authority is not asked yet, if so.
-    fn paused(&self, cache: &Cache, issuer: &AcmeIssuer) -> Result<Option<AcmeError>, AcmeError> {
+    /// Why an authority is not asked yet, if so: as the disk knows, and where that failed as this process does.
+    fn paused(&self, cache: &Cache, at: usize, issuer: &AcmeIssuer) -> Result<Option<AcmeError>, AcmeError> {
         let now = self.clock.unix();
-        let Some(pause) = sound(cache.pause(issuer.directory.as_str()))? else { return Ok(None) };
-        let left = pause.left(now);
-        let reason = Said::new(&pause.reason);
-        Ok((!left.is_zero()).then(|| AcmeError::Paused { until: now.plus(left), reason }))
+        let kept = sound(cache.pause(issuer.directory.as_str()))?;
+        if let Some(pause) = kept.filter(|pause| !pause.left(now).is_zero()) {
+            let (until, reason) = (now.plus(pause.left(now)), Said::new(&pause.reason));
+            return Ok(Some(AcmeError::Paused { until, reason }));
+        }
+        let state = self.locked_state();
+        let known = state.issuers.get(at).and_then(|one| Some((one.next_try?, one.last_error.as_ref()?)));
+        // A clock that was set back makes no pause longer.
+        let known = known.filter(|(until, error)| now >= error.at && now < *until);
+        Ok(known.map(|(until, error)| AcmeError::Paused { until, reason: Said::new(&error.message) }))
     }
 
     pub(crate) async fn lock_cache(&self, budget: &Budget) -> Result<LockedCache, AcmeError> {

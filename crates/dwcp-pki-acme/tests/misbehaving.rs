@@ -49,6 +49,11 @@ async fn at_p5_a_rate_limit_is_a_pause_that_survives_restarts_and_ends() {
     assert_eq!(first.provider.state().issuers[0].next_try, Some(clock.unix().plus(day)));
     assert!(first.told().contains(&"acme.issuer.paused"));
     let asked = authority.asked().len();
+    // A pause that the disk lost is kept by the process itself.
+    let (kept, away) = (file_of(place.path(), "pause-"), place.path().join("away"));
+    std::fs::rename(&kept, &away).unwrap();
+    assert!(matches!(attempt(&first).await, Err(AcmeError::Paused { .. })));
+    std::fs::rename(&away, &kept).unwrap();
     // Another process, again and again: it is not asked, and how long to wait is told.
     clock.advance(Duration::from_secs(3_600));
     for _ in 0..3 {
@@ -307,18 +312,19 @@ async fn hostile(lab: Arc<Lab>, step: &'static str, status: u16, body: String) {
     assert!(authority.asked().len() < 40, "{step}, {status} {shown}: {}", authority.asked().len());
 }
 
+/// The one record of a kind.
+fn file_of(place: &std::path::Path, kind: &str) -> std::path::PathBuf {
+    let entries = std::fs::read_dir(place.join("acme")).unwrap().map(|entry| entry.unwrap().path());
+    let named = |path: &std::path::PathBuf| path.file_name().unwrap().to_string_lossy().starts_with(kind);
+    entries.into_iter().find(named).unwrap_or_else(|| panic!("no {kind}"))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn records_that_are_no_records_are_in_nobodys_way_but_an_account_is() {
     let (lab, place) = (Lab::new(), tempfile::tempdir().unwrap());
     let authority = Scripted::start(&lab, |_, _| None).await;
     attempt(&made(&authority, &place)).await.unwrap();
-    let damage = |kind: &str| {
-        let entries =
-            std::fs::read_dir(place.path().join("acme")).unwrap().map(|entry| entry.unwrap().path());
-        let named = |path: &std::path::PathBuf| path.file_name().unwrap().to_string_lossy().starts_with(kind);
-        let file = entries.into_iter().find(named).unwrap_or_else(|| panic!("no {kind}"));
-        std::fs::write(file, "nothing\n").unwrap();
-    };
+    let damage = |kind: &str| std::fs::write(file_of(place.path(), kind), "nothing\n").unwrap();
     damage("last-");
     attempt(&made(&authority, &place)).await.unwrap();
     damage("account-");
