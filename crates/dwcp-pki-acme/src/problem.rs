@@ -171,7 +171,10 @@ impl AcmeProblem {
     pub(crate) fn unread(status: u16, page: &[u8]) -> Self {
         let page = String::from_utf8_lossy(page);
         let detail = Said::new(&format!("status {status}, and no problem document: {}", page.trim()));
-        Self { kind: ProblemKind::Other, status, detail, names: Vec::new() }
+        // A document that was cut on its way is no word of the authority: it may have said anything, so it is asked again.
+        let is_cut = page.trim_start().starts_with('{');
+        let kind = if is_cut { ProblemKind::ServerInternal } else { ProblemKind::Other };
+        Self { kind, status, detail, names: Vec::new() }
     }
 
     pub(crate) fn remedy(&self) -> Remedy {
@@ -241,6 +244,13 @@ mod tests {
         {
             assert_eq!(ProblemKind::of(unknown), ProblemKind::Other, "{unknown}");
         }
+    }
+
+    #[test]
+    fn half_a_document_is_no_refusal_and_the_page_of_a_proxy_is() {
+        let half = AcmeProblem::unread(400, b" {\n \"type\": \"urn:ietf:params:acme:error:badNonce\", \"det");
+        assert!(matches!(half.remedy(), Remedy::Later), "{half}");
+        assert!(matches!(AcmeProblem::unread(404, b"<html>").remedy(), Remedy::Refused));
     }
 
     #[test]

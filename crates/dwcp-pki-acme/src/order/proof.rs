@@ -22,15 +22,22 @@ impl Ordering<'_> {
         patience: &mut Patience<'_>,
     ) -> Result<(), AcmeError> {
         self.fetch(order).await?;
-        let mut shown: Vec<Presented> = Vec::new();
+        let (mut shown, mut doubts) = (Vec::<Presented>::new(), Vec::new());
         let mut authorizations = order.authorizations();
         while let Some(next) = authorizations.next().await {
             let one = next.map_err(|error| crate::translate::translate(self.wire, error))?;
             match one.status {
                 AuthorizationStatus::Valid => {}
-                AuthorizationStatus::Pending => shown.push(self.answer(one).await?),
+                AuthorizationStatus::Pending => {
+                    let (answer, doubt) = self.answer(one).await?;
+                    shown.push(answer);
+                    doubts.extend(doubt);
+                }
                 _ => return Err(unproven(&one)),
             }
+        }
+        for doubt in doubts {
+            self.clear_up(order, doubt).await?;
         }
         loop {
             match asked!(self.wire, Tries::repeatable(), status(order))? {
@@ -54,7 +61,10 @@ impl Ordering<'_> {
     }
 
     /// Has one name's challenge answered and tells the authority to look.
-    async fn answer(&self, mut one: AuthorizationHandle<'_>) -> Result<Presented, AcmeError> {
+    async fn answer(
+        &self,
+        mut one: AuthorizationHandle<'_>,
+    ) -> Result<(Presented, Option<Doubt>), AcmeError> {
         let name = self.asked_for(&one)?;
         let (responder, kind) = self.responder(&one)?;
         // It was found by this kind a line ago.
@@ -66,15 +76,38 @@ impl Ordering<'_> {
         let shown = responder.present(answer).await.map_err(AcmeError::Responder)?;
         if challenge.status != ChallengeStatus::Pending {
             // It was told before the process ended: what it looks for is there again.
-            return Ok(shown);
+            return Ok((shown, None));
         }
-        asked!(self.wire, Tries::repeatable(), challenge.set_ready()).map_err(|error| match error {
-            AcmeError::Refused(problem) => {
-                AcmeError::Unproven { name: Said::new(&name.to_string()), kind: Some(kind), problem }
+        match asked!(self.wire, Tries::repeatable(), challenge.set_ready()) {
+            Ok(_) => Ok((shown, None)),
+            Err(AcmeError::Refused(problem)) => Ok((shown, Some(Doubt { name, kind, problem }))),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Told twice because the first answer was lost, some authorities refuse what they have done already: then the challenge is no longer pending.
+    async fn clear_up(&self, order: &mut Order, doubt: Doubt) -> Result<(), AcmeError> {
+        let Doubt { name, kind, problem } = doubt;
+        let mut authorizations = order.authorizations();
+        while let Some(next) = authorizations.next().await {
+            let mut one = next.map_err(|error| crate::translate::translate(self.wire, error))?;
+            if name_of(one.identifier().identifier).as_ref() != Some(&name) {
+                continue;
             }
-            other => other,
-        })?;
-        Ok(shown)
+            asked!(self.wire, Tries::repeatable(), refreshed(&mut one))?;
+            let mut ours = one.challenges.iter().filter(|challenge| challenge.r#type == library_kind(kind));
+            let is_told = ours.any(|challenge| challenge.status != ChallengeStatus::Pending);
+            return match one.status {
+                AuthorizationStatus::Valid => Ok(()),
+                AuthorizationStatus::Pending if is_told => Ok(()),
+                AuthorizationStatus::Pending => {
+                    let name = Said::new(&name.to_string());
+                    Err(AcmeError::Unproven { name, kind: Some(kind), problem })
+                }
+                _ => Err(unproven(&one)),
+            };
+        }
+        Err(AcmeError::Refused(problem))
     }
 
     /// The name, if it is one of those that were asked for: for any other nothing is shown.
@@ -113,6 +146,13 @@ impl Ordering<'_> {
         }
         Ok(None)
     }
+}
+
+/// A refusal that may mean that it was done before.
+struct Doubt {
+    name: SubjectName,
+    kind: ChallengeKind,
+    problem: AcmeProblem,
 }
 
 async fn all_of(order: &mut Order) -> Result<(), instant_acme::Error> {
