@@ -7,6 +7,7 @@ mod support;
 
 use dwcp_base::{Clock, Coded, FaultyDisk, SystemClock};
 use dwcp_pki::ProviderError;
+use dwcp_pki::testing::Forge;
 use dwcp_pki_acme::{AcmeError, AcmeSettings};
 use dwcp_testkit::{Lab, ManualClock};
 use serde_json::{Value, json};
@@ -360,6 +361,36 @@ async fn a_disk_that_fails_anywhere_costs_at_most_one_attempt_and_never_a_second
             assert!(authority.count("/new-account") <= accounts + 1, "{kind:?} at {n}");
             assert!(authority.keys() <= 1, "{kind:?} at {n}: two keys asked for an account");
             n += 1;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_that_came_in_part_is_fetched_once_more() {
+    let lab = Lab::new();
+    for whole_at in [1, 2, 9] {
+        let place = tempfile::tempdir().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let forge = Forge::new(clock).unwrap();
+        let chain: Arc<std::sync::Mutex<String>> = Arc::default();
+        let (signed, downloads) = (Arc::clone(&chain), AtomicUsize::new(0));
+        let script = move |asked: &Asked, _: &str| {
+            let cut = asked.path.starts_with("/cert/") && downloads.fetch_add(1, Ordering::SeqCst) < whole_at;
+            cut.then(|| {
+                let whole = chain.lock().unwrap();
+                Say::new(200, &whole[..whole.len() * 3 / 4])
+            })
+        };
+        let sign = move |request: &dwcp_pki::CertificateRequest| {
+            let issued = forge.sign(request).unwrap();
+            *signed.lock().unwrap() = issued.chain.to_pem();
+            issued
+        };
+        let authority = Scripted::signing(&lab, script, sign).await;
+        let got = attempt(&made(&authority, &place)).await;
+        match whole_at {
+            9 => assert_eq!(got.unwrap_err().code(), "acme.answer.malformed"),
+            _ => assert_eq!(got.unwrap().len(), 2),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One order, from its begin or from where a process left it, to a certificate (RFC 8555 §7.4).
 
+mod certificate;
 mod patience;
 mod proof;
 
@@ -12,7 +13,7 @@ use crate::{
     ProblemKind, Responder, Said,
 };
 use dwcp_base::{Coded, Observer};
-use dwcp_pki::{Certificate, CertificateChain, CertificateRequest};
+use dwcp_pki::{CertificateChain, CertificateRequest};
 use instant_acme::{Account, CertificateIdentifier, NewOrder, Order, OrderStatus};
 use patience::Patience;
 use std::sync::Arc;
@@ -195,10 +196,7 @@ impl Ordering<'_> {
             }
             asked!(self.wire, Tries::repeatable(), proof::status(&mut order))?;
         }
-        let pem = asked!(self.wire, Tries::repeatable(), order.certificate())?;
-        let pem =
-            pem.ok_or(AcmeError::Answer { what: Said::new("an order that is done has no certificate") })?;
-        self.chain(&pem)
+        self.download(&mut order).await
     }
 
     async fn finalize(&self, order: &mut Order) -> Result<(), AcmeError> {
@@ -217,20 +215,6 @@ impl Ordering<'_> {
             OrderStatus::Ready => Err(maybe_done),
             _ => Ok(()),
         }
-    }
-
-    /// The chain as it is shown to peers: without the root, if the authority sent it along.
-    fn chain(&self, pem: &str) -> Result<CertificateChain, AcmeError> {
-        let broken = |_| AcmeError::Answer { what: Said::new("its certificates can not be read") };
-        let chain = CertificateChain::from_pem(pem.as_bytes()).map_err(broken)?;
-        if chain.leaf().key_pin() != self.request.key_pin() {
-            return Err(AcmeError::WrongKey);
-        }
-        let mut kept: Vec<Certificate> = chain.iter().cloned().collect();
-        while kept.len() > 1 && kept.last().is_some_and(|last| last.subject() == last.issuer()) {
-            kept.pop();
-        }
-        CertificateChain::new(kept).map_err(broken)
     }
 
     /// Keeps what the next order replaces, and forgets this one. There is a certificate, whatever becomes of the records.
