@@ -6,6 +6,7 @@ mod disturb;
 mod faults;
 mod fuzz;
 mod listed;
+mod logs;
 mod memory;
 mod power;
 mod ring;
@@ -26,7 +27,8 @@ use std::hash::BuildHasher;
 use std::path::Path;
 
 /// In the order they run: the quickest first.
-const PARTS: &[&str] = &["faults", "kill", "power", "memory", "rotations", "strangers", "days", "fuzz"];
+const PARTS: &[&str] =
+    &["faults", "kill", "power", "memory", "rotations", "strangers", "days", "logs", "fuzz"];
 
 /// What the command line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,11 +61,11 @@ impl From<Result<Self, Failed>> for Outcome {
 pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
     let settings = Settings::parse(words)?;
     println!("nightly: seed {}", settings.seed);
-    // Fuzzing, rotations, the strangers and the days build what they need by themselves.
+    // Fuzzing, rotations, the strangers, the days and the logs build what they need by themselves.
     let dwcp = settings
         .parts
         .iter()
-        .any(|part| !matches!(part.as_str(), "fuzz" | "rotations" | "strangers" | "days"))
+        .any(|part| !matches!(part.as_str(), "fuzz" | "rotations" | "strangers" | "days" | "logs"))
         .then(Binary::build)
         .transpose()?;
     let (mut done, mut skipped, mut failures) = (0, 0, 0);
@@ -77,6 +79,7 @@ pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
             ("rotations", _) => rotations::run(),
             ("strangers", _) => strangers::run(),
             ("days", _) => days::run(),
+            ("logs", _) => logs::run(),
             _ => fuzz::run(&settings),
         };
         for outcome in outcomes.unwrap_or_else(|Failed(what)| vec![Outcome::Failed(what)]) {

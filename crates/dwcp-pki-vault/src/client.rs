@@ -1,9 +1,9 @@
 //! The client: one identity at one server, with the requests that a node makes.
 
 use crate::answer::{self, Body};
-use crate::engine::{self, Engine};
+use crate::budget::Budget;
 use crate::health::{self, REQUEST};
-use crate::session::{Budget, Session, Token};
+use crate::session::{Session, Token};
 use crate::{Event, VaultError, VaultHealth, VaultRole, VaultSettings, VaultState};
 use dwcp_base::{Clock, Observer};
 use dwcp_crypto::KeyType;
@@ -62,7 +62,13 @@ impl VaultClient {
     /// # Errors
     /// [`VaultError::Https`] and [`VaultError::Malformed`]; a server that is sealed or a standby is an answer, see [`VaultHealth::fault`].
     pub async fn health(&self, deadline: Duration) -> Result<VaultHealth, VaultError> {
-        self.session.note(health::ask(self.settings(), self.session.plain(), deadline).await)
+        let health = health::ask(self.settings(), self.session.plain(), deadline).await;
+        // That it answers does not make it one that can be used.
+        if let Some(fault) = health.as_ref().ok().and_then(VaultHealth::fault) {
+            let _ = self.session.note::<()>(Err(fault));
+            return health;
+        }
+        self.session.note(health)
     }
 
     /// The settings of the role.
@@ -168,24 +174,6 @@ impl VaultClient {
             200..=299 => Ok(body),
             _ => Err(answer::fault(status, &answer::words(&body), retry_after, path)),
         }
-    }
-
-    /// The client of `vaultrs` with a token, for what is left to it. Errors go through [`fault`](Self::fault).
-    #[allow(dead_code, reason = "for transit keys")]
-    pub(crate) async fn vaultrs(&self, deadline: Duration) -> Result<Engine, VaultError> {
-        let token = self.session.token(&self.session.budget(deadline)).await?;
-        Engine::new(self.settings(), &token.https, &token.text)
-    }
-
-    /// What an error of `vaultrs` means.
-    #[allow(dead_code, reason = "for transit keys")]
-    pub(crate) async fn fault(
-        &self,
-        error: vaultrs::error::ClientError,
-        path: &str,
-        deadline: Duration,
-    ) -> VaultError {
-        engine::fault(self.settings(), error, path, deadline).await
     }
 }
 

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod answer;
+mod budget;
 mod client;
 mod engine;
 mod error;
