@@ -1,5 +1,7 @@
 //! News of this crate that nobody is waiting for.
 
+use crate::state::told;
+use crate::{AcmeError, CacheError};
 use dwcp_base::UnixTime;
 use std::time::Duration;
 
@@ -67,9 +69,22 @@ pub enum Event {
         /// The point that was drawn from its window.
         renew_at: UnixTime,
     },
+    /// A record could not be written, and nothing but a convenience is lost with it; what was asked for goes on.
+    RecordUnsaved {
+        /// Which one, for example `last`.
+        what: &'static str,
+        /// The error's text with those of its causes.
+        message: String,
+    },
 }
 
 impl Event {
+    /// The news of a record that was not written, if it was not.
+    pub(crate) fn unsaved(what: &'static str, written: Result<(), CacheError>) -> Option<Self> {
+        let message = told(&AcmeError::Cache(written.err()?));
+        Some(Self::RecordUnsaved { what, message })
+    }
+
     /// Every code, in the order of the variants.
     pub const CODES: &'static [&'static str] = &[
         "acme.account.made",
@@ -80,6 +95,7 @@ impl Event {
         "acme.issuer.failed",
         "acme.issuer.paused",
         "acme.advice.changed",
+        "acme.record.unsaved",
     ];
 
     /// The stable name of the event.
@@ -93,6 +109,7 @@ impl Event {
             Self::IssuerFailed { .. } => "acme.issuer.failed",
             Self::IssuerPaused { .. } => "acme.issuer.paused",
             Self::AdviceChanged { .. } => "acme.advice.changed",
+            Self::RecordUnsaved { .. } => "acme.record.unsaved",
         }
     }
 }

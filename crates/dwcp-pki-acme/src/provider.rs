@@ -2,6 +2,7 @@
 
 use crate::account::{self, Accounts};
 use crate::budget::Budget;
+use crate::error::sound;
 use crate::identifiers::identifiers;
 use crate::order::Ordering;
 use crate::state::{AcmeState, IssuerState, told};
@@ -56,7 +57,7 @@ impl AcmeProvider {
         let mut issuers = Vec::new();
         for issuer in settings.issuers() {
             let mut state = IssuerState::new(issuer.name(), issuer.directory.as_str());
-            let pause = cache.pause(issuer.directory.as_str()).map_err(AcmeError::Cache)?;
+            let pause = sound(cache.pause(issuer.directory.as_str()))?;
             state.next_try =
                 pause.map(|pause| pause.left(now)).filter(|left| !left.is_zero()).map(|left| now.plus(left));
             issuers.push(state);
@@ -99,19 +100,18 @@ impl AcmeProvider {
     ) -> Result<CertificateChain, AcmeError> {
         let _turn = self.turn.lock().await;
         let cache = self.lock_cache(budget).await?;
-        let mut errors = Vec::new();
-        let order = self.in_order();
-        for (place, at) in order.iter().enumerate() {
+        let (mut errors, mut asked) = (Vec::new(), Vec::new());
+        for at in self.in_order() {
+            let Some((issuer, _)) = self.issuer(at) else { continue };
+            match self.paused(&cache, at, issuer)? {
+                None => asked.push(at),
+                Some(paused) => errors.push((issuer.name.clone(), paused)),
+            }
+        }
+        for (place, at) in asked.iter().enumerate() {
             let Some((issuer, client)) = self.issuer(*at) else { continue };
-            let asked = match self.paused(&cache, issuer) {
-                Ok(None) => {
-                    let share = budget.share(order.len() - place);
-                    self.ask(*at, issuer, client, &cache, request, share).await
-                }
-                Ok(Some(paused)) => Err(paused),
-                Err(error) => Err(AcmeError::Cache(error)),
-            };
-            match asked {
+            let share = budget.share(asked.len() - place);
+            match self.ask(*at, issuer, client, &cache, request, share).await {
                 Ok(chain) => return Ok(chain),
                 Err(error) if error.is_our_own() => return Err(error),
                 Err(error) => errors.push((issuer.name.clone(), error)),
@@ -140,7 +140,7 @@ impl AcmeProvider {
         let now = self.clock.unix();
         match &asked {
             Ok(chain) => {
-                cache.clear_pause(issuer.directory.as_str()).map_err(AcmeError::Cache)?;
+                self.tell_unsaved("pause", cache.clear_pause(issuer.directory.as_str()));
                 let mut state = self.locked_state();
                 state.in_use = Some(issuer.name.clone());
                 if let Some(state) = state.issuers.get_mut(at) {
@@ -165,7 +165,7 @@ impl AcmeProvider {
                 self.observer.observe(&failed);
                 if let Some(pause) = pause {
                     let record = PauseRecord::new(issuer.directory.as_str(), now, pause, &message);
-                    cache.put_pause(&record).map_err(AcmeError::Cache)?;
+                    self.tell_unsaved("pause", cache.put_pause(&record));
                     self.observer.observe(&Event::IssuerPaused { issuer: name, pause, message });
                 }
             }
@@ -212,13 +212,19 @@ impl AcmeProvider {
         places
     }
 
-    /// Why an authority is not asked yet, if so.
-    fn paused(&self, cache: &Cache, issuer: &AcmeIssuer) -> Result<Option<AcmeError>, CacheError> {
+    /// Why an authority is not asked yet, if so: as the disk knows, and where that failed as this process does.
+    fn paused(&self, cache: &Cache, at: usize, issuer: &AcmeIssuer) -> Result<Option<AcmeError>, AcmeError> {
         let now = self.clock.unix();
-        let Some(pause) = cache.pause(issuer.directory.as_str())? else { return Ok(None) };
-        let left = pause.left(now);
-        let reason = Said::new(&pause.reason);
-        Ok((!left.is_zero()).then(|| AcmeError::Paused { until: now.plus(left), reason }))
+        let kept = sound(cache.pause(issuer.directory.as_str()))?;
+        if let Some(pause) = kept.filter(|pause| !pause.left(now).is_zero()) {
+            let (until, reason) = (now.plus(pause.left(now)), Said::new(&pause.reason));
+            return Ok(Some(AcmeError::Paused { until, reason }));
+        }
+        let state = self.locked_state();
+        let known = state.issuers.get(at).and_then(|one| Some((one.next_try?, one.last_error.as_ref()?)));
+        // A clock that was set back makes no pause longer.
+        let known = known.filter(|(until, error)| now >= error.at && now < *until);
+        Ok(known.map(|(until, error)| AcmeError::Paused { until, reason: Said::new(&error.message) }))
     }
 
     pub(crate) async fn lock_cache(&self, budget: &Budget) -> Result<LockedCache, AcmeError> {
@@ -227,6 +233,12 @@ impl AcmeProvider {
             CacheError::Busy { .. } => budget.over(),
             error => AcmeError::Cache(error),
         })
+    }
+
+    fn tell_unsaved(&self, what: &'static str, written: Result<(), CacheError>) {
+        if let Some(news) = Event::unsaved(what, written) {
+            self.observer.observe(&news);
+        }
     }
 
     pub(crate) fn issuer(&self, at: usize) -> Option<(&AcmeIssuer, &HttpsClient)> {

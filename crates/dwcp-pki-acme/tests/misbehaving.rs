@@ -5,8 +5,9 @@
 
 mod support;
 
-use dwcp_base::{Clock, Coded, SystemClock};
+use dwcp_base::{Clock, Coded, FaultyDisk, SystemClock};
 use dwcp_pki::ProviderError;
+use dwcp_pki::testing::Forge;
 use dwcp_pki_acme::{AcmeError, AcmeSettings};
 use dwcp_testkit::{Lab, ManualClock};
 use serde_json::{Value, json};
@@ -49,6 +50,11 @@ async fn at_p5_a_rate_limit_is_a_pause_that_survives_restarts_and_ends() {
     assert_eq!(first.provider.state().issuers[0].next_try, Some(clock.unix().plus(day)));
     assert!(first.told().contains(&"acme.issuer.paused"));
     let asked = authority.asked().len();
+    // A pause that the disk lost is kept by the process itself.
+    let (kept, away) = (file_of(place.path(), "pause-"), place.path().join("away"));
+    std::fs::rename(&kept, &away).unwrap();
+    assert!(matches!(attempt(&first).await, Err(AcmeError::Paused { .. })));
+    std::fs::rename(&away, &kept).unwrap();
     // Another process, again and again: it is not asked, and how long to wait is told.
     clock.advance(Duration::from_secs(3_600));
     for _ in 0..3 {
@@ -276,28 +282,115 @@ async fn hostile_answers_at_every_step_are_errors_and_never_a_panic_or_a_long_wa
             ),
         ),
     ];
+    let lab = Arc::new(lab);
+    let mut tasks = Vec::new();
     for step in ["dir", "nonce", "new-account", "new-order", "finalize", "cert"] {
         for (status, body) in &bodies {
             // What a nonce's page says besides its status is of no interest, as is a new account's.
-            if *status == 200 && (step == "nonce" || step == "new-account") {
-                continue;
+            if *status != 200 || !matches!(step, "nonce" | "new-account") {
+                tasks.push(tokio::spawn(hostile(Arc::clone(&lab), step, *status, body.clone())));
             }
+        }
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
+/// One attempt at an authority that answers every question of one step with `body`.
+async fn hostile(lab: Arc<Lab>, step: &'static str, status: u16, body: String) {
+    let place = tempfile::tempdir().unwrap();
+    let shown: String = body.chars().take(60).collect();
+    let script = move |asked: &Asked, _: &str| {
+        (asked.path.split('/').nth(1) == Some(step)).then(|| Say::new(status, &body))
+    };
+    let authority = Scripted::start(&lab, script).await;
+    let began = Instant::now();
+    let error = attempt(&made(&authority, &place)).await.unwrap_err();
+    assert!(began.elapsed() < Duration::from_secs(20), "{step}, {status} {shown}: {:?}", began.elapsed());
+    assert!(!matches!(error, AcmeError::TimedOut { .. }), "{step}, {status} {shown}: {error:?}");
+    assert!(support::told(&error).len() < 2_000, "{step}, {status} {shown}");
+    assert!(authority.asked().len() < 40, "{step}, {status} {shown}: {}", authority.asked().len());
+}
+
+/// The one record of a kind.
+fn file_of(place: &std::path::Path, kind: &str) -> std::path::PathBuf {
+    let entries = std::fs::read_dir(place.join("acme")).unwrap().map(|entry| entry.unwrap().path());
+    let named = |path: &std::path::PathBuf| path.file_name().unwrap().to_string_lossy().starts_with(kind);
+    entries.into_iter().find(named).unwrap_or_else(|| panic!("no {kind}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_are_no_records_are_in_nobodys_way_but_an_account_is() {
+    let (lab, place) = (Lab::new(), tempfile::tempdir().unwrap());
+    let authority = Scripted::start(&lab, |_, _| None).await;
+    attempt(&made(&authority, &place)).await.unwrap();
+    let damage = |kind: &str| std::fs::write(file_of(place.path(), kind), "nothing\n").unwrap();
+    damage("last-");
+    attempt(&made(&authority, &place)).await.unwrap();
+    damage("account-");
+    let error = attempt(&made(&authority, &place)).await.unwrap_err();
+    assert_eq!(error.code(), "acme.cache.malformed", "an account is not made anew over one that is there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_fails_anywhere_costs_at_most_one_attempt_and_never_a_second_account() {
+    let lab = Lab::new();
+    for kind in [std::io::ErrorKind::StorageFull, std::io::ErrorKind::PermissionDenied] {
+        let mut n = 0;
+        loop {
             let place = tempfile::tempdir().unwrap();
-            let (status, said) = (*status, body.clone());
-            let script = move |asked: &Asked, _: &str| {
-                (asked.path.split('/').nth(1) == Some(step)).then(|| Say::new(status, &said))
+            let authority = Scripted::start(&lab, |_, _| None).await;
+            let settings = AcmeSettings::new(authority.issuer());
+            let disk = Arc::new(FaultyDisk::failing_once(n, kind));
+            let tried = Made::with_disk(settings, place.path(), Blind::new(), Arc::clone(&disk) as _);
+            let first = match &tried {
+                Ok(made) => attempt(made).await.map(drop).map_err(|error| error.code()),
+                Err(error) => Err(error.code()),
             };
-            let authority = Scripted::start(&lab, script).await;
-            let began = Instant::now();
-            let error = attempt(&made(&authority, &place)).await.unwrap_err();
-            let shown: String = body.chars().take(60).collect();
-            assert!(
-                began.elapsed() < Duration::from_secs(8),
-                "{step}, {status} {shown}: {:?}",
-                began.elapsed()
-            );
-            assert!(support::told(&error).len() < 2_000, "{step}, {status} {shown}");
-            assert!(authority.asked().len() < 40, "{step}, {status} {shown}: {}", authority.asked().len());
+            if disk.operations() <= n {
+                assert!(first.is_ok() && n >= 4, "a clean run after {n} operations: {first:?}");
+                break;
+            }
+            assert!(first.is_ok() || first == Err("acme.cache.storage"), "{kind:?} at {n}: {first:?}");
+            let accounts = authority.count("/new-account");
+            attempt(&made(&authority, &place))
+                .await
+                .unwrap_or_else(|error| panic!("{kind:?} at {n}: {error:?}"));
+            // The same key once more is the same account; the script has one for everybody, so that keys are compared.
+            assert!(authority.count("/new-account") <= accounts + 1, "{kind:?} at {n}");
+            assert!(authority.keys() <= 1, "{kind:?} at {n}: two keys asked for an account");
+            n += 1;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_that_came_in_part_is_fetched_once_more() {
+    let lab = Lab::new();
+    for whole_at in [1, 2, 9] {
+        let place = tempfile::tempdir().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let forge = Forge::new(clock).unwrap();
+        let chain: Arc<std::sync::Mutex<String>> = Arc::default();
+        let (signed, downloads) = (Arc::clone(&chain), AtomicUsize::new(0));
+        let script = move |asked: &Asked, _: &str| {
+            let cut = asked.path.starts_with("/cert/") && downloads.fetch_add(1, Ordering::SeqCst) < whole_at;
+            cut.then(|| {
+                let whole = chain.lock().unwrap();
+                Say::new(200, &whole[..whole.len() * 3 / 4])
+            })
+        };
+        let sign = move |request: &dwcp_pki::CertificateRequest| {
+            let issued = forge.sign(request).unwrap();
+            *signed.lock().unwrap() = issued.chain.to_pem();
+            issued
+        };
+        let authority = Scripted::signing(&lab, script, sign).await;
+        let got = attempt(&made(&authority, &place)).await;
+        match whole_at {
+            9 => assert_eq!(got.unwrap_err().code(), "acme.answer.malformed"),
+            _ => assert_eq!(got.unwrap().len(), 2),
         }
     }
 }

@@ -1,17 +1,19 @@
 //! One order, from its begin or from where a process left it, to a certificate (RFC 8555 §7.4).
 
+mod certificate;
 mod patience;
 mod proof;
 
+use crate::error::sound;
 use crate::identifiers::identifiers;
 use crate::translate::{Tries, asked};
 use crate::wire::Wire;
 use crate::{
-    AcmeError, AcmeIssuer, AcmeProblem, Event, LastRecord, LockedCache, NamesDigest, OrderRecord,
+    AcmeError, AcmeIssuer, AcmeProblem, CacheError, Event, LastRecord, LockedCache, NamesDigest, OrderRecord,
     ProblemKind, Responder, Said,
 };
 use dwcp_base::{Coded, Observer};
-use dwcp_pki::{Certificate, CertificateChain, CertificateRequest};
+use dwcp_pki::{CertificateChain, CertificateRequest};
 use instant_acme::{Account, CertificateIdentifier, NewOrder, Order, OrderStatus};
 use patience::Patience;
 use std::sync::Arc;
@@ -37,8 +39,8 @@ impl Ordering<'_> {
         };
         let done = self.finish(order, record).await;
         match &done {
-            Ok(chain) => self.remember(chain)?,
-            Err(error) if ends_an_order(error) => self.forget()?,
+            Ok(chain) => self.remember(chain),
+            Err(error) if ends_an_order(error) => self.forget(),
             Err(_) => {}
         }
         done
@@ -52,14 +54,20 @@ impl Ordering<'_> {
         self.issuer.directory.as_str()
     }
 
-    fn forget(&self) -> Result<(), AcmeError> {
-        self.cache.clear_order(self.directory(), &self.names()).map_err(AcmeError::Cache)
+    /// Forgets the order. One that stays is found to be over when it is looked at.
+    fn forget(&self) {
+        self.tell_unsaved("order", self.cache.clear_order(self.directory(), &self.names()));
+    }
+
+    fn tell_unsaved(&self, what: &'static str, written: Result<(), CacheError>) {
+        if let Some(news) = Event::unsaved(what, written) {
+            self.observer.observe(&news);
+        }
     }
 
     /// The order that was begun before and still leads to a certificate for our key, if there is one.
     async fn resumed(&self) -> Result<Option<(Order, OrderRecord)>, AcmeError> {
-        let found = self.cache.order(self.directory(), &self.names()).map_err(AcmeError::Cache)?;
-        let Some(record) = found else { return Ok(None) };
+        let Some(record) = sound(self.cache.order(self.directory(), &self.names()))? else { return Ok(None) };
         let now = self.wire.budget().clock().unix();
         let fits = record.account == self.account.id()
             && record.profile == self.issuer.profile
@@ -79,7 +87,7 @@ impl Ordering<'_> {
                 Err(error) => return Err(error),
             }
         }
-        self.forget()?;
+        self.forget();
         Ok(None)
     }
 
@@ -155,7 +163,7 @@ impl Ordering<'_> {
         if !self.wire.directory().has("renewalInfo") {
             return Ok(None);
         }
-        let Some(last) = self.cache.last(&self.names()).map_err(AcmeError::Cache)? else { return Ok(None) };
+        let Some(last) = sound(self.cache.last(&self.names()))? else { return Ok(None) };
         if last.directory != self.directory() || last.account != self.account.id() {
             return Ok(None);
         }
@@ -188,10 +196,7 @@ impl Ordering<'_> {
             }
             asked!(self.wire, Tries::repeatable(), proof::status(&mut order))?;
         }
-        let pem = asked!(self.wire, Tries::repeatable(), order.certificate())?;
-        let pem =
-            pem.ok_or(AcmeError::Answer { what: Said::new("an order that is done has no certificate") })?;
-        self.chain(&pem)
+        self.download(&mut order).await
     }
 
     async fn finalize(&self, order: &mut Order) -> Result<(), AcmeError> {
@@ -212,22 +217,8 @@ impl Ordering<'_> {
         }
     }
 
-    /// The chain as it is shown to peers: without the root, if the authority sent it along.
-    fn chain(&self, pem: &str) -> Result<CertificateChain, AcmeError> {
-        let broken = |_| AcmeError::Answer { what: Said::new("its certificates can not be read") };
-        let chain = CertificateChain::from_pem(pem.as_bytes()).map_err(broken)?;
-        if chain.leaf().key_pin() != self.request.key_pin() {
-            return Err(AcmeError::WrongKey);
-        }
-        let mut kept: Vec<Certificate> = chain.iter().cloned().collect();
-        while kept.len() > 1 && kept.last().is_some_and(|last| last.subject() == last.issuer()) {
-            kept.pop();
-        }
-        CertificateChain::new(kept).map_err(broken)
-    }
-
-    /// Keeps what the next order replaces, and forgets this one.
-    fn remember(&self, chain: &CertificateChain) -> Result<(), AcmeError> {
+    /// Keeps what the next order replaces, and forgets this one. There is a certificate, whatever becomes of the records.
+    fn remember(&self, chain: &CertificateChain) {
         let leaf = chain.leaf();
         // One without an authority key identifier can not be named to the authority.
         if let Some(certificate) = crate::ari::identifier(leaf) {
@@ -239,9 +230,9 @@ impl Ordering<'_> {
                 not_after: leaf.not_after(),
                 advice: None,
             };
-            self.cache.put_last(&record).map_err(AcmeError::Cache)?;
+            self.tell_unsaved("last", self.cache.put_last(&record));
         }
-        self.forget()
+        self.forget();
     }
 
     /// Why an order is invalid: by the authorization that failed, else by what the order says.

@@ -123,5 +123,5 @@ impl fmt::Debug for Presented {
 }
 
 const LONGEST_TOKEN: usize = 256;
-/// A SHA-256 in base64url without padding (RFC 7638 §3).
+/// A SHA-256 in base64url without padding (RFC 8555 §8.1).
 const THUMBPRINT: usize = 43;

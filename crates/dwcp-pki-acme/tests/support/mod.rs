@@ -4,7 +4,7 @@
 pub mod alpn;
 pub mod scripted;
 
-use dwcp_base::{Clock, LocalDisk, Recorder, SystemClock};
+use dwcp_base::{Clock, Disk, LocalDisk, Recorder, SystemClock};
 use dwcp_crypto::{KeyType, SigningKey};
 use dwcp_https::Roots;
 use dwcp_pki::{
@@ -95,6 +95,21 @@ impl Made {
         responders: Vec<Arc<dyn Responder>>,
     ) -> Self {
         Self::build(settings, cache, responders, Arc::new(SystemClock::new()))
+    }
+
+    /// Over a disk of the test's choice.
+    pub fn with_disk<R: Responder + 'static>(
+        settings: AcmeSettings,
+        cache: &Path,
+        responder: Arc<R>,
+        disk: Arc<dyn Disk>,
+    ) -> Result<Self, AcmeError> {
+        let events = Arc::new(Recorder::with_capacity(1_000));
+        let observer: Arc<Recorder<Event>> = Arc::clone(&events);
+        let cache = Cache::open(&cache.join("acme"), disk).map_err(AcmeError::Cache)?;
+        let clock = Arc::new(SystemClock::new());
+        let provider = AcmeProvider::new(settings, cache, vec![responder], clock, observer)?;
+        Ok(Self { provider, events })
     }
 
     fn build(

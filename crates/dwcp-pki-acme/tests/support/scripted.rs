@@ -22,6 +22,8 @@ pub struct Asked {
     pub verb: String,
     pub path: String,
     pub payload: Value,
+    /// The key that signed it, where it says so itself.
+    pub key: Option<String>,
 }
 
 /// One answer.
@@ -121,6 +123,13 @@ impl Scripted {
         self.inner.asked.lock().unwrap().clone()
     }
 
+    /// How many different keys asked for an account.
+    pub fn keys(&self) -> usize {
+        let keys: std::collections::BTreeSet<_> =
+            self.asked().into_iter().filter_map(|asked| asked.key).collect();
+        keys.len()
+    }
+
     /// How often something was asked of `path`.
     pub fn count(&self, path: &str) -> usize {
         self.asked().iter().filter(|asked| asked.path == path).count()
@@ -153,7 +162,8 @@ impl Inner {
             if stream.read_exact(&mut body).await.is_err() {
                 return;
             }
-            let asked = Asked { payload: payload(&body), verb, path };
+            let key = part(&body, "protected").get("jwk").map(Value::to_string);
+            let asked = Asked { payload: part(&body, "payload"), key, verb, path };
             self.asked.lock().unwrap().push(asked.clone());
             let say = (self.script)(&asked, &self.base).unwrap_or_else(|| self.sound(&asked));
             let mut text = format!("HTTP/1.1 {} X\r\ncontent-length: {}\r\n", say.status, say.body.len());
@@ -227,10 +237,10 @@ pub fn directory(base: &str) -> Value {
     })
 }
 
-/// What a signed question says.
-fn payload(body: &[u8]) -> Value {
+/// A part of a signed question.
+fn part(body: &[u8], name: &str) -> Value {
     let Ok(outer) = serde_json::from_slice::<Value>(body) else { return Value::Null };
-    let text = outer["payload"].as_str().unwrap_or_default();
+    let text = outer[name].as_str().unwrap_or_default();
     let bytes = Base64UrlUnpadded::decode_vec(text).unwrap_or_default();
     serde_json::from_slice(&bytes).unwrap_or(Value::Null)
 }

@@ -57,7 +57,7 @@ impl Challenges {
     }
 
     /// What a validation asks for when it looks at `name`: a DNS name itself, an address in the reverse tree, for example
-    /// `1.2.0.192.in-addr.arpa` (RFC 1035 §3.5, RFC 3596 §2.5); `None` for names of other kinds, which nobody validates so.
+    /// `1.2.0.192.in-addr.arpa` (RFC 8738 §6); `None` for names of other kinds, which nobody validates so.
     pub fn asked_for(name: &SubjectName) -> Option<String> {
         match name {
             SubjectName::Dns(dns) => Some(dns.clone()),
