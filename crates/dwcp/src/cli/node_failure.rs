@@ -57,6 +57,13 @@ pub(super) fn failure(error: NodeError) -> Failure {
             "run `dwcp token create` where the authority is, then `dwcp init DIR --join TOKEN --rejoin` here",
         )
         .coded(&error),
+        NodeError::NotIssued { .. } => Failure::plain(
+            Exit::Configuration,
+            error.to_string(),
+            "security.cert_management.provider is an issuer elsewhere, and the first start asks it",
+            "run `dwcp up`",
+        )
+        .coded(&error),
         NodeError::Audit(error) => {
             let (exit, fix) = match &error {
                 OpenError::Broken(_) => (

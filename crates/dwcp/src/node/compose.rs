@@ -3,13 +3,14 @@
 use super::admin::{self, Scope};
 use super::descriptors;
 use super::dialer::Dialer;
+use super::embedded::Embedded;
 use super::enroll::Enrolment;
 use super::fingerprint::Fingerprint;
 use super::floor::{Bound, Floor};
 use super::following::{self, Loading};
 use super::further;
 use super::health::HealthBoard;
-use super::identity::{Embedded, Identity, Material};
+use super::identity::{Identity, Material};
 use super::key_log::KeyLog;
 use super::ledger::Ledger;
 use super::listener::{Listener, Means, TARGET_UNREACHABLE};

@@ -1,12 +1,13 @@
 //! What is fetched, judged, put in force and kept on disk: lists from an URL, or the roots and lists of the mesh.
 
 use super::error::NodeError;
-use super::identity::{Identity, Material, crls, lists_of};
+use super::identity::{Identity, Material};
 use super::lists::{Age, age};
 use super::lists_error::ListsError;
 use super::mesh;
 use super::off_loop::off_loop;
 use super::outside::client;
+use super::pki_files::{crls, lists_of};
 use super::shared::Shared;
 use crate::config::NodePlan;
 use crate::fetch::{Answer, FetchError, Limits, Line, Question, Url, fetch};

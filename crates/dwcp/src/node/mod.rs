@@ -2,6 +2,7 @@
 
 mod admin;
 mod authority;
+mod brought;
 mod cert_checks;
 mod cert_status;
 mod checks;
@@ -9,6 +10,7 @@ mod compose;
 mod deltas;
 mod descriptors;
 mod dialer;
+mod embedded;
 mod enroll;
 mod error;
 mod fetched;
@@ -36,6 +38,7 @@ mod off_loop;
 mod offers;
 mod onion;
 mod outside;
+mod pki_files;
 mod pki_pages;
 mod publication;
 mod publication_port;
@@ -51,12 +54,13 @@ mod ticket_keys;
 mod tls_status;
 mod trust;
 mod trust_checks;
+mod vault_trust;
 
 pub use error::NodeError;
 pub use identity::Material;
-pub(crate) use identity::{crls, lists_of, roots};
 pub use outside::Outside;
 pub(crate) use outside::{client, credential};
+pub(crate) use pki_files::{crls, lists_of, roots};
 pub use reload::Reloaded;
 pub use replacing::Unfit;
 pub(crate) use ticket_keys::check as check_ticket_keys;

@@ -1,7 +1,7 @@
 //! A client that is no node: one identity or none, roots from a file, to dial nodes and other TLS servers with.
 
 use super::NodeError;
-use super::identity::{crls, roots};
+use super::pki_files::{crls, roots};
 use dwcp_base::{Clock, SystemClock};
 use dwcp_channel::{DialError, NODE_ALPN, Premises, Registry, SecureTransport, Session};
 use dwcp_crypto::KeyType;

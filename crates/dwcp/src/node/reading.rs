@@ -1,9 +1,10 @@
 //! What a reload reads before it changes anything: on threads of its own, and without the locks under which it is put in force.
 
 use super::compose::named;
+use super::embedded::embedded_trust;
 use super::floor::Floor;
 use super::further::{self, Further, is_an_identity};
-use super::identity::{Identity, Material, embedded_trust};
+use super::identity::{Identity, Material};
 use super::off_loop::off_loop;
 use super::shared::Shared;
 use super::{NodeError, Parts, replacing, self_signed};
@@ -65,7 +66,10 @@ async fn read(node: &Parts, plan: NodePlan, followed: bool) -> Result<Read, Node
         }
         ProviderPlan::Mesh { .. } => brought(shared, &plan, &serving, Arc::clone(&permit)).await?,
         // The keeper follows the authority's directory by itself; a reload never issues anything.
-        ProviderPlan::Embedded { .. } | ProviderPlan::SelfSigned => None,
+        ProviderPlan::Embedded { .. }
+        | ProviderPlan::SelfSigned
+        | ProviderPlan::Vault { .. }
+        | ProviderPlan::Acme { .. } => None,
     };
     if material.is_none() {
         is_an_identity(&plan, &serving)?;

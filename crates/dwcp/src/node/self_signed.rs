@@ -1,8 +1,10 @@
 //! Provider `self-signed`: a root that is made when the node starts and gone when it ends. Nothing else falls back to it.
 
+use super::embedded::first_names;
 use super::error::NodeError;
 use super::further::Further;
-use super::identity::{Material, crls, first_names, prefix, roots};
+use super::identity::Material;
+use super::pki_files::{crls, prefix, roots};
 use super::trust::{self, Own};
 use crate::config::{ConfigProblem, NodePlan};
 use dwcp_base::{Clock, Disk, SystemClock};

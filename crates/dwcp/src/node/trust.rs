@@ -1,7 +1,7 @@
 //! What peers are judged by: own anchors, the bundles of other trust domains, lists, and how strictly.
 
 use super::error::NodeError;
-use super::identity::{crls, roots};
+use super::pki_files::{crls, roots};
 use crate::config::{BundlePlan, ConfigProblem, NodePlan, own_domain};
 use dwcp_pki::{Crl, RevocationMode, TrustBundle, TrustStore};
 use rustls_pki_types::CertificateDer;

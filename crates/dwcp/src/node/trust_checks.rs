@@ -1,8 +1,8 @@
 //! What `/health/certs` looks at: roots, bundles, revocation lists and who gets ours.
 
+use super::brought;
 use super::health::Finding;
 use super::lists::{self, Age};
-use super::mesh;
 use super::publication::Publication;
 use super::shared::Shared;
 use dwcp_base::UnixTime;
@@ -49,7 +49,7 @@ pub(super) fn fetched(shared: &Shared) -> Finding {
     let generation = shared.store.current();
     let (age, end) = lists::age(generation.trust(), shared.now());
     let failure = shared.troubles.of("lists");
-    let left_out = shared.troubles.of(mesh::LEFT_OUT);
+    let left_out = shared.troubles.of(brought::LEFT_OUT);
     let why = failure.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     let mend = "mend what the reason names; the node asks again by itself, and at once after SIGHUP";
     let end = end.map(|end| end.to_string()).unwrap_or_else(|| "no time, since there was none".to_owned());
