@@ -1,5 +1,8 @@
 //! The real programs that tests talk to: installed in CI, named loudly where they are missing elsewhere.
 
+mod debian;
+mod openbao;
+mod pebble;
 mod python;
 mod sslyze;
 mod zlint;
@@ -32,6 +35,8 @@ const PINNED: &[Pinned] = &[
     (python::PROGRAM, python::is_ready, python::install),
     (sslyze::PROGRAM, sslyze::is_ready, sslyze::install),
     (zlint::PROGRAM, zlint::is_ready, zlint::install),
+    (openbao::PROGRAM, openbao::is_ready, openbao::install),
+    (pebble::PROGRAM, pebble::is_ready, pebble::install),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +80,14 @@ pub(crate) fn run(verb: &str) -> Result<(), Failed> {
 /// Installs what is missing: packages when this is CI and we are root, else it says what is missing and changes nothing but
 /// the cache.
 pub(crate) fn install() -> Result<(), Failed> {
+    let outcome = install_missing();
+    if let Some(note) = pebble::note() {
+        println!("peers: NOTE: {note}");
+    }
+    outcome
+}
+
+fn install_missing() -> Result<(), Failed> {
     if missing().is_empty() {
         println!("peers: all {} are here", PEERS.len() + PINNED.len());
         return Ok(());
@@ -142,17 +155,7 @@ fn unpack(package: &str) -> Result<(), Failed> {
     fs::create_dir_all(cache().join("bin")).map_err(io)?;
     fs::create_dir_all(&place).map_err(io)?;
     run::succeed(apt(&["update", "-qq"]))?;
-    let mut download = apt(&["download", package]);
-    download.current_dir(&place);
-    run::succeed(download)?;
-    let archives = fs::read_dir(&place).map_err(io)?.filter_map(|entry| Some(entry.ok()?.path()));
-    let archive = archives
-        .filter(|path| path.extension().is_some_and(|end| end == "deb"))
-        .max()
-        .ok_or_else(|| failed(format!("apt-get download {package} left no archive")))?;
-    let mut dpkg = run::command("dpkg-deb", &["-x"]);
-    dpkg.arg(&archive).arg(&place);
-    run::succeed(dpkg)?;
+    debian::unpack(&debian::of_system(package, &place)?, &place)?;
     for (program, ..) in PEERS.iter().filter(|peer| peer.1 == package) {
         let link = cache().join("bin").join(program);
         // A link of an earlier unpacking is replaced.

@@ -8,7 +8,7 @@ use crate::{Document, KeyPin, NameError, ParseError, SubjectName, certificate, p
 use der::Decode;
 use der::oid::AssociatedOid;
 use dwcp_base::{Blame, Coded};
-use dwcp_crypto::SigningKey;
+use dwcp_crypto::{KeyType, SigningKey};
 use rcgen::{CertificateParams, DistinguishedName, SanType};
 use rustls_pki_types::CertificateSigningRequestDer;
 use std::fmt;
@@ -87,6 +87,12 @@ impl CertificateRequest {
     /// The pin of its public key.
     pub fn key_pin(&self) -> KeyPin {
         self.key_pin
+    }
+
+    /// The kind of its public key: an authority may take some alone.
+    pub fn key_type(&self) -> KeyType {
+        // A request whose signature was checked has a key of one of the four kinds; what is no other is RSA.
+        signature::key_type(&self.key_info).unwrap_or(KeyType::Rsa)
     }
 
     /// The DER that was signed, byte for byte.

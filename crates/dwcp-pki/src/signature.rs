@@ -67,6 +67,20 @@ pub(crate) fn is_made_by(key_info: &[u8], key_type: KeyType, message: &[u8], sig
         .is_ok()
 }
 
+/// The kind of a key in a whole SubjectPublicKeyInfo; none for kinds that sign nothing here.
+pub(crate) fn key_type(key_info: &[u8]) -> Option<KeyType> {
+    let mut fields = Fields::of_sequence(key_info).ok()?;
+    let algorithm = fields.sequence().ok()?.content;
+    [
+        (KeyType::EcdsaP256, webpki::ring::ECDSA_P256_SHA256),
+        (KeyType::EcdsaP384, webpki::ring::ECDSA_P384_SHA384),
+        (KeyType::Ed25519, webpki::ring::ED25519),
+        (KeyType::Rsa, webpki::ring::RSA_PSS_2048_8192_SHA256_LEGACY_KEY),
+    ]
+    .into_iter()
+    .find_map(|(kind, known)| (known.public_key_alg_id().as_ref() == algorithm).then_some(kind))
+}
+
 /// The signed bytes as they came, the content of the algorithm identifier, and the signature.
 struct Parts<'a> {
     signed: &'a [u8],

@@ -141,6 +141,11 @@ impl Lab {
         let root = self.directory.path().join("ca").join("ca.crt");
         Files { certificate: prefix.with_extension("crt"), key: prefix.with_extension("key"), root }
     }
+
+    /// Leaves the directory where it is, for what goes on without this process.
+    pub fn keep(self) -> PathBuf {
+        self.directory.keep()
+    }
 }
 
 impl Default for Lab {

@@ -5,8 +5,10 @@ mod capture;
 pub mod hostile;
 mod lab;
 mod peer;
+mod servers;
 
 pub use capture::Capture;
 pub use dwcp_base::ManualClock;
 pub use lab::{Files, Lab};
-pub use peer::{peer, skipped};
+pub use peer::{lacking, peer, skipped};
+pub use servers::{Answer, OpenBao, OpenBaoOptions, Pebble, PebbleOptions};

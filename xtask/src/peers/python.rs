@@ -68,7 +68,8 @@ fn directory() -> PathBuf {
     cache().join("python")
 }
 
-fn interpreter() -> PathBuf {
+/// The environment's own.
+pub(super) fn interpreter() -> PathBuf {
     directory().join("bin/python")
 }
 

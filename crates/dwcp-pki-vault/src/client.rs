@@ -1,0 +1,199 @@
+//! The client: one identity at one server, with the requests that a node makes.
+
+use crate::answer::{self, Body};
+use crate::engine::{self, Engine};
+use crate::health::{self, REQUEST};
+use crate::session::{Budget, Session, Token};
+use crate::{Event, VaultError, VaultHealth, VaultRole, VaultSettings, VaultState};
+use dwcp_base::{Clock, Observer};
+use dwcp_crypto::KeyType;
+use dwcp_https::{Ask, HttpsError, Limits, Verb};
+use dwcp_pki::SubjectName;
+use serde_json::Value;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// A client of Vault or OpenBao: logs in, keeps its token alive, and asks under one role.
+///
+/// Nothing is sent before the first request, or before [`keep`](Self::keep) runs. A request that has no token logs in first; one that is
+/// denied logs in once more, since the token may be gone, and is asked once more. Nothing else is repeated: when to come back is for the
+/// caller to decide, who is told by [`VaultError::is_retryable`] and [`VaultError::retry_after`].
+pub struct VaultClient {
+    pub(crate) session: Session,
+}
+
+impl VaultClient {
+    /// A client, not yet logged in.
+    ///
+    /// # Errors
+    /// [`VaultError::Https`] when no client can be made of the roots.
+    pub fn new(
+        settings: VaultSettings,
+        clock: Arc<dyn Clock>,
+        observer: Arc<dyn Observer<Event>>,
+    ) -> Result<Self, VaultError> {
+        Ok(Self { session: Session::new(settings, clock, observer)? })
+    }
+
+    /// What it was made with.
+    pub fn settings(&self) -> &VaultSettings {
+        self.session.settings()
+    }
+
+    /// The session as it is now: token, next renewal, last error, next try. Asks nobody.
+    pub fn state(&self) -> VaultState {
+        self.session.state()
+    }
+
+    /// Looks after the token for ever: renews it at two thirds of its life, logs in again when it can not be renewed, reached its
+    /// maximum or was lost, and when a file with a secret changed. Waits between attempts that fail double up to a minute and are drawn at
+    /// random from their upper half. Drop the future to end it.
+    pub async fn keep(&self) {
+        loop {
+            let wait = self.session.step().await;
+            self.session.rest(wait).await;
+        }
+    }
+
+    /// What the server says of itself. Needs no token.
+    ///
+    /// # Errors
+    /// [`VaultError::Https`] and [`VaultError::Malformed`]; a server that is sealed or a standby is an answer, see [`VaultHealth::fault`].
+    pub async fn health(&self, deadline: Duration) -> Result<VaultHealth, VaultError> {
+        self.session.note(health::ask(self.settings(), self.session.plain(), deadline).await)
+    }
+
+    /// The settings of the role.
+    ///
+    /// # Errors
+    /// [`VaultError::NotFound`] that says whether mount or role is missing; [`VaultError::Denied`] where the policy does not let it be
+    /// read; otherwise [`VaultError`].
+    pub async fn role(&self, deadline: Duration) -> Result<VaultRole, VaultError> {
+        let limits = Limits { deadline, body: SMALL };
+        VaultRole::from_answer(&self.call(Verb::Get, &self.role_path(), None, limits).await?)
+    }
+
+    /// Whether the role allows certificates with these names for a key of this kind, before one is asked for.
+    ///
+    /// # Errors
+    /// [`VaultError::Preflight`] with each setting that is missing and the value to write; otherwise as [`role`](Self::role).
+    pub async fn preflight(
+        &self,
+        names: &[SubjectName],
+        key_type: KeyType,
+        deadline: Duration,
+    ) -> Result<(), VaultError> {
+        let role = self.role(deadline).await?;
+        self.judge(&role, names, key_type)
+    }
+
+    pub(crate) fn judge(
+        &self,
+        role: &VaultRole,
+        names: &[SubjectName],
+        key_type: KeyType,
+    ) -> Result<(), VaultError> {
+        let missing = role.shortcomings(names, key_type);
+        match missing.is_empty() {
+            true => Ok(()),
+            false => Err(VaultError::Preflight { role: self.role_path(), missing }),
+        }
+    }
+
+    pub(crate) fn role_path(&self) -> String {
+        format!("{}/roles/{}", self.settings().mount(), self.settings().role())
+    }
+
+    /// One request below `v1/`, with a token; the body of its answer, which is at most `limits.body` bytes.
+    pub(crate) async fn call(
+        &self,
+        verb: Verb,
+        path: &str,
+        body: Option<&Value>,
+        limits: Limits,
+    ) -> Result<Body, VaultError> {
+        let budget = self.session.budget(limits.deadline);
+        let token = self.session.token(&budget).await?;
+        match self.ask(&token, verb, path, body, &budget, limits).await {
+            Err(VaultError::Denied { path: denied }) => {
+                let Some(token) = self.session.instead(&token, &budget).await? else {
+                    return self.session.note(Err(VaultError::Denied { path: denied }));
+                };
+                let outcome = self.ask(&token, verb, path, body, &budget, limits).await;
+                if !matches!(outcome, Err(VaultError::Denied { .. })) {
+                    self.session.fruitful();
+                }
+                self.session.note(outcome)
+            }
+            outcome => self.session.note(outcome),
+        }
+    }
+
+    async fn ask(
+        &self,
+        token: &Arc<Token>,
+        verb: Verb,
+        path: &str,
+        body: Option<&Value>,
+        budget: &Budget,
+        limits: Limits,
+    ) -> Result<Body, VaultError> {
+        let url = self.settings().address().join(&format!("v1/{path}"));
+        let url = url.map_err(|error| VaultError::Https(error.into()))?;
+        let mut headers = vec![REQUEST, ("X-Vault-Token", token.text.as_str())];
+        if let Some(namespace) = self.settings().namespace() {
+            headers.push(("X-Vault-Namespace", namespace));
+        }
+        let body = match body {
+            Some(value) => {
+                let bytes = serde_json::to_vec(value);
+                let bytes = bytes.map_err(|_| VaultError::Malformed { what: "the request" })?;
+                Some(("application/json", Zeroizing::new(bytes)))
+            }
+            None => None,
+        };
+        let limits = Limits { deadline: budget.left()?, ..limits };
+        let asked = token.https.ask(Ask { verb, url: &url, headers: &headers, body, limits }).await;
+        let answer = asked.map_err(|error| match error {
+            HttpsError::TimedOut { .. } => budget.spent(),
+            // A standby that does not forward names the active node. It is not followed: who it is would be taken on its word.
+            HttpsError::Redirected { .. } => VaultError::Standby,
+            other => VaultError::Https(other),
+        })?;
+        let (status, retry_after) = (answer.status, answer.retry_after);
+        let body = Zeroizing::new(answer.body);
+        match status {
+            200..=299 => Ok(body),
+            _ => Err(answer::fault(status, &answer::words(&body), retry_after, path)),
+        }
+    }
+
+    /// The client of `vaultrs` with a token, for what is left to it. Errors go through [`fault`](Self::fault).
+    #[allow(dead_code, reason = "for transit keys")]
+    pub(crate) async fn vaultrs(&self, deadline: Duration) -> Result<Engine, VaultError> {
+        let token = self.session.token(&self.session.budget(deadline)).await?;
+        Engine::new(self.settings(), &token.https, &token.text)
+    }
+
+    /// What an error of `vaultrs` means.
+    #[allow(dead_code, reason = "for transit keys")]
+    pub(crate) async fn fault(
+        &self,
+        error: vaultrs::error::ClientError,
+        path: &str,
+        deadline: Duration,
+    ) -> VaultError {
+        engine::fault(self.settings(), error, path, deadline).await
+    }
+}
+
+impl fmt::Debug for VaultClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VaultClient").field("settings", self.settings()).finish_non_exhaustive()
+    }
+}
+
+/// Answers of a few certificates or settings.
+pub(crate) const SMALL: usize = 256 << 10;

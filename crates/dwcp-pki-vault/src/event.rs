@@ -1,0 +1,76 @@
+//! News of this crate that nobody is waiting for.
+
+use dwcp_base::UnixTime;
+use std::time::Duration;
+
+/// What happened to a token and to the server that gave it. Codes read `vault.subject.verb`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A token lives longer.
+    TokenRenewed {
+        /// Its end now.
+        until: Option<UnixTime>,
+    },
+    /// The server no longer knows our token; a login follows.
+    TokenLost,
+    /// A login gave a token.
+    LoginDone {
+        /// The method.
+        method: &'static str,
+        /// The end of the token; `None` when it has none.
+        until: Option<UnixTime>,
+    },
+    /// A login, or the renewal of a token, failed.
+    LoginFailed {
+        /// The method.
+        method: &'static str,
+        /// The code of the error.
+        code: &'static str,
+        /// How many attempts have failed in a row.
+        attempts: u32,
+        /// How long until the next attempt.
+        retry_in: Duration,
+    },
+    /// The server answers nothing of use any more: unreachable, sealed, standby, failing. Said once for each outage.
+    ServerUnavailable {
+        /// The code of the error.
+        code: &'static str,
+    },
+    /// The server answers again.
+    ServerBack {
+        /// How long it was away.
+        after: Duration,
+    },
+    /// The role could not be looked at before the first request, since the policy does not allow to read it. Requests are made all the same.
+    PreflightSkipped {
+        /// The path to be allowed.
+        path: String,
+    },
+}
+
+impl Event {
+    /// Every code, in the order of the variants.
+    pub const CODES: &'static [&'static str] = &[
+        "vault.token.renewed",
+        "vault.token.lost",
+        "vault.login.done",
+        "vault.login.failed",
+        "vault.server.unavailable",
+        "vault.server.back",
+        "vault.preflight.skipped",
+    ];
+
+    /// The stable name of the event.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TokenRenewed { .. } => "vault.token.renewed",
+            Self::TokenLost => "vault.token.lost",
+            Self::LoginDone { .. } => "vault.login.done",
+            Self::LoginFailed { .. } => "vault.login.failed",
+            Self::ServerUnavailable { .. } => "vault.server.unavailable",
+            Self::ServerBack { .. } => "vault.server.back",
+            Self::PreflightSkipped { .. } => "vault.preflight.skipped",
+        }
+    }
+}
