@@ -69,6 +69,15 @@ impl RenewalSchedule {
         self
     }
 
+    /// The same, to be renewed at `advised` by its issuer's word (RFC 9773): earlier than planned as it stands, also in the past; later than
+    /// planned at most until a tenth of the life before the alarm, so that there is time left when that attempt fails.
+    #[must_use]
+    pub fn with_advice(mut self, advised: UnixTime) -> Self {
+        let latest = self.alarm_at().minus(self.life() / 10).max(self.renew_at);
+        self.renew_at = advised.min(latest);
+        self
+    }
+
     /// When to renew.
     pub fn renew_at(&self) -> UnixTime {
         self.renew_at

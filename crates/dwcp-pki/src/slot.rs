@@ -56,10 +56,12 @@ pub struct SlotState {
     pub phase: SlotPhase,
     /// How many certificates that were replaced are still held by somebody, at most 16.
     pub draining: usize,
-    /// When it is to be renewed: as ordered, else in the preferred window, else by its life; jitter included.
+    /// When it is to be renewed: as ordered, else in the preferred window, else as its issuer advises or by its life; jitter included.
     pub renew_at: UnixTime,
     /// When a renewal was ordered for, if one was.
     pub ordered: Option<UnixTime>,
+    /// When its issuer advises to renew it, if it does.
+    pub advised: Option<UnixTime>,
     /// What became of the configured time before its end.
     pub lead: Lead,
     /// The preferred window.

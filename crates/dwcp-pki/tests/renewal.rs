@@ -9,7 +9,7 @@ use dwcp_crypto::{KeyType, SigningKey};
 use dwcp_pki::{
     Activation, BoxFuture, CertProvider, Certificate, CertificateManager, CertificateRequest,
     CertificateStore, EmbeddedProvider, Event, FirstTrust, IssuancePolicy, Issued, IssuedFault, ManagedSlot,
-    ManagerError, NextStep, OverdueLevel, ProviderError, RevocationMode, RevocationReason, SlotSpec,
+    ManagerError, NextStep, OverdueLevel, ProviderError, RevocationMode, RevocationReason, Serial, SlotSpec,
     TrustStore, Usage, obtain,
 };
 use lab::*;
@@ -349,4 +349,31 @@ fn a_slot_for_servers_alone_takes_what_is_for_servers_alone() {
     let refused = run(obtain(&*provider, &nameless, FirstTrust::Known(&known), &clock, DEADLINE));
     assert!(matches!(refused, Err(ManagerError::Request(_))));
     assert_eq!(provider.calls.load(Ordering::SeqCst), calls, "nothing was asked for");
+}
+
+#[test]
+fn an_issuers_advice_moves_a_renewal_and_ends_with_its_certificate() {
+    let root = Party::root("root");
+    let slot = slot(&root, Scripted::new(sign_all(&root)));
+    let before = slot.state();
+    assert_eq!(before.advised, None);
+    let at = NOW.plus(Duration::from_secs(60));
+    assert_eq!(slot.manager.advise("node", before.serial, Some(at)).unwrap(), at);
+    let advised = slot.state();
+    assert_eq!((advised.advised, advised.renew_at), (Some(at), at));
+    assert_eq!(slot.manager.next(NOW), NextStep::Wait(Duration::from_secs(60)));
+    // In the past: now, once.
+    let past = NOW.minus(Duration::from_secs(86_400));
+    slot.manager.advise("node", before.serial, Some(past)).unwrap();
+    assert_eq!(slot.manager.next(NOW), due(None));
+    slot.renew().unwrap();
+    let after = slot.state();
+    assert!(after.advised.is_none() && after.renew_at > NOW);
+    assert!(matches!(slot.manager.next(NOW), NextStep::Wait(_)));
+    let other = Serial::from_be_bytes(&[0x70, 0x71]).unwrap();
+    let late = slot.manager.advise("node", other, Some(past)).unwrap_err();
+    assert!(matches!(late, ManagerError::Superseded));
+    let unknown = slot.manager.advise("nobody", before.serial, None).unwrap_err();
+    assert!(matches!(unknown, ManagerError::UnknownSlot));
+    assert_eq!(slot.manager.advise("node", after.serial, None).unwrap(), after.renew_at);
 }

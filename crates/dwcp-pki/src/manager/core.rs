@@ -1,8 +1,13 @@
 //! The state machine of one slot: what happens to it goes in, what is to be told and kept comes out. No clock, no disk, no lock.
 
+mod advice;
+mod kept;
+
+use advice::Advice;
+
 use super::input::{Effects, Input, Renews, Rules, Want};
 use super::life::{Life, schedule};
-use super::record::{Ordered, Pause, ScheduleRecord};
+use super::record::{Ordered, Pause};
 use crate::{Event, Failure, OverdueLevel, RenewalSchedule, Serial, SlotPhase, Window, WindowUse};
 use dwcp_base::UnixTime;
 use std::sync::Arc;
@@ -22,6 +27,9 @@ pub(super) struct Core {
     pub(super) last_failure: Option<Failure>,
     pause: Option<Pause>,
     pub(super) ordered: Option<Ordered>,
+    pub(super) advice: Option<Advice>,
+    /// An advice to renew earlier than planned counts from then on.
+    pub(super) not_advised_before: UnixTime,
     /// It was ordered while another renewal was under way or prepared: that one does not carry it out.
     for_next: bool,
     /// The certificate and level that were last announced as overdue.
@@ -60,6 +68,8 @@ impl Core {
             last_failure: None,
             pause: None,
             ordered: None,
+            advice: None,
+            not_advised_before: now,
             for_next: false,
             announced: None,
         }
@@ -135,7 +145,7 @@ impl Core {
             Phase::Active => match self.due_at(now) {
                 None => Want::Nothing(None),
                 Some(due) => {
-                    let pause = self.pause.map_or(Duration::ZERO, |pause| pause.left(now));
+                    let pause = self.pause_left(now);
                     // An attempt that failed before its time, as one by hand may, moves nothing forward.
                     let wait = pause.max(now.until(due));
                     if wait.is_zero() { Want::Renew } else { Want::Nothing(Some(now.plus(wait))) }
@@ -169,6 +179,14 @@ impl Core {
 
     /// When the certificate is to be renewed, and what became of the preferred window.
     pub(super) fn plan(&self) -> (UnixTime, WindowUse) {
+        match self.advice {
+            Some(advice) => self.plan_advised(advice, self.schedule, self.rules.window, self.since),
+            None => self.own_plan(),
+        }
+    }
+
+    /// The same, whatever its issuer advises.
+    pub(super) fn own_plan(&self) -> (UnixTime, WindowUse) {
         match self.rules.window {
             Some(window) => self.schedule.renew_within(window, self.since),
             None => (self.schedule.renew_at(), WindowUse::Unset),
@@ -199,34 +217,6 @@ impl Core {
         self.due_at(now).map(|due| due.max(pause.from.plus(pause.length)))
     }
 
-    /// What has to survive a restart.
-    pub(super) fn record(&self) -> ScheduleRecord {
-        ScheduleRecord {
-            serial: self.life.serial,
-            failures: self.failures,
-            pause: self.pause,
-            ordered: self.ordered,
-        }
-    }
-
-    /// Goes on from a record of this certificate; false, and nothing changes, for one of another. Whatever stands in it, the next attempt
-    /// is no further off than a provider may ask for, and an order no later than the alarm.
-    pub(super) fn restore(&mut self, record: &ScheduleRecord, now: UnixTime) -> bool {
-        if record.serial != self.life.serial {
-            return false;
-        }
-        self.failures = record.failures;
-        self.pause =
-            record.pause.map(|pause| Pause { length: pause.length.min(self.longest_pause()), ..pause });
-        self.ordered = record.ordered.map(|ordered| {
-            // The span it was ordered for may have passed while nobody ran, and the file may say anything.
-            let missed = now >= ordered.at.plus(ordered.window.length());
-            let at = if missed { self.place(ordered.window, now) } else { ordered.at };
-            Ordered { at: at.min(self.latest_order(now)), ..ordered }
-        });
-        true
-    }
-
     /// When a renewal is due, whoever wants it; `None` where it is nobody's here.
     fn due(&self) -> Option<UnixTime> {
         match (self.rules.renews, self.ordered) {
@@ -247,7 +237,8 @@ impl Core {
     fn late_at(&self) -> Option<UnixTime> {
         let happened = matches!(self.phase, Phase::Prepared { .. } | Phase::Activating { .. });
         let due = self.due().filter(|_| !happened)?;
-        Some(due.max(self.since).plus(self.schedule.slack()))
+        let heard = self.advice.map_or(self.since, |advice| advice.heard);
+        Some(due.max(self.since).max(heard).plus(self.schedule.slack()))
     }
 
     /// The time of an order: in the next span of the window, no later than the alarm.
@@ -326,11 +317,17 @@ impl Core {
         let Phase::Activating { next } = self.phase else { return };
         self.phase = Phase::Active;
         let ordered = self.ordered.filter(|_| self.for_next);
+        let advised = self.is_due_by_advice(now);
         self.adopt(now, next);
         self.ordered =
             ordered.map(|ordered| Ordered { at: ordered.at.min(self.latest_order(now)), ..ordered });
         // A provider that hands out certificates which are due at once does not make us loop.
-        self.pause = Some(Pause { from: now, length: self.schedule.backoff(1) });
+        let mut length = self.schedule.backoff(1);
+        if advised {
+            length = length.max(self.rest_after_advice());
+            self.not_advised_before = now.plus(length);
+        }
+        self.pause = Some(Pause { from: now, length });
         let (slot, Life { serial, not_after, .. }) = (self.slot(), next);
         effects.tell.push(Event::CertificateRenewed { slot, generation, serial, not_after });
         effects.keep = true;
@@ -345,6 +342,7 @@ impl Core {
         self.last_failure = None;
         self.pause = None;
         self.ordered = None;
+        self.advice = None;
         self.for_next = false;
     }
 

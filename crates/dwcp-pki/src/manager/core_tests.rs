@@ -1,9 +1,11 @@
 //! The state machine of one slot: a year with outages and clocks that are set, lives of seconds, and any sequence of events.
 
 use super::*;
-use crate::WindowUse;
+use crate::{ScheduleRecord, WindowUse};
 use proptest::prelude::*;
 
+#[path = "core_advice_tests.rs"]
+mod advice;
 #[path = "core_order_tests.rs"]
 mod orders;
 

@@ -210,6 +210,30 @@ impl CertificateManager {
         Ok(at)
     }
 
+    /// Takes an issuer's advice on when to renew the certificate with this serial (RFC 9773), or that there is none any more, and says when it
+    /// is planned for now.
+    ///
+    /// Earlier than planned is taken as it stands, and what is past is due now; later than planned at most until a tenth of the life before the
+    /// alarm. A preferred window that opens in time is still preferred, and an order stays. The advice ends with the certificate. One that made a
+    /// renewal due has the next certificate left alone for a tenth of its life, at most 24 h, so that an issuer which always says `now` is
+    /// not asked in a loop. It is not kept over a restart: give it again after [`manage`](Self::manage).
+    ///
+    /// # Errors
+    /// [`ManagerError::UnknownSlot`]; [`ManagerError::Elsewhere`] where nobody here renews it; [`ManagerError::Superseded`] where another
+    /// certificate is in force.
+    pub fn advise(
+        &self,
+        slot: &str,
+        certificate: Serial,
+        renew_at: Option<UnixTime>,
+    ) -> Result<UnixTime, ManagerError> {
+        let now = self.clock.unix();
+        let mut news = Vec::new();
+        let planned = self.table().advise(slot, certificate, renew_at, now, &mut news);
+        self.tell(news);
+        planned
+    }
+
     /// Takes note that a certificate which is served elsewhere was replaced by this one.
     pub fn replaced(&self, slot: &str, credential: Arc<Credential>) {
         let mut news = Vec::new();

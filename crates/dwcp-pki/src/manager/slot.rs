@@ -185,6 +185,7 @@ impl Slot {
             draining: self.draining.len(),
             renew_at: core.ordered.map_or(renew_at, |ordered| ordered.at),
             ordered: core.ordered.map(|ordered| ordered.at),
+            advised: core.advice.map(|advice| advice.at),
             lead: core.schedule().lead(),
             window: core.rules.window,
             window_use: if core.rules.window.is_none() { WindowUse::Unset } else { window_use },

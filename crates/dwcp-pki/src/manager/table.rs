@@ -1,12 +1,14 @@
 //! All slots, and what any of them wants next.
 
-use super::input::{Effects, Input, Renews, Want};
+mod wishes;
+
+use super::input::{Effects, Input, Want};
 use super::life::Life;
 use super::record::ScheduleRecord;
 use super::slot::{Parts, Place, Slot};
 use super::timetable::{SlotId, Timetable};
 use super::{ManagerError, NextStep, SlotError};
-use crate::{CertificateStore, Credential, Event, Serial, SlotPhase, SlotState, Window};
+use crate::{CertificateStore, Credential, Event, Serial, SlotPhase, SlotState};
 use dwcp_base::UnixTime;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -202,19 +204,6 @@ impl Table {
         Err(if busy { wait.min(WHILE_BUSY) } else { wait })
     }
 
-    pub(super) fn order(
-        &mut self,
-        name: &str,
-        window: Window,
-        now: UnixTime,
-        news: &mut Vec<Event>,
-    ) -> Result<(SlotId, UnixTime), ManagerError> {
-        let id = self.renewable(name)?;
-        self.step(id, Input::Ordered(window), now, news);
-        let ordered = self.slots.get(&id).and_then(|slot| slot.core.ordered);
-        Ok((id, ordered.map_or(now, |ordered| ordered.at)))
-    }
-
     /// Begins an attempt, if there may be one.
     pub(super) fn begin(&mut self, name: &str, now: UnixTime) -> Result<Job, ManagerError> {
         let id = self.renewable(name)?;
@@ -319,15 +308,6 @@ impl Table {
         }
     }
 
-    pub(super) fn set_rules(&mut self, name: &str, automatic: bool, window: Option<Window>, now: UnixTime) {
-        let Ok(id) = self.renewable(name) else { return };
-        if let Some(slot) = self.slots.get_mut(&id) {
-            slot.core.rules.renews = if automatic { Renews::Itself } else { Renews::OnOrder };
-            slot.core.rules.window = window;
-            self.plan(id, now);
-        }
-    }
-
     pub(super) fn slot(&self, name: &str) -> Option<&Slot> {
         self.slots.get(self.names.get(name)?)
     }
@@ -342,15 +322,6 @@ impl Table {
 
     pub(super) fn record(&self, id: SlotId) -> Option<ScheduleRecord> {
         self.slots.get(&id).map(|slot| slot.core.record())
-    }
-
-    fn renewable(&self, name: &str) -> Result<SlotId, ManagerError> {
-        let id = *self.names.get(name).ok_or(ManagerError::UnknownSlot)?;
-        match self.slots.get(&id) {
-            Some(slot) if slot.parts.provider.is_some() => Ok(id),
-            Some(_) => Err(ManagerError::Elsewhere),
-            None => Err(ManagerError::UnknownSlot),
-        }
     }
 }
 
