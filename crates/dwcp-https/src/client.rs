@@ -92,6 +92,7 @@ impl HttpsClient {
             request = request.body(Body::from(Bytes::from_owner(bytes)));
         }
         let mut response = request.send().await.map_err(failed)?;
+        tracing::debug!(place, verb = ?ask.verb, status = response.status().as_u16(), "answered");
         acceptable(&response, place)?;
         let body = read(&mut response, place, limits).await?;
         let headers = std::mem::take(response.headers_mut());

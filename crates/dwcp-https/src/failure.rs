@@ -44,7 +44,8 @@ fn tls_of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stat
 
 /// Whether the connection ended, and not what came over it was wrong.
 fn is_end(error: &(dyn Error + 'static)) -> bool {
-    error.is::<io::Error>()
+    let at_a_loss = [io::ErrorKind::InvalidData, io::ErrorKind::InvalidInput];
+    error.downcast_ref::<io::Error>().is_some_and(|io| !at_a_loss.contains(&io.kind()))
         || error
             .downcast_ref::<hyper::Error>()
             .is_some_and(|error| error.is_incomplete_message() || error.is_closed() || error.is_canceled())
