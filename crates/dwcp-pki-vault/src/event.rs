@@ -47,6 +47,13 @@ pub enum Event {
         /// The path to be allowed.
         path: String,
     },
+    /// The list of an issuer is not as new as it should be: the one that was known stands in, where there is one.
+    ListKept {
+        /// The issuer.
+        issuer: String,
+        /// The code of what is wrong.
+        code: &'static str,
+    },
 }
 
 impl Event {
@@ -59,6 +66,7 @@ impl Event {
         "vault.server.unavailable",
         "vault.server.back",
         "vault.preflight.skipped",
+        "vault.list.kept",
     ];
 
     /// The stable name of the event.
@@ -71,6 +79,7 @@ impl Event {
             Self::ServerUnavailable { .. } => "vault.server.unavailable",
             Self::ServerBack { .. } => "vault.server.back",
             Self::PreflightSkipped { .. } => "vault.preflight.skipped",
+            Self::ListKept { .. } => "vault.list.kept",
         }
     }
 }

@@ -1,0 +1,263 @@
+//! The revocation lists of a mount: of every issuer, complete and delta, the last good one kept where no better one comes.
+
+use crate::lists_form::{self, Building, ListFault};
+use crate::{VaultClient, VaultError, answer, text};
+use dwcp_base::{Coded, UnixTime};
+use dwcp_https::{Ask, HttpsError, Limits, Verb};
+use dwcp_pki::{Certificate, Crl, DeltaCrl};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// Fetches the lists of every issuer of the mount.
+///
+/// The endpoints ask for no token, so none is shown: lists come while no login is to be had. `config/crl` alone is read with the token,
+/// where the policy allows it, since a mount that stopped listing answers with an empty list that looks like any other.
+#[derive(Debug)]
+pub struct VaultLists {
+    client: Arc<VaultClient>,
+    /// The policy does not let the settings of lists be read.
+    unreadable: AtomicBool,
+}
+
+/// The lists of a mount, as good as they could be had.
+#[derive(Clone, Debug, Default)]
+pub struct VaultListing {
+    /// At most one of each issuer of the mount, newer ones than those that were known where there are such; and those that were known of
+    /// issuers that the mount has no more.
+    pub complete: Vec<Crl>,
+    /// For [`TrustStore::with_deltas`](dwcp_pki::TrustStore::with_deltas): each goes on top of a complete one above. Where a mount rebuilds
+    /// its lists by itself (`auto_rebuild`), what was revoked last is in these alone.
+    pub deltas: Vec<DeltaCrl>,
+    /// What did not go well: the list that was known of that issuer is above instead, if there was one.
+    pub kept: Vec<KeptList>,
+}
+
+/// An issuer whose list is not as new as it should be.
+#[derive(Clone, Debug)]
+pub struct KeptList {
+    /// The issuer's name, or its id at the server where its certificate could not be read.
+    pub issuer: String,
+    /// Whether an older list stands in.
+    pub standing: StandIn,
+    /// What happened.
+    pub source: ListFault,
+}
+
+/// What there is in place of a new list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StandIn {
+    /// The list that was known, until its end.
+    Known {
+        /// Its nextUpdate.
+        until: UnixTime,
+    },
+    /// Nothing: certificates of this issuer can not be checked.
+    Nothing,
+}
+
+impl VaultListing {
+    /// When the first of the lists ends, where a delta lasts longer than its complete list the delta; `None` without any.
+    pub fn ends(&self) -> Option<UnixTime> {
+        let end = |list: &Crl| {
+            let on_top = self.deltas.iter().filter(|delta| lists_form::fits(list, delta));
+            on_top.map(DeltaCrl::next_update).fold(list.next_update(), Ord::max)
+        };
+        self.complete.iter().map(end).min()
+    }
+
+    fn keep(&mut self, issuer: &str, known: Option<&Crl>, source: ListFault) {
+        let standing = match known {
+            Some(list) => StandIn::Known { until: list.next_update() },
+            None => StandIn::Nothing,
+        };
+        self.complete.extend(known.cloned());
+        self.kept.push(KeptList { issuer: issuer.to_owned(), standing, source });
+    }
+}
+
+impl VaultLists {
+    /// The lists of the client's mount.
+    pub fn new(client: Arc<VaultClient>) -> Self {
+        Self { client, unreadable: AtomicBool::new(false) }
+    }
+
+    /// Asks for all lists once. `known` are those of before: an older list never takes the place of one of them, and neither does nothing.
+    ///
+    /// A list is at most 64 MiB, and there are at most 32 issuers. Whether an issuer signed the list under its name is checked here.
+    ///
+    /// # Errors
+    /// [`VaultError`] when the server can not be asked who its issuers are; what goes wrong with one of them is in
+    /// [`VaultListing::kept`].
+    pub async fn fetch(&self, known: &[Crl], deadline: Duration) -> Result<VaultListing, VaultError> {
+        let budget = self.client.session.budget(deadline);
+        let ids = self.issuer_ids(budget.left()?).await?;
+        let building = self.building(budget.left()?).await;
+        let mut listing = VaultListing::default();
+        let mut seen: Vec<Certificate> = Vec::new();
+        for id in &ids {
+            let issuer = match self.certificate(id, budget.left()?).await {
+                Ok(issuer) => issuer,
+                Err(error) => {
+                    listing.keep(id, None, ListFault::of(error));
+                    continue;
+                }
+            };
+            // Issuers of one key and name share one list.
+            if seen.iter().any(|one| one.subject() == issuer.subject() && one.key_pin() == issuer.key_pin()) {
+                continue;
+            }
+            let ours = known.iter().filter(|list| list.issuer() == issuer.subject());
+            let before =
+                ours.filter(|list| lists_form::signed(&issuer, list)).max_by_key(|list| list.number());
+            match self.list(id, &issuer, before, building, budget.left()?).await {
+                Ok((list, delta)) => {
+                    listing.complete.push(list);
+                    listing.deltas.extend(delta);
+                }
+                Err(fault) => listing.keep(issuer.subject(), before, fault),
+            }
+            seen.push(issuer);
+        }
+        // Certificates of an issuer that was taken out of the mount are still around.
+        let is_gone = |list: &&Crl| {
+            !listing.complete.contains(list) && !seen.iter().any(|issuer| lists_form::signed(issuer, list))
+        };
+        let gone: Vec<Crl> = known.iter().filter(is_gone).cloned().collect();
+        listing.complete.extend(gone);
+        self.tell(&listing);
+        Ok(listing)
+    }
+
+    /// The complete list of an issuer, and the delta on top of it where there is one.
+    async fn list(
+        &self,
+        id: &str,
+        issuer: &Certificate,
+        before: Option<&Crl>,
+        building: Building,
+        deadline: Duration,
+    ) -> Result<(Crl, Option<DeltaCrl>), ListFault> {
+        if building == Building::Off {
+            return Err(ListFault::Disabled);
+        }
+        let budget = self.client.session.budget(deadline);
+        let path = format!("{}/issuer/{id}/crl", self.mount());
+        let mut list = self.complete(&path, issuer, budget.left()?).await?;
+        let delta = match building {
+            Building::OnWithoutDeltas => None,
+            _ => self.delta(&path, issuer, budget.left()?).await?,
+        };
+        // Rebuilt between the two questions: the delta is one of the next list.
+        if delta.as_ref().is_some_and(|delta| list.number().is_some_and(|number| delta.base() > number)) {
+            list = self.complete(&path, issuer, budget.left()?).await?;
+        }
+        let delta = delta.filter(|delta| lists_form::fits(&list, delta));
+        lists_form::follows(&list, before, building)?;
+        Ok((list, delta))
+    }
+
+    async fn complete(&self, path: &str, issuer: &Certificate, deadline: Duration) -> Result<Crl, ListFault> {
+        let limits = Limits { deadline, body: LARGEST };
+        let der = self.open(Verb::Get, &format!("{path}/der"), limits).await?;
+        lists_form::complete(der, issuer.clone()).await
+    }
+
+    async fn delta(
+        &self,
+        path: &str,
+        issuer: &Certificate,
+        deadline: Duration,
+    ) -> Result<Option<DeltaCrl>, ListFault> {
+        let limits = Limits { deadline, body: LARGEST };
+        match self.open(Verb::Get, &format!("{path}/delta/der"), limits).await {
+            // A server that has none says so in one of these ways.
+            Ok(der) if der.is_empty() => Ok(None),
+            Err(VaultError::NotFound { .. }) => Ok(None),
+            Ok(der) => lists_form::delta(der, issuer.clone()).await.map(Some),
+            Err(error) => Err(ListFault::of(error)),
+        }
+    }
+
+    async fn issuer_ids(&self, deadline: Duration) -> Result<Vec<String>, VaultError> {
+        let limits = Limits { deadline, body: SMALL };
+        let body = self.open(Verb::List, &format!("{}/issuers", self.mount()), limits).await?;
+        let ids = answer::keys(&body)?;
+        if ids.len() > MOST_ISSUERS {
+            return Err(VaultError::Malformed { what: "it has more than 32 issuers" });
+        }
+        let checked = ids.iter().map(|id| text::segment("issuer", id));
+        checked.collect::<Result<_, _>>().map_err(|_| VaultError::Malformed { what: "an issuer's id" })
+    }
+
+    async fn certificate(&self, id: &str, deadline: Duration) -> Result<Certificate, VaultError> {
+        let path = format!("{}/issuer/{id}/der", self.mount());
+        let der = self.open(Verb::Get, &path, Limits { deadline, body: SMALL }).await?;
+        Certificate::from_der(&der).map_err(|_| VaultError::Malformed { what: "an issuer's certificate" })
+    }
+
+    /// What the mount says about its lists, where it may be read.
+    async fn building(&self, deadline: Duration) -> Building {
+        if self.unreadable.load(Ordering::Relaxed) {
+            return Building::Unknown;
+        }
+        let path = format!("{}/config/crl", self.mount());
+        let limits = Limits { deadline, body: SMALL };
+        match self.client.call(Verb::Get, &path, None, limits).await {
+            Ok(body) => Building::from_answer(&body),
+            // Each refusal costs a login: it is not asked for again. Lists are taken as they come then.
+            Err(VaultError::Denied { .. }) => {
+                self.unreadable.store(true, Ordering::Relaxed);
+                Building::Unknown
+            }
+            Err(VaultError::NotFound { .. } | VaultError::Refused { .. }) => Building::Unknown,
+            Err(_) => Building::Unanswered,
+        }
+    }
+
+    /// A request without a token; with it where somebody in between insists.
+    async fn open(&self, verb: Verb, path: &str, limits: Limits) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        match self.ask(verb, path, limits).await {
+            Err(VaultError::Denied { .. }) => self.client.call(verb, path, None, limits).await,
+            outcome => self.client.session.note(outcome),
+        }
+    }
+
+    async fn ask(&self, verb: Verb, path: &str, limits: Limits) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        let settings = self.client.settings();
+        let url = settings.address().join(&format!("v1/{path}"));
+        let url = url.map_err(|error| VaultError::Https(error.into()))?;
+        let mut headers = vec![crate::health::REQUEST];
+        headers.extend(settings.namespace().map(|namespace| ("X-Vault-Namespace", namespace)));
+        let asked =
+            self.client.session.plain().ask(Ask { verb, url: &url, headers: &headers, body: None, limits });
+        let answer = asked.await.map_err(|error| match error {
+            HttpsError::TimedOut { deadline, .. } => VaultError::TimedOut { deadline },
+            HttpsError::Redirected { .. } => VaultError::Standby,
+            other => VaultError::Https(other),
+        })?;
+        let body = Zeroizing::new(answer.body);
+        match answer.status {
+            200..=299 => Ok(body),
+            status => Err(answer::fault(status, &answer::words(&body), answer.retry_after, path)),
+        }
+    }
+
+    fn tell(&self, listing: &VaultListing) {
+        for kept in &listing.kept {
+            let (issuer, code) = (kept.issuer.clone(), kept.source.code());
+            self.client.session.tell(&crate::Event::ListKept { issuer, code });
+        }
+    }
+
+    fn mount(&self) -> &str {
+        self.client.settings().mount()
+    }
+}
+
+const SMALL: usize = 256 << 10;
+/// What [`Crl`] reads at most.
+const LARGEST: usize = 64 << 20;
+const MOST_ISSUERS: usize = 32;
