@@ -3,6 +3,7 @@
 use super::at_rest::key_file_failure;
 use super::cert::authority_failure;
 use super::exit::{Exit, Failure};
+use super::provider_failure;
 use crate::node::NodeError;
 use dwcp_audit::OpenError;
 use dwcp_base::SecretFileError;
@@ -64,6 +65,7 @@ pub(super) fn failure(error: NodeError) -> Failure {
             "run `dwcp up`",
         )
         .coded(&error),
+        NodeError::Unissued(error) => provider_failure::failure(&error),
         NodeError::Audit(error) => {
             let (exit, fix) = match &error {
                 OpenError::Broken(_) => (

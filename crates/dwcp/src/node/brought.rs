@@ -10,7 +10,7 @@ use super::shared::Shared;
 use crate::config::{NodePlan, ProviderPlan};
 use dwcp_audit::{EventKind, SecurityEvent};
 use dwcp_base::{Coded, Disk, LocalDisk, UnixTime};
-use dwcp_pki::{Certificate, CertificateChain, Credential, Crl, TrustStore};
+use dwcp_pki::{Certificate, CertificateChain, Credential, Crl, DeltaCrl, TrustStore};
 use rustls_pki_types::CertificateDer;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +20,8 @@ pub(super) struct Brought {
     /// Whom to trust; `None` where the configuration says it.
     pub(super) roots: Option<Vec<Certificate>>,
     pub(super) lists: Vec<Crl>,
+    /// What goes on top of them; it is not kept.
+    pub(super) deltas: Vec<DeltaCrl>,
     /// Authorities that lists may be of, besides the roots and those of the own chain; those nearest to a root last.
     pub(super) authorities: Vec<Certificate>,
 }
@@ -91,11 +93,12 @@ pub(super) async fn adopt(
     kept: Kept,
     bare: impl FnOnce(&Brought) -> Result<Bare, ListsError> + Send + 'static,
 ) -> Result<bool, ListsError> {
+    let on_top = !brought.deltas.is_empty();
     let generation = shared.store.current();
     let before = Arc::clone(&generation);
     let made = off_loop(move || {
         let Bare { trust, lists: own } = bare(&brought)?;
-        let Brought { roots, lists, authorities } = brought;
+        let Brought { roots, lists, deltas, authorities } = brought;
         let chain = before.credential().chain();
         let authorities = chains(chain, authorities)?;
         trust.covers(chain).map_err(|refusal| ListsError::Roots(refusal.into()))?;
@@ -103,7 +106,8 @@ pub(super) async fn adopt(
         // Whatever else the other side is asked to hand out, its mesh is not to stand still for it.
         let (lists, others): (Vec<_>, Vec<_>) = lists.into_iter().partition(|list| taken.counts(list, chain));
         let all = lists.iter().cloned().chain(own).collect();
-        let trust = trust.with_crls(all).map_err(ListsError::Trust)?;
+        let trust =
+            trust.with_crls(all).and_then(|trust| trust.with_deltas(deltas)).map_err(ListsError::Trust)?;
         taken.lists = lists;
         // Keys that were refused a moment ago stay so.
         let blocked: Vec<_> = before.trust().revocation().blocked_keys().copied().collect();
@@ -112,7 +116,8 @@ pub(super) async fn adopt(
     });
     let (trust, taken, left_out) = made.await.ok_or(ListsError::Interrupted)??;
     let lists_are_known = |one: &Crl| generation.trust().crls().any(|known| known.der() == one.der());
-    let changed = !trust.has_anchors_of(generation.trust()) || !taken.lists.iter().all(lists_are_known);
+    let changed =
+        on_top || !trust.has_anchors_of(generation.trust()) || !taken.lists.iter().all(lists_are_known);
     if changed {
         shared.store.install_trust(trust).map_err(ListsError::Roots)?;
     }

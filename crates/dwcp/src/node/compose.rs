@@ -3,6 +3,7 @@
 use super::admin::{self, Scope};
 use super::descriptors;
 use super::dialer::Dialer;
+use super::early::Early;
 use super::embedded::Embedded;
 use super::enroll::Enrolment;
 use super::fingerprint::Fingerprint;
@@ -24,6 +25,7 @@ use super::self_signed::{self, ThrowAway};
 use super::shared::{Shared, Troubles};
 use super::tallies::Tallies;
 use super::ticket_keys::TicketKeys;
+use super::vault::Vault;
 use super::{Node, NodeError, Parts, keeper, lists, renewal, trust};
 use crate::config::{NodePlan, ProviderPlan};
 use crate::enroll::EnrollError;
@@ -51,6 +53,12 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     descriptors::raise(&plan);
     // Before they are read, so that no change falls in between.
     let (configured, watch) = (plan.clone(), following::watch_on(plan.clone()).await);
+    // Whoever issues from elsewhere is asked where there is nothing to start from.
+    let early = Early::new();
+    let vault = Vault::of(&plan, &clock, Arc::<Early<_>>::clone(&early))?;
+    if let Some(vault) = &vault {
+        vault.first(&plan, &*clock).await?;
+    }
     let (whose, reader) = (plan.clone(), Arc::clone(&clock));
     // Files, an index on its disk, and perhaps a key that has to be derived from a passphrase.
     let material =
@@ -76,6 +84,7 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     let telemetry = Arc::new(TelemetryCollector::new(labels(&plan)));
     let ledger = Arc::new(Ledger::new(auditor(&plan, &clock)?, Arc::clone(&telemetry)));
     let news = Arc::new(News { ledger: Arc::clone(&ledger), telemetry: Arc::clone(&telemetry) });
+    early.tell(Arc::<News>::clone(&news));
     let store = CertificateStore::new(credential, trust).map_err(NodeError::Installed)?;
     let store = Arc::new(store.observed_by(Arc::<News>::clone(&news)));
     if !further.named.is_empty() {
@@ -84,6 +93,9 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
 
     // Who renews (pki), who may come in (guard), who is in (channel).
     let identity = match (authority, throw_away, &plan.provider) {
+        (None, None, ProviderPlan::Vault { .. }) if let Some(vault) = vault => {
+            Identity::Vault(Box::new(vault))
+        }
         (None, None, ProviderPlan::Mesh { mesh, .. }) => {
             let provider = MeshProvider::new(Arc::clone(&store), mesh.clone(), plan.tls.clone());
             Identity::Mesh(Box::new(Mesh { provider: Arc::new(provider) }))
@@ -194,6 +206,7 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     }
     floor.spawn(keeper::keep(Arc::clone(&shared), revision, stopping.clone()));
     floor.spawn(lists::keep(Arc::clone(&shared), stopping.clone()));
+    floor.spawn(session(Arc::clone(&shared), stopping.clone()));
     for (listener, socket) in listeners {
         floor.place_listener(listener, socket, &shared);
     }
@@ -213,6 +226,16 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     let follow = following::follow(Arc::downgrade(&parts), Arc::clone(&parts.wake), stopping);
     parts.floor.lock().await.spawn(follow);
     Ok(Node { parts, admin: admin_address })
+}
+
+/// Looks after the login at whoever issues from elsewhere, until `stop` changes.
+async fn session(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
+    if let Identity::Vault(vault) = &shared.identity {
+        tokio::select! {
+            () = vault.client.keep() => {}
+            _ = stop.changed() => {}
+        }
+    }
 }
 
 /// The end of a node's life, after its connections: the log is told, and closed.

@@ -27,6 +27,9 @@ pub(super) async fn refresh(shared: &Arc<Shared>) -> Result<bool, ListsError> {
     if let Identity::Mesh(of) = &shared.identity {
         return mesh::refresh(shared, of).await;
     }
+    if let Identity::Vault(of) = &shared.identity {
+        return of.refresh(shared).await;
+    }
     // Before the URL is looked up: a reload in between makes the tag of the answer worthless.
     let (known, round) = shared.lists.tag();
     let Some(url) = shared.plan.load().lists.url.clone() else { return Ok(false) };

@@ -11,6 +11,7 @@ use super::mesh::{self, Mesh};
 use super::pki_files::{credential_error, crls, prefix, roots};
 use super::self_signed::{self, ThrowAway};
 use super::trust::{self, Own};
+use super::vault::Vault;
 use super::vault_trust;
 use crate::config::{NodePlan, ProviderPlan};
 use dwcp_base::{Clock, UnixTime};
@@ -28,6 +29,8 @@ pub(crate) enum Identity {
     SelfSigned(Box<ThrowAway>),
     /// The node itself, at the node that holds the authority.
     Mesh(Box<Mesh>),
+    /// The node itself, at a Vault server.
+    Vault(Box<Vault>),
 }
 
 /// What a node starts from: a certificate with its key, and what peers are judged by.

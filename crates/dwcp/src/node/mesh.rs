@@ -32,7 +32,7 @@ pub(super) async fn refresh(shared: &Arc<Shared>, of: &Mesh) -> Result<bool, Lis
     let plan = shared.plan.load_full();
     let kept = kept(&plan);
     let Bundle { roots, lists, trust_domain } = bundle;
-    let brought = Brought { roots: Some(roots), lists, authorities: Vec::new() };
+    let brought = Brought { roots: Some(roots), lists, deltas: Vec::new(), authorities: Vec::new() };
     let bare = move |brought: &Brought| trust_of(brought, &trust_domain, &plan);
     let changed = adopt(shared, brought, kept, bare).await?;
     shared.lists.set_tag(tag, round);

@@ -21,16 +21,20 @@ pub(crate) fn prefix(files: &IdentityFiles) -> Result<PathBuf, NodeError> {
     )))
 }
 
-/// The certificates of a file.
+/// The certificates of a file, as anchors are made of them.
 pub(crate) fn roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, NodeError> {
+    Ok(certificates(path)?.iter().map(|certificate| certificate.certificate_der().clone()).collect())
+}
+
+/// The certificates of a file.
+pub(super) fn certificates(path: &Path) -> Result<Vec<Certificate>, NodeError> {
     let bytes =
         read_bounded(path, MAX_ROOTS).map_err(|source| NodeError::File { role: "root file", source })?;
-    let certificates = Certificate::bundle_from_pem(&bytes).map_err(|source| NodeError::Content {
+    Certificate::bundle_from_pem(&bytes).map_err(|source| NodeError::Content {
         role: "root file",
         path: path.to_owned(),
         source,
-    })?;
-    Ok(certificates.iter().map(|certificate| certificate.certificate_der().clone()).collect())
+    })
 }
 
 /// Every list of a file: one in DER, or any number in PEM, so that each root can have its own.

@@ -18,6 +18,7 @@ use dwcp_pki::{
     ManagedSlot, ManagerError, NextStep, Renewal, Renewed, SelfSignedProvider, SlotSpec, SubjectName, Trial,
     TrialFault, TrustStore, Usage, Window,
 };
+use dwcp_pki_vault::VaultProvider;
 use dwcp_tls::HandshakeTrial;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +42,7 @@ pub(super) fn manager(
         }
         Identity::Mesh(mesh) => Some(Arc::<MeshProvider>::clone(&mesh.provider)),
         Identity::SelfSigned(throw_away) => Some(Arc::<SelfSignedProvider>::clone(&throw_away.provider)),
+        Identity::Vault(vault) => Some(Arc::<VaultProvider>::clone(&vault.provider)),
         Identity::Manual => None,
     };
     let renewals = plan.provider.renewals();
