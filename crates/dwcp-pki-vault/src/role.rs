@@ -197,7 +197,7 @@ impl fmt::Display for Shortcoming {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // What the role said before is in the value: it is made safe here, and quoted where a shell would take it apart.
         let value = text::printable(&self.value);
-        match value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.,:/".contains(&b)) {
+        match value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.,:/*".contains(&b)) {
             true => write!(f, "{}={value}", self.setting),
             false => write!(f, "{}='{}'", self.setting, value.replace('\'', "")),
         }
