@@ -1,12 +1,37 @@
 #![doc = include_str!("../README.md")]
 
+mod account;
+mod ari;
+mod budget;
 mod cache;
+mod directory;
+mod error;
+mod event;
+mod identifiers;
 mod names_digest;
+mod order;
+mod problem;
+mod provider;
 mod responder;
+mod said;
+mod services;
+mod settings;
+mod state;
+mod translate;
+mod verdict;
+mod wire;
 
+pub use ari::Advice;
 pub use cache::{
     AccountRecord, AccountStanding, Cache, CacheError, KeptAdvice, LastRecord, LockedCache, OrderRecord,
     PauseRecord,
 };
+pub use error::{AcmeError, NamesFault};
+pub use event::Event;
 pub use names_digest::NamesDigest;
+pub use problem::{AcmeProblem, ProblemKind};
+pub use provider::AcmeProvider;
 pub use responder::{ChallengeAnswer, ChallengeKind, Presented, Responder, ResponderError};
+pub use said::Said;
+pub use settings::{AcmeIssuer, AcmeSettings, ExternalAccount, SettingsError};
+pub use state::{AcmeState, IssuerError, IssuerState};

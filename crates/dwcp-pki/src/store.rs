@@ -4,8 +4,8 @@ use crate::served::Staples;
 use crate::swap::{Swap, Turn};
 use crate::trust::listed;
 use crate::{
-    Challenges, Credential, Event, FurtherCertificates, IdentityKind, ServedCertificates, Staple,
-    StapleError, TrustStore, ValidationError,
+    CertificateChain, ChainFault, Challenges, Credential, Event, FurtherCertificates, IdentityKind, Purpose,
+    ServedCertificates, Staple, StapleError, SubjectName, TrustStore, ValidationError,
 };
 use dwcp_base::{Blame, Coded, Observer, Silent, UnixTime};
 use std::fmt;
@@ -18,6 +18,8 @@ pub struct Generation {
     number: u64,
     credential: Arc<Credential>,
     trust: Arc<TrustStore>,
+    /// What the own certificate is judged by, where that is not what peers are judged by: it is a public one.
+    issuers: Option<Arc<TrustStore>>,
     served: Arc<ServedCertificates>,
     challenges: Arc<Challenges>,
     staples: Arc<Staples>,
@@ -37,6 +39,17 @@ impl Generation {
     /// What is trusted; it carries the same number.
     pub fn trust(&self) -> &Arc<TrustStore> {
         &self.trust
+    }
+
+    /// What the own certificate is: of the mesh, or a public one.
+    pub fn kind(&self) -> IdentityKind {
+        if self.issuers.is_some() { IdentityKind::Public } else { IdentityKind::Mesh }
+    }
+
+    /// What the own certificate and its successors are judged by: the same as peers in the mesh, and the authorities that may issue it for a public
+    /// one.
+    pub fn own_trust(&self) -> &Arc<TrustStore> {
+        self.issuers.as_ref().unwrap_or(&self.trust)
     }
 
     /// What a server side shows: the own certificate and further ones. As long as none of them changes this is one allocation, whatever the
@@ -85,21 +98,42 @@ impl CertificateStore {
     /// node whose certificate has expired must still start, say so and renew.
     pub fn new(credential: Credential, trust: TrustStore) -> Result<Self, InstallError> {
         trust.covers(credential.chain())?;
-        Ok(Self::first(Arc::new(credential), trust))
+        Ok(Self::first(Arc::new(credential), trust, None))
+    }
+
+    /// A store for a server whose own certificate is a public one (ACME): strangers judge it by anchors of theirs, so it leads to one of
+    /// `issuers`, while peers are judged by `trust`, which may be [of nobody](TrustStore::of_nobody).
+    ///
+    /// It stays such a store: whatever is installed later as its own certificate is judged by `issuers` too, and so are renewals.
+    ///
+    /// # Errors
+    /// [`InstallError`] when the chain leads to none of the issuers, when its leaf is not for servers, and when it bears a SPIFFE ID, which is for
+    /// the mesh. Dates and revocation are not looked at.
+    ///
+    /// # Security
+    /// Such a certificate proves control of a web site and is no identity in the mesh: no client side shows it.
+    pub fn new_public(
+        credential: Credential,
+        trust: TrustStore,
+        issuers: TrustStore,
+    ) -> Result<Self, InstallError> {
+        is_public(credential.chain(), &issuers)?;
+        Ok(Self::first(Arc::new(credential), trust, Some(Arc::new(issuers))))
     }
 
     /// A store for a client whose own certificate may lead to other anchors than the servers it judges, or is never shown.
     ///
     /// Installing into it later asks for a chain that leads to an anchor, as into any store.
     pub fn for_client(credential: impl Into<Arc<Credential>>, trust: TrustStore) -> Self {
-        Self::first(credential.into(), trust)
+        Self::first(credential.into(), trust, None)
     }
 
-    fn first(credential: Arc<Credential>, trust: TrustStore) -> Self {
+    fn first(credential: Arc<Credential>, trust: TrustStore, issuers: Option<Arc<TrustStore>>) -> Self {
         let trust = Arc::new(trust.with_generation(1));
-        let served = Arc::new(ServedCertificates::new(&credential, &FurtherCertificates::default()));
+        let kind = if issuers.is_some() { IdentityKind::Public } else { IdentityKind::Mesh };
+        let served = Arc::new(ServedCertificates::new(&credential, kind, &FurtherCertificates::default()));
         let (challenges, staples) = (Arc::default(), Arc::default());
-        let first = Generation { number: 1, credential, trust, served, challenges, staples };
+        let first = Generation { number: 1, credential, trust, issuers, served, challenges, staples };
         Self { generations: Swap::new(first), observer: Arc::new(Silent) }
     }
 
@@ -123,7 +157,7 @@ impl CertificateStore {
     /// Replaces the own certificate and returns the new generation's number.
     ///
     /// # Errors
-    /// [`InstallError`] when its chain leads to none of the current anchors.
+    /// [`InstallError`] when its chain leads to none of the current anchors, or of the issuers of a [public](Self::new_public) one.
     pub fn install_credential(&self, credential: impl Into<Arc<Credential>>) -> Result<u64, InstallError> {
         self.swap(Change { credential: Some(credential.into()), ..Change::default() })
     }
@@ -211,7 +245,9 @@ impl CertificateStore {
     pub fn install_staple(&self, der: &[u8], now: UnixTime) -> Result<u64, StapleError> {
         let turn = self.generations.turn();
         let mut next = turn.current().successor();
-        next.staples = Arc::new(next.staples.with(der, &next.served, &next.trust, now)?);
+        let anchors: Vec<_> = next.trust.anchors().chain(next.own_trust().anchors()).collect();
+        let staples = next.staples.with(der, &next.served, &anchors, now)?;
+        next.staples = Arc::new(staples);
         Ok(publish(turn, next))
     }
 
@@ -231,14 +267,18 @@ impl CertificateStore {
         }
         if credential.is_some() || further.is_some() {
             next.credential = credential.unwrap_or(next.credential);
+            let kind = next.kind();
             next.served = Arc::new(match further {
-                Some(further) => ServedCertificates::new(&next.credential, &further),
-                None => current.served.with_own(&next.credential),
+                Some(further) => ServedCertificates::new(&next.credential, kind, &further),
+                None => current.served.with_own(&next.credential, kind),
             });
             next.staples = Arc::new(current.staples.kept_for(&next.served));
         }
         let of_mesh = next.served.iter().filter(|shown| shown.kind() == IdentityKind::Mesh);
         of_mesh.map(|shown| shown.credential().chain()).try_for_each(|chain| next.trust.covers(chain))?;
+        if let Some(issuers) = &next.issuers {
+            is_public(next.credential.chain(), issuers)?;
+        }
         let (anchors, crls) = (next.trust.anchors().count(), next.trust.crls().count());
         let lost = next.trust.contraction_since(&current.trust);
         along(number);
@@ -255,6 +295,19 @@ impl CertificateStore {
         }
         Ok(number)
     }
+}
+
+/// Whether a chain is that of a public server: the two kinds of identity are never mixed.
+fn is_public(chain: &CertificateChain, issuers: &TrustStore) -> Result<(), ValidationError> {
+    issuers.covers_for(chain, Purpose::Server)?;
+    let is_spiffe = |name: &SubjectName| matches!(name, SubjectName::Uri(uri) if uri.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("spiffe:")));
+    if chain.leaf().names().iter().any(is_spiffe) {
+        return Err(ChainFault::Names {
+            why: "a public certificate bears a SPIFFE ID, which is for the mesh",
+        }
+        .into());
+    }
+    Ok(())
 }
 
 /// Called in the writer's turn, which ends with it.

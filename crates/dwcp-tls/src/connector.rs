@@ -24,7 +24,7 @@ use crate::signatures::Signatures;
 use crate::signing::resolver;
 use crate::vault::{ShelfId, Vault};
 use crate::verify_server::{ServerVerifier, Staple, judge_server};
-use dwcp_pki::Peer;
+use dwcp_pki::{IdentityKind, Peer};
 use rustls::client::Resumption as Sessions;
 use rustls::{ClientConfig, HandshakeKind, version::TLS13};
 use std::collections::{HashMap, VecDeque};
@@ -72,6 +72,10 @@ impl TlsConnector {
     pub(crate) fn new(shared: Arc<Shared>, settings: ClientSettings) -> Result<Self, TlsError> {
         check_protocols(&settings.alpn)?;
         settings.rules.check()?;
+        let shows = settings.identity == ClientIdentity::Credential;
+        if shows && shared.store.current().kind() == IdentityKind::Public {
+            return Err(TlsError::PublicIdentity);
+        }
         Ok(Self {
             inner: Arc::new(Inner {
                 shared,

@@ -128,6 +128,10 @@ pub enum TlsError {
     /// Certificate and trust that were to be installed do not belong together; nothing was changed.
     #[error("what was to be installed does not fit together")]
     Install(#[source] InstallError),
+    /// The store's own certificate is a public one, which no client shows: public authorities issue for servers alone, and it is no identity in
+    /// the mesh.
+    #[error("a public certificate is no identity of a client: public authorities issue for servers alone")]
+    PublicIdentity,
     /// The name of the expected server can not be one.
     #[error("{0} can not be the name of a server")]
     ServerName(String),
@@ -209,6 +213,7 @@ impl TlsError {
             Self::Policy(_)
             | Self::EarlyData(_)
             | Self::Install(_)
+            | Self::PublicIdentity
             | Self::ServerName(_)
             | Self::Protocols
             | Self::Rules => "configuration",
@@ -280,6 +285,7 @@ impl Coded for TlsError {
             Self::Policy(error) => error.code(),
             Self::Install(error) => error.code(),
             Self::EarlyData(_) => "tls.config.early_data",
+            Self::PublicIdentity => "tls.config.public_identity",
             Self::ServerName(_) => "tls.config.name",
             Self::Protocols => "tls.config.alpn",
             Self::Rules => "tls.config.rules",
@@ -303,6 +309,7 @@ impl Coded for TlsError {
             Self::Policy(_)
             | Self::EarlyData(_)
             | Self::Install(_)
+            | Self::PublicIdentity
             | Self::ServerName(_)
             | Self::Protocols
             | Self::Rules

@@ -112,7 +112,8 @@ impl TlsManager {
     /// A client side. A configuration is built per expected server, when it is first dialled.
     ///
     /// # Errors
-    /// [`TlsError::Protocols`] for an application protocol that can not be one.
+    /// [`TlsError::Protocols`] for an application protocol that can not be one, [`TlsError::PublicIdentity`] for one that is to show
+    /// the [public](CertificateStore::new_public) certificate of its store.
     pub fn client(&self, settings: ClientSettings) -> Result<TlsConnector, TlsError> {
         TlsConnector::new(Arc::clone(&self.shared), settings)
     }

@@ -111,6 +111,9 @@ pub enum SlotError {
     /// A name has 1 to 253 characters, none of which controls a terminal.
     #[error("a slot's name has 1 to 253 characters and no control characters")]
     BadName,
+    /// The store's own certificate is a public one, and the slot is to have one for clients too.
+    #[error("a public certificate is for servers alone: public authorities no longer issue for clients")]
+    PublicClient,
 }
 
 impl Coded for SlotError {
@@ -119,6 +122,7 @@ impl Coded for SlotError {
             Self::Taken => "pki.slot.taken",
             Self::Full => "pki.slot.full",
             Self::BadName => "pki.slot.bad_name",
+            Self::PublicClient => "pki.slot.public_client",
         }
     }
 

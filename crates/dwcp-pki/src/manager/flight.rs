@@ -51,13 +51,13 @@ impl Flight<'_> {
     async fn attempt(&self, deadline: Duration) -> Result<Arc<Credential>, ManagerError> {
         let Job { parts, store, .. } = &self.job;
         let provider = parts.provider.as_ref().ok_or(ManagerError::Elsewhere)?;
-        let trust = |_: &[_]| Ok((**store.current().trust()).clone());
+        let trust = |_: &[_]| Ok((**store.current().own_trust()).clone());
         let clock = &*self.manager.clock;
         let (credential, _roots) = obtain::request(&**provider, &parts.spec, trust, clock, deadline).await?;
         let (in_force, now) = (store.current(), clock.unix());
         issued_check::check_left(credential.chain().leaf(), in_force.credential().chain().leaf(), now)
             .map_err(ManagerError::Issued)?;
-        try_out(parts, &credential, in_force.trust(), now)?;
+        try_out(parts, &credential, in_force.own_trust(), now)?;
         let credential = Arc::new(credential);
         if let Some(Err(error)) = parts.files.as_ref().map(|files| files.stage(&credential)) {
             unsaved(self.manager, &self.job, &error);
@@ -128,7 +128,7 @@ impl Drop for Activating<'_> {
 /// Trust and the policy of handshakes may have changed since the pair was prepared, time has passed, and somebody else may have been faster.
 fn install(job: &Job, taken: &ToActivate, now: UnixTime) -> Result<u64, ManagerError> {
     let (Job { parts, store, .. }, credential) = (job, &taken.pair);
-    let trust = Arc::clone(store.current().trust());
+    let trust = Arc::clone(store.current().own_trust());
     obtain::check_again(credential, &parts.spec, &trust, now)?;
     try_out(parts, credential, &trust, now)?;
     let in_force = Life::of(store.current().credential());

@@ -5,7 +5,7 @@ use super::input::Input;
 use super::life::Life;
 use super::slot::{ManagedSlot, Slot};
 use super::{CertificateManager, SlotError};
-use crate::{Credential, Event, obtain};
+use crate::{Credential, Event, IdentityKind, Usage, obtain};
 use dwcp_base::{Coded, UnixTime};
 use std::sync::Arc;
 
@@ -18,6 +18,10 @@ impl CertificateManager {
     /// [`SlotError`]; nothing was changed.
     pub fn manage(&self, slot: ManagedSlot) -> Result<(), SlotError> {
         self.table().has_room_for(&slot.parts.spec.name)?;
+        let public = slot.place.store().is_some_and(|store| store.current().kind() == IdentityKind::Public);
+        if public && slot.parts.spec.usage != Usage::Server {
+            return Err(SlotError::PublicClient);
+        }
         let now = self.clock.unix();
         let mut slot = Slot::new(slot, now);
         let parts = Arc::clone(&slot.parts);
@@ -60,7 +64,8 @@ fn staged(slot: &Slot, now: UnixTime) -> Result<Option<Arc<Credential>>, &'stati
         return Ok(None);
     }
     let generation = store.current();
-    obtain::check_again(&credential, &parts.spec, generation.trust(), now).map_err(|error| error.code())?;
-    try_out(parts, &credential, generation.trust(), now).map_err(|error| error.code())?;
+    obtain::check_again(&credential, &parts.spec, generation.own_trust(), now)
+        .map_err(|error| error.code())?;
+    try_out(parts, &credential, generation.own_trust(), now).map_err(|error| error.code())?;
     Ok(Some(Arc::new(credential)))
 }

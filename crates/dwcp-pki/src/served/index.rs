@@ -1,6 +1,6 @@
 //! Which certificate a client is shown: by the name it asks for, then by protocol, then by the signatures it can check.
 
-use super::further::{FurtherCertificate, FurtherCertificates};
+use super::further::{FurtherCertificate, FurtherCertificates, IdentityKind};
 use crate::{Credential, SubjectName, check_server_name};
 use dwcp_crypto::KeyType;
 use std::collections::HashMap;
@@ -28,8 +28,11 @@ pub enum ShownFor {
 }
 
 impl ServedCertificates {
-    pub(crate) fn new(own: &Arc<Credential>, further: &FurtherCertificates) -> Self {
-        let own = FurtherCertificate::mesh(Arc::clone(own));
+    pub(crate) fn new(own: &Arc<Credential>, kind: IdentityKind, further: &FurtherCertificates) -> Self {
+        let own = match kind {
+            IdentityKind::Mesh => FurtherCertificate::mesh(Arc::clone(own)),
+            IdentityKind::Public => FurtherCertificate::public(Arc::clone(own)),
+        };
         let all: Vec<_> = std::iter::once(own).chain(further.iter().cloned()).collect();
         let (mut exact, mut below) = (HashMap::new(), HashMap::new());
         for (at, certificate) in all.iter().enumerate() {
@@ -49,8 +52,8 @@ impl ServedCertificates {
     }
 
     /// The same further certificates beside another own one.
-    pub(crate) fn with_own(&self, own: &Arc<Credential>) -> Self {
-        Self::new(own, &FurtherCertificates::of_checked(self.further().cloned().collect()))
+    pub(crate) fn with_own(&self, own: &Arc<Credential>, kind: IdentityKind) -> Self {
+        Self::new(own, kind, &FurtherCertificates::of_checked(self.further().cloned().collect()))
     }
 
     /// All of them, the own one first: 1 to 256.

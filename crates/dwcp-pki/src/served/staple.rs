@@ -2,7 +2,7 @@
 
 use super::index::ServedCertificates;
 use super::staple_error::StapleError;
-use crate::{CertStatus, Certificate, OcspError, OcspResponse, TrustStore};
+use crate::{CertStatus, Certificate, OcspError, OcspResponse};
 use dwcp_base::UnixTime;
 use std::collections::HashMap;
 
@@ -82,7 +82,7 @@ impl Staples {
         &self,
         der: &[u8],
         served: &ServedCertificates,
-        trust: &TrustStore,
+        anchors: &[&Certificate],
         now: UnixTime,
     ) -> Result<Self, StapleError> {
         if der.len() > LARGEST {
@@ -94,7 +94,7 @@ impl Staples {
         for certificate in served.iter() {
             let chain = certificate.credential().chain();
             let leaf = chain.leaf();
-            let issuers: Vec<&Certificate> = chain.iter().skip(1).chain(trust.anchors()).collect();
+            let issuers: Vec<&Certificate> = chain.iter().skip(1).chain(anchors.iter().copied()).collect();
             if !issuers.iter().any(|issuer| response.is_about(leaf, issuer)) {
                 continue;
             }

@@ -8,7 +8,7 @@ use rustls_pki_types::{CertificateDer, Der, TrustAnchor};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// At least one anchor, each certificate once, whoever it is for.
+/// Anchors, each certificate once, whoever it is for.
 #[derive(Clone, Default)]
 pub(super) struct Anchors {
     all: Vec<Anchor>,

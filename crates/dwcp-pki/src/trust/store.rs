@@ -73,7 +73,25 @@ impl TrustStore {
         if anchors.len() > MAX_ANCHORS || crls.len() > MAX_CRLS {
             return Err(TrustError::TooMany);
         }
-        let anchors = Anchors::new(&anchors)?;
+        Self::of(Anchors::new(&anchors)?, crls, mode)
+    }
+
+    /// A store that trusts nobody, whatever is shown to it: for a server that asks no client who it is, or whose peers are vouched for by
+    /// [bundles](Self::with_bundles) alone. To say so takes a call of its own, since a list of anchors that is empty by mistake is refused.
+    pub fn of_nobody() -> Self {
+        let (index, anchors) = (Arc::new(RevocationIndex::new(Vec::new())), Arc::default());
+        Self {
+            anchors,
+            domains: Arc::default(),
+            index,
+            mode: RevocationMode::Off,
+            asked: Asked::default(),
+            issuers: Arc::default(),
+            generation: 0,
+        }
+    }
+
+    fn of(anchors: Anchors, crls: Vec<Crl>, mode: RevocationMode) -> Result<Self, TrustError> {
         let entries: Vec<_> =
             crls.into_iter().map(|crl| CrlEntry::new(crl).map(Arc::new)).collect::<Result<_, _>>()?;
         let index = RevocationIndex::new(entries);

@@ -1,0 +1,65 @@
+//! How much time is left for what was begun.
+
+use crate::AcmeError;
+use dwcp_base::{Clock, Tick};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A deadline, and the clock it is of.
+#[derive(Clone)]
+pub(crate) struct Budget {
+    clock: Arc<dyn Clock>,
+    from: Tick,
+    whole: Duration,
+    /// What is said when it is over: the deadline of whoever asked, of which this may be a share.
+    told: Duration,
+}
+
+impl Budget {
+    pub(crate) fn begin(clock: Arc<dyn Clock>, whole: Duration) -> Self {
+        let from = clock.tick();
+        Self { clock, from, whole, told: whole }
+    }
+
+    /// What is left.
+    pub(crate) fn left(&self) -> Duration {
+        self.whole.saturating_sub(self.clock.tick().since(self.from))
+    }
+
+    /// What is left, unless that is nothing.
+    pub(crate) fn some(&self) -> Result<Duration, AcmeError> {
+        Some(self.left()).filter(|left| !left.is_zero()).ok_or(self.over())
+    }
+
+    pub(crate) fn over(&self) -> AcmeError {
+        AcmeError::TimedOut { deadline: self.told }
+    }
+
+    /// An equal share of what is left for the first of `takers`; the last one has it all.
+    pub(crate) fn share(&self, takers: usize) -> Self {
+        let takers = u32::try_from(takers.max(1)).unwrap_or(u32::MAX);
+        let (from, whole) = (self.clock.tick(), self.left() / takers);
+        Self { clock: Arc::clone(&self.clock), from, whole, told: self.told }
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dwcp_base::{ManualClock, UnixTime};
+
+    #[test]
+    fn a_black_hole_takes_its_share_and_not_the_time_of_the_next() {
+        let clock = Arc::new(ManualClock::at(UnixTime::from_secs(0)));
+        let whole = Budget::begin(Arc::clone(&clock) as Arc<dyn Clock>, Duration::from_secs(60));
+        let first = whole.share(2);
+        assert_eq!(first.left(), Duration::from_secs(30));
+        clock.advance(Duration::from_secs(31));
+        assert!(matches!(first.some(), Err(AcmeError::TimedOut { deadline }) if deadline.as_secs() == 60));
+        assert_eq!(whole.share(1).some().unwrap(), Duration::from_secs(29));
+    }
+}

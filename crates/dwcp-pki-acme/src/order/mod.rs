@@ -1,0 +1,269 @@
+//! One order, from its begin or from where a process left it, to a certificate (RFC 8555 §7.4).
+
+mod patience;
+mod proof;
+
+use crate::identifiers::identifiers;
+use crate::translate::{Tries, asked};
+use crate::wire::Wire;
+use crate::{
+    AcmeError, AcmeIssuer, AcmeProblem, Event, LastRecord, LockedCache, NamesDigest, OrderRecord,
+    ProblemKind, Responder, Said,
+};
+use dwcp_base::{Coded, Observer};
+use dwcp_pki::{Certificate, CertificateChain, CertificateRequest};
+use instant_acme::{Account, CertificateIdentifier, NewOrder, Order, OrderStatus};
+use patience::Patience;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// All that an order needs.
+pub(crate) struct Ordering<'a> {
+    pub(crate) wire: &'a Wire,
+    pub(crate) account: &'a Account,
+    pub(crate) cache: &'a LockedCache,
+    pub(crate) issuer: &'a AcmeIssuer,
+    pub(crate) request: &'a CertificateRequest,
+    pub(crate) responders: &'a [Arc<dyn Responder>],
+    pub(crate) observer: &'a dyn Observer<Event>,
+}
+
+impl Ordering<'_> {
+    /// A certificate for the key of the request.
+    pub(crate) async fn run(&self) -> Result<CertificateChain, AcmeError> {
+        let (order, record) = match self.resumed().await? {
+            Some(resumed) => resumed,
+            None => self.begin().await?,
+        };
+        let done = self.finish(order, record).await;
+        match &done {
+            Ok(chain) => self.remember(chain)?,
+            Err(error) if ends_an_order(error) => self.forget()?,
+            Err(_) => {}
+        }
+        done
+    }
+
+    fn names(&self) -> NamesDigest {
+        NamesDigest::of(self.request.names())
+    }
+
+    fn directory(&self) -> &str {
+        self.issuer.directory.as_str()
+    }
+
+    fn forget(&self) -> Result<(), AcmeError> {
+        self.cache.clear_order(self.directory(), &self.names()).map_err(AcmeError::Cache)
+    }
+
+    /// The order that was begun before and still leads to a certificate for our key, if there is one.
+    async fn resumed(&self) -> Result<Option<(Order, OrderRecord)>, AcmeError> {
+        let found = self.cache.order(self.directory(), &self.names()).map_err(AcmeError::Cache)?;
+        let Some(record) = found else { return Ok(None) };
+        let now = self.wire.budget().clock().unix();
+        let fits = record.account == self.account.id()
+            && record.profile == self.issuer.profile
+            && record.made.until(now) < LONGEST_LIFE;
+        if fits {
+            let order = asked!(self.wire, Tries::repeatable(), self.account.order(record.url.clone()));
+            match order {
+                Ok(mut order) => {
+                    if self.leads_to_our_key(&record, order.state().status) {
+                        let (issuer, url) = (self.issuer.name.clone(), record.url.clone());
+                        self.observer.observe(&Event::OrderResumed { issuer, order: url });
+                        return Ok(Some((order, record)));
+                    }
+                }
+                // The authority does not know it any more.
+                Err(AcmeError::Refused(_) | AcmeError::Answer { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.forget()?;
+        Ok(None)
+    }
+
+    /// Whether an order is not yet finalized, or is for the key of this request. A certificate for the key of a process that is gone is
+    /// of no use to anybody.
+    fn leads_to_our_key(&self, record: &OrderRecord, status: OrderStatus) -> bool {
+        match status {
+            OrderStatus::Pending | OrderStatus::Ready => true,
+            OrderStatus::Processing | OrderStatus::Valid => {
+                record.finalized_for == Some(self.request.key_pin())
+            }
+            OrderStatus::Invalid => false,
+        }
+    }
+
+    /// A new order; as one that replaces the certificate of before, where the authority wants to know (RFC 9773 §5).
+    async fn begin(&self) -> Result<(Order, OrderRecord), AcmeError> {
+        self.check_profile()?;
+        let order = match self.replaced()? {
+            None => self.new_order(None).await?,
+            Some(replaced) => match self.new_order(Some(replaced)).await {
+                // The authority has forgotten the certificate, or another order has replaced it: that is no reason to go without a new one.
+                Err(error @ (AcmeError::Refused(_) | AcmeError::Answer { .. }))
+                    if !crate::account::is_lost(&error) =>
+                {
+                    let (issuer, code) = (self.issuer.name.clone(), error.code());
+                    self.observer.observe(&Event::ReplacesRefused { issuer, code });
+                    self.new_order(None).await?
+                }
+                other => other?,
+            },
+        };
+        let record = OrderRecord {
+            directory: self.directory().to_owned(),
+            account: self.account.id().to_owned(),
+            url: order.url().to_owned(),
+            names: self.request.names().to_vec(),
+            profile: self.issuer.profile.clone(),
+            made: self.wire.budget().clock().unix(),
+            finalized_for: None,
+        };
+        self.cache.put_order(&record).map_err(AcmeError::Cache)?;
+        Ok((order, record))
+    }
+
+    async fn new_order(&self, replaces: Option<CertificateIdentifier<'static>>) -> Result<Order, AcmeError> {
+        let identifiers = identifiers(self.request.names())?;
+        let mut new = NewOrder::new(&identifiers);
+        if let Some(profile) = self.issuer.profile() {
+            new = new.profile(profile);
+        }
+        if let Some(replaces) = replaces {
+            new = new.replaces(replaces);
+        }
+        asked!(self.wire, Tries::once(), self.account.new_order(&new))
+    }
+
+    fn check_profile(&self) -> Result<(), AcmeError> {
+        let offered = &self.wire.directory().profiles;
+        match self.issuer.profile() {
+            Some(asked) if !offered.iter().any(|one| one == asked) => {
+                let list = if offered.is_empty() { "none".to_owned() } else { offered.join(", ") };
+                Err(AcmeError::Profile { asked: asked.to_owned(), offered: Said::new(&list) })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The certificate of before, where this account of this authority has it: to say it of another one's would be refused.
+    fn replaced(&self) -> Result<Option<CertificateIdentifier<'static>>, AcmeError> {
+        if !self.wire.directory().has("renewalInfo") {
+            return Ok(None);
+        }
+        let Some(last) = self.cache.last(&self.names()).map_err(AcmeError::Cache)? else { return Ok(None) };
+        if last.directory != self.directory() || last.account != self.account.id() {
+            return Ok(None);
+        }
+        Ok(last.certificate.split_once('.').map(|(key, serial)| CertificateIdentifier {
+            authority_key_identifier: key.to_owned().into(),
+            serial: serial.to_owned().into(),
+        }))
+    }
+
+    async fn finish(&self, mut order: Order, mut record: OrderRecord) -> Result<CertificateChain, AcmeError> {
+        let mut patience = Patience::new(self.wire);
+        if order.state().status == OrderStatus::Pending {
+            self.prove(&mut order, &mut patience).await?;
+        }
+        if order.state().status == OrderStatus::Ready {
+            // Written first: after a crash nobody takes a certificate for another key for ours.
+            record.finalized_for = Some(self.request.key_pin());
+            self.cache.put_order(&record).map_err(AcmeError::Cache)?;
+            self.finalize(&mut order).await?;
+        }
+        patience.begin_again();
+        loop {
+            match order.state().status {
+                OrderStatus::Valid => break,
+                OrderStatus::Invalid => return Err(self.why(&mut order).await),
+                _ => patience.wait().await?,
+            }
+            asked!(self.wire, Tries::repeatable(), proof::status(&mut order))?;
+        }
+        let pem = asked!(self.wire, Tries::repeatable(), order.certificate())?;
+        let pem =
+            pem.ok_or(AcmeError::Answer { what: Said::new("an order that is done has no certificate") })?;
+        self.chain(&pem)
+    }
+
+    async fn finalize(&self, order: &mut Order) -> Result<(), AcmeError> {
+        let csr = self.request.der();
+        match asked!(self.wire, Tries::repeatable(), order.finalize_csr(csr)) {
+            // What was not answered may have been done: the order knows.
+            Err(AcmeError::Failing { .. } | AcmeError::Https(_) | AcmeError::Answer { .. }) => {
+                asked!(self.wire, Tries::repeatable(), proof::status(order)).map(drop)
+            }
+            Err(AcmeError::Refused(problem)) if problem.kind == ProblemKind::OrderNotReady => {
+                asked!(self.wire, Tries::repeatable(), proof::status(order)).map(drop)
+            }
+            other => other,
+        }
+    }
+
+    /// The chain as it is shown to peers: without the root, if the authority sent it along.
+    fn chain(&self, pem: &str) -> Result<CertificateChain, AcmeError> {
+        let broken = |_| AcmeError::Answer { what: Said::new("its certificates can not be read") };
+        let chain = CertificateChain::from_pem(pem.as_bytes()).map_err(broken)?;
+        if chain.leaf().key_pin() != self.request.key_pin() {
+            return Err(AcmeError::WrongKey);
+        }
+        let mut kept: Vec<Certificate> = chain.iter().cloned().collect();
+        while kept.len() > 1 && kept.last().is_some_and(|last| last.subject() == last.issuer()) {
+            kept.pop();
+        }
+        CertificateChain::new(kept).map_err(broken)
+    }
+
+    /// Keeps what the next order replaces, and forgets this one.
+    fn remember(&self, chain: &CertificateChain) -> Result<(), AcmeError> {
+        let leaf = chain.leaf();
+        // One without an authority key identifier can not be named to the authority.
+        if let Some(certificate) = crate::ari::identifier(leaf) {
+            let record = LastRecord {
+                names: self.names(),
+                directory: self.directory().to_owned(),
+                account: self.account.id().to_owned(),
+                certificate,
+                not_after: leaf.not_after(),
+                advice: None,
+            };
+            self.cache.put_last(&record).map_err(AcmeError::Cache)?;
+        }
+        self.forget()
+    }
+
+    /// Why an order is invalid: by the authorization that failed, else by what the order says.
+    async fn why(&self, order: &mut Order) -> AcmeError {
+        match self.failed_authorization(order).await {
+            Ok(Some(error)) | Err(error) => error,
+            Ok(None) => {
+                let problem = order.state().error.as_ref().map(|problem| AcmeProblem::read(problem, 0));
+                AcmeError::Refused(problem.unwrap_or(AcmeProblem {
+                    kind: ProblemKind::Other,
+                    status: 0,
+                    detail: Said::new("the order is invalid, and the authority does not say why"),
+                    names: Vec::new(),
+                }))
+            }
+        }
+    }
+}
+
+/// Whether an order can not lead to a certificate any more.
+fn ends_an_order(error: &AcmeError) -> bool {
+    matches!(
+        error,
+        AcmeError::Refused(_)
+            | AcmeError::Unproven { .. }
+            | AcmeError::NoChallenge { .. }
+            | AcmeError::WrongKey
+            | AcmeError::Answer { .. }
+            | AcmeError::ForeignUrl { .. }
+    )
+}
+
+/// What authorities keep an order at most; one of before is not looked for.
+const LONGEST_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
