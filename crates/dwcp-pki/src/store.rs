@@ -236,6 +236,21 @@ impl CertificateStore {
         publish(turn, next)
     }
 
+    /// Replaces the answers to challenges by what `change` makes of them, with nobody in between, and returns the new generation's number: for
+    /// one of several that have answers here. It is called under the lock of writers and must not install anything itself.
+    ///
+    /// # Errors
+    /// What `change` says; nothing was changed.
+    pub fn change_challenges<E>(
+        &self,
+        change: impl FnOnce(&Challenges) -> Result<Challenges, E>,
+    ) -> Result<u64, E> {
+        let turn = self.generations.turn();
+        let mut next = turn.current().successor();
+        next.challenges = Arc::new(change(&next.challenges)?);
+        Ok(publish(turn, next))
+    }
+
     /// Serves an OCSP response of at most 16 KiB beside the certificates it is about, in place of an older one, and returns the new
     /// generation's number. It stays for as long as its certificate is shown, and is served until it lapses.
     ///

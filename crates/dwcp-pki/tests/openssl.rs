@@ -8,7 +8,7 @@ mod foreign;
 use dwcp_base::{Clock, LocalDisk, SystemClock, UnixTime};
 use dwcp_crypto::{KeyType, SigningKey};
 use dwcp_pki::{
-    AuthorityParams, Certificate, CertificateAuthority, CertificateRequest, Crl, IssuancePolicy,
+    AuthorityParams, Certificate, CertificateAuthority, CertificateRequest, Credential, Crl, IssuancePolicy,
     RevocationReason, SubjectName,
 };
 use foreign::{openssl, openssl_is_there, succeeds, text};
@@ -143,4 +143,40 @@ fn requests_certificates_and_crls_of_openssl_are_read() {
     assert!(crl.serials().eq(["ab1".parse().unwrap()]));
     assert_eq!(crl.number().unwrap().to_string(), "1001");
     assert_eq!(crl.issuer(), theirs.subject());
+}
+
+#[test]
+fn openssl_reads_the_certificate_of_a_challenge_as_the_standard_has_it() {
+    if !openssl_is_there("openssl_reads_the_certificate_of_a_challenge_as_the_standard_has_it") {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let authorization =
+        "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA.9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI";
+    let digest = dwcp_crypto::digest::sha256(authorization.as_bytes());
+    let digest: Vec<String> = digest.iter().map(|byte| format!("{byte:02X}")).collect();
+    for (name, shown_name) in [
+        ("DNS:shop.example.org", "DNS:shop.example.org"),
+        ("IP:192.0.2.1", "IP Address:192.0.2.1"),
+        ("IP:2001:db8::1", "IP Address:2001:DB8:0:0:0:0:0:1"),
+    ] {
+        let made = Credential::for_challenge(&name.parse().unwrap(), authorization, now()).unwrap();
+        fs::write(at.join("answer.crt"), made.chain().to_pem()).unwrap();
+        // It signs itself as it should, and who does not know what it is for takes it for nothing.
+        let verify = ["verify", "-x509_strict", "-partial_chain", "-CAfile", "answer.crt", "answer.crt"];
+        let refused = openssl(at, &verify);
+        assert!(!refused.status.success() && text(&refused).contains("unhandled critical extension"));
+        succeeds(at, &[&verify[..1], &["-ignore_critical"], &verify[1..]].concat());
+        let shown = succeeds(at, &["x509", "-noout", "-text", "-in", "answer.crt"]);
+        // RFC 8737 §3: critical, an OCTET STRING of 32 bytes, and one name alone.
+        let (_, extension) = shown.split_once("1.3.6.1.5.5.7.1.31: critical").expect("acmeIdentifier");
+        // What OpenSSL does not know it prints as it stands, unprintable bytes as full stops; the ASN.1 has the bytes.
+        assert!(extension.trim_start().starts_with(". "), "{extension}");
+        let parsed = succeeds(at, &["asn1parse", "-in", "answer.crt"]);
+        let whole = format!("0420{}", digest.concat());
+        assert!(parsed.contains(&format!("[HEX DUMP]:{whole}")), "{parsed}");
+        let (_, names) = shown.split_once("X509v3 Subject Alternative Name:").expect("names");
+        assert_eq!(names.lines().nth(1).unwrap().trim(), shown_name);
+    }
 }

@@ -7,7 +7,7 @@ use dwcp_base::Coded;
 use dwcp_crypto::{KeyType, Secret, SigningKey};
 use dwcp_pki::{
     CertificateChain, CertificateStore, Challenges, Credential, FurtherCertificate, FurtherCertificates,
-    ShownFor,
+    FurtherError, ShownFor, SubjectName,
 };
 use lab::*;
 use rcgen::{CertificateParams, CustomExtension, ExtendedKeyUsagePurpose, Issuer, KeyPair};
@@ -209,9 +209,59 @@ fn at_p13_what_answers_a_challenge_is_kept_apart_and_can_be_nothing_else() {
         (&["DNS:shop.example", "DNS:b.example"], Some(identifier())),
         (&["DNS:shop.example", "IP:127.0.0.1"], Some(identifier())),
         (&["DNS:*.shop.example"], Some(identifier())),
-        (&["IP:127.0.0.1"], Some(identifier())),
+        (&["URI:https://shop.example/"], Some(identifier())),
     ] {
         let refused = Challenges::new([answer(names, extension)]).unwrap_err();
         assert_eq!(refused.code(), "pki.served.challenge", "{names:?}");
     }
+}
+
+#[test]
+fn an_address_is_asked_for_in_the_reverse_tree() {
+    for (name, asked) in [
+        ("DNS:Shop.example", "shop.example"),
+        ("IP:192.0.2.1", "1.2.0.192.in-addr.arpa"),
+        ("IP:2001:db8::567:89ab", "b.a.9.8.7.6.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"),
+    ] {
+        let name: SubjectName = name.parse().unwrap();
+        assert_eq!(Challenges::asked_for(&name).as_deref(), Some(asked));
+        let made = Credential::for_challenge(&name, "token.thumbprint", NOW).unwrap();
+        let challenges = Challenges::new([made]).unwrap();
+        assert_eq!(challenges.iter().map(|(domain, _)| domain).collect::<Vec<_>>(), [asked]);
+    }
+    for name in ["URI:spiffe://mesh.example/web", "EMAIL:a@shop.example", "DNS:*.shop.example"] {
+        let refused = Credential::for_challenge(&name.parse().unwrap(), "token.thumbprint", NOW).unwrap_err();
+        assert_eq!(refused.code(), "pki.request.refused", "{name}");
+    }
+}
+
+#[test]
+fn at_p13_one_of_several_that_have_answers_takes_away_its_own_alone() {
+    let root = Party::root("root");
+    let store = CertificateStore::new(credential(&root.leaf(&[WEB])), lax(&[&root])).unwrap();
+    let made = |name: &str| {
+        Arc::new(Credential::for_challenge(&name.parse().unwrap(), "token.thumbprint", NOW).unwrap())
+    };
+    let add = |answer: &Arc<Credential>| store.change_challenges(|set| set.with(Arc::clone(answer)));
+    let remove = |answer: &Arc<Credential>| {
+        let _ = store.change_challenges(|set| Ok::<_, FurtherError>(set.without(answer)));
+    };
+    let shown = |domain: &str| store.current().challenges().answer_for(domain).cloned();
+    let (ours, theirs, later) = (made("DNS:shop.example"), made("DNS:b.example"), made("DNS:shop.example"));
+    for answer in [&ours, &theirs, &later] {
+        add(answer).unwrap();
+    }
+    // What took the place of the first one is not the first one's to remove.
+    remove(&ours);
+    assert!(Arc::ptr_eq(&shown("shop.example").unwrap(), &later));
+    remove(&later);
+    assert!(shown("shop.example").is_none());
+    assert!(Arc::ptr_eq(&shown("b.example").unwrap(), &theirs));
+    // At most 255, and nothing is changed by what does not fit.
+    for number in 0..254 {
+        add(&made(&format!("DNS:n{number}.example"))).unwrap();
+    }
+    let before = store.current();
+    assert_eq!(add(&ours).unwrap_err(), FurtherError::TooMany { limit: 255 });
+    assert!(Arc::ptr_eq(&before, &store.current()));
 }

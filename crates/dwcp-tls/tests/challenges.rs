@@ -89,3 +89,28 @@ async fn at_t6_the_certificate_of_a_challenge_is_shown_to_no_other_offer() {
     let late = Plain::asking("server.mesh").speaking(&["acme-tls/1"]);
     assert_eq!(refused(late).await, "tls.protocol.unspoken");
 }
+
+#[tokio::test]
+async fn names_and_addresses_are_answered_with_certificates_made_here() {
+    let authority = Authority::new("made here");
+    let store = authority.store(&Leaf::named("server"));
+    let node = manager(Arc::clone(&store), TlsPolicy::new(), &clock());
+    let server = node.server(required()).unwrap();
+    for (name, asked) in [
+        ("DNS:shop.example", "shop.example"),
+        ("IP:192.0.2.1", "1.2.0.192.in-addr.arpa"),
+        ("IP:::1", "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa"),
+    ] {
+        let made = Credential::for_challenge(&name.parse().unwrap(), "token.thumbprint", common::now());
+        let made = Arc::new(made.unwrap());
+        store.change_challenges(|set| set.with(Arc::clone(&made))).unwrap();
+        let validation = Plain::asking(asked).speaking(&["acme-tls/1"]);
+        let (near, far) = validation.greet(&server).await;
+        let error = near.unwrap_err();
+        assert!(matches!(&error, TlsError::ChallengeAnswered { domain } if domain == asked), "{error:?}");
+        assert_eq!(far.unwrap().leaf, made.chain().leaf().der());
+        let _ = store.change_challenges(|set| Ok::<_, std::convert::Infallible>(set.without(&made)));
+        let (near, _) = validation.greet(&server).await;
+        assert_eq!(near.unwrap_err().code(), "tls.name.unknown", "nothing stays behind");
+    }
+}

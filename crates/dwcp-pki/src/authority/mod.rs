@@ -1,5 +1,6 @@
 //! A certificate authority in a directory: `ca.crt`, `ca.key` and `index/`.
 
+mod challenge;
 mod constraints;
 mod crossing;
 mod delta;

@@ -30,6 +30,17 @@ impl Credential {
         lifetime: Duration,
         now: UnixTime,
     ) -> Result<Self, AuthorityError> {
+        Self::self_signed_with(key_type, names, lifetime, now, |_| {})
+    }
+
+    /// The same with what `edit` changes in the template.
+    pub(super) fn self_signed_with(
+        key_type: KeyType,
+        names: &[SubjectName],
+        lifetime: Duration,
+        now: UnixTime,
+        edit: impl FnOnce(&mut CertificateParams),
+    ) -> Result<Self, AuthorityError> {
         if names.is_empty() {
             return Err(Refusal::NoNames.into());
         }
@@ -54,6 +65,7 @@ impl Credential {
         template.extended_key_usages = Usage::Both.purposes();
         // §4.2.1.1 spares authorities alone.
         template.use_authority_key_identifier_extension = true;
+        edit(&mut template);
         let built = template.self_signed(&Lent(&key)).map_err(AuthorityError::encoding)?;
         let certificate =
             Certificate::from_der(built.der()).map_err(|source| AuthorityError::Certificate { source })?;

@@ -44,7 +44,7 @@ pub enum FurtherError {
         /// Its serial.
         serial: Serial,
     },
-    /// It is no answer to a challenge: exactly one DNS name and a critical acmeIdentifier (RFC 8737 §3).
+    /// It is no answer to a challenge: exactly one DNS name or address and a critical acmeIdentifier (RFC 8737 §3).
     #[error("the certificate {serial} answers no challenge: {why}")]
     NoChallenge {
         /// Its serial.
