@@ -31,7 +31,9 @@ pub use event::Event;
 pub use names_digest::NamesDigest;
 pub use problem::{AcmeProblem, ProblemKind};
 pub use provider::AcmeProvider;
-pub use responder::{ChallengeAnswer, ChallengeKind, Presented, Responder, ResponderError};
+pub use responder::{
+    ChallengeAnswer, ChallengeKind, Http01Responder, Presented, Responder, ResponderError, TlsAlpnResponder,
+};
 pub use said::Said;
 pub use settings::{AcmeIssuer, AcmeSettings, ExternalAccount, SettingsError};
 pub use state::{AcmeState, IssuerError, IssuerState};

@@ -2,7 +2,7 @@
 
 use super::ChallengeKind;
 use dwcp_base::{Blame, Coded};
-use dwcp_pki::SubjectName;
+use dwcp_pki::{AuthorityError, FurtherError, SubjectName};
 use std::io;
 use std::net::SocketAddr;
 use thiserror::Error;
@@ -35,6 +35,18 @@ pub enum ResponderError {
         /// The bound.
         limit: usize,
     },
+    /// The certificate to show could not be made.
+    #[error("there is no certificate to answer the challenge with")]
+    Certificate {
+        /// Why.
+        source: AuthorityError,
+    },
+    /// The store did not take the certificate.
+    #[error("the answer to the challenge is not shown")]
+    Unshown {
+        /// Why.
+        source: FurtherError,
+    },
     /// The port is not to be had.
     #[error("can not listen at {address} for http-01")]
     Listen {
@@ -55,6 +67,9 @@ impl ResponderError {
             Self::Kind { kind } => format!("configure a responder for {kind}"),
             Self::Name { .. } => "ask for DNS names and IP addresses alone".to_owned(),
             Self::Token => "ask the authority, which sent it".to_owned(),
+            Self::Certificate { .. } | Self::Unshown { .. } => {
+                "check that the system has randomness, and its clock a time of this century".to_owned()
+            }
             Self::TooMany { .. } => "let orders finish before others begin".to_owned(),
             Self::Listen { address, source } if source.kind() == io::ErrorKind::AddrInUse => format!(
                 "end what listens at {address}, or have it hand /.well-known/acme-challenge/ on to another http_challenge_port"
@@ -76,6 +91,8 @@ impl Coded for ResponderError {
         match self {
             Self::Kind { .. } | Self::Name { .. } => "acme.responder.unfit",
             Self::Token => "acme.responder.token",
+            Self::Certificate { source } => source.code(),
+            Self::Unshown { source } => source.code(),
             Self::TooMany { .. } => "acme.responder.full",
             Self::Listen { .. } => "acme.responder.listen",
             Self::Runtime => "acme.responder.runtime",

@@ -1,8 +1,14 @@
 //! The seam between an order and whatever answers its challenges.
 
 mod error;
+mod http01;
+mod pages;
+mod places;
+mod tls_alpn;
 
 pub use error::ResponderError;
+pub use http01::Http01Responder;
+pub use tls_alpn::TlsAlpnResponder;
 
 use dwcp_pki::{BoxFuture, SubjectName};
 use std::fmt;
@@ -44,6 +50,33 @@ pub struct ChallengeAnswer<'a> {
     pub token: &'a str,
     /// The token, a full stop and the thumbprint of the account's key: 43 characters of base64url (RFC 8555 §8.1).
     pub key_authorization: &'a str,
+}
+
+impl ChallengeAnswer<'_> {
+    /// Whether a responder for `kind` can give it: what an authority sends is a stranger's text until here.
+    fn check(&self, kind: ChallengeKind) -> Result<(), ResponderError> {
+        if self.kind != kind {
+            return Err(ResponderError::Kind { kind: self.kind });
+        }
+        let is_plain = match self.name {
+            SubjectName::Dns(dns) => !dns.contains('*'),
+            SubjectName::Ip(_) => true,
+            SubjectName::Uri(_) | SubjectName::Email(_) => false,
+        };
+        if !is_plain || self.name.check().is_err() {
+            return Err(ResponderError::Name { name: self.name.clone(), kind });
+        }
+        let letters =
+            |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        let thumbprint =
+            self.key_authorization.strip_prefix(self.token).and_then(|rest| rest.strip_prefix('.'));
+        let is_token = (1..=LONGEST_TOKEN).contains(&self.token.len()) && letters(self.token);
+        if is_token && thumbprint.is_some_and(|text| text.len() == THUMBPRINT && letters(text)) {
+            Ok(())
+        } else {
+            Err(ResponderError::Token)
+        }
+    }
 }
 
 /// Answers challenges, of one order or of many at once.
@@ -88,3 +121,7 @@ impl fmt::Debug for Presented {
         f.write_str("Presented")
     }
 }
+
+const LONGEST_TOKEN: usize = 256;
+/// A SHA-256 in base64url without padding (RFC 7638 §3).
+const THUMBPRINT: usize = 43;
