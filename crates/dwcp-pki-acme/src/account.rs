@@ -6,9 +6,7 @@
 
 use crate::translate::{Tries, asked};
 use crate::wire::Wire;
-use crate::{
-    AccountRecord, AccountStanding, AcmeError, AcmeIssuer, Event, ExternalAccount, LockedCache, Said,
-};
+use crate::{AccountRecord, AccountStanding, AcmeError, AcmeIssuer, Event, ExternalAccount, LockedCache};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use dwcp_base::{Observer, UnixTime, read_secret};
 use dwcp_crypto::Secret;
@@ -115,6 +113,7 @@ impl Accounts<'_> {
         let (account, credentials) =
             asked!(self.wire, Tries::repeatable(), build().create_from_key(key()?, directory()))?;
         drop(credentials);
+        self.wire.vouch(account.id())?;
         let record = self.confirmed(record, &account);
         self.keep(&record).await?;
         self.told_contacts(&account, record).await?;
@@ -131,6 +130,7 @@ impl Accounts<'_> {
         let build = || Account::builder_with_http(self.wire.for_library());
         let (account, credentials) =
             asked!(self.wire, Tries::once(), build().create(&new, directory(), Some(&bound)))?;
+        self.wire.vouch(account.id())?;
         let record = AccountRecord {
             directory: directory(),
             standing: AccountStanding::Unconfirmed,

@@ -57,6 +57,12 @@ impl Wire {
         &self.0.budget
     }
 
+    /// Makes sure that an address is on an origin of the directory.
+    pub(crate) fn vouch(&self, text: &str) -> Result<HttpsUrl, AcmeError> {
+        let url = text.parse().ok().filter(|url| self.0.directory.vouches_for(url));
+        url.ok_or_else(|| AcmeError::ForeignUrl { url: Said::new(text) })
+    }
+
     /// What was noted of the newest answer.
     pub(crate) fn noted(&self) -> Noted {
         self.0.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -79,9 +85,7 @@ impl Wire {
         body: Option<(&'static str, Zeroizing<Vec<u8>>)>,
     ) -> Result<Answer, AcmeError> {
         let way = &self.0;
-        if !way.directory.vouches_for(url) {
-            return Err(AcmeError::ForeignUrl { url: Said::new(url.as_str()) });
-        }
+        self.vouch(url.as_str())?;
         let limits = limits(&way.budget, LARGEST)?;
         let answer = asked(&way.client, verb, url, body, limits, &way.budget).await?;
         *way.last.lock().unwrap_or_else(PoisonError::into_inner) = Noted::of(&answer);
@@ -90,8 +94,7 @@ impl Wire {
 
     async fn carry(self, request: Request<BodyWrapper<Bytes>>) -> Result<BytesResponse, AcmeError> {
         let (parts, body) = request.into_parts();
-        let text = parts.uri.to_string();
-        let url: HttpsUrl = text.parse().map_err(|_| AcmeError::ForeignUrl { url: Said::new(&text) })?;
+        let url = self.vouch(&parts.uri.to_string())?;
         let (verb, body) = match parts.method {
             Method::GET if url.as_str() == self.0.directory.url.as_str() => {
                 return response(200, &[], self.0.directory.checked_json());
@@ -132,7 +135,9 @@ impl Noted {
             status => Some(match serde_json::from_slice(&answer.body) {
                 Ok(problem) => AcmeProblem::read(&problem, status),
                 // The page of a proxy.
-                Err(_) => AcmeProblem::unread(status, answer.body.get(..LONGEST_PAGE).unwrap_or(&answer.body)),
+                Err(_) => {
+                    AcmeProblem::unread(status, answer.body.get(..LONGEST_PAGE).unwrap_or(&answer.body))
+                }
             }),
         };
         Self { status: answer.status, retry_after: answer.retry_after, problem }

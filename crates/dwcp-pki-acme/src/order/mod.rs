@@ -112,6 +112,8 @@ impl Ordering<'_> {
                 other => other?,
             },
         };
+        // What is kept is an address that may be asked, and asked again by the next process.
+        self.wire.vouch(order.url())?;
         let record = OrderRecord {
             directory: self.directory().to_owned(),
             account: self.account.id().to_owned(),
@@ -179,7 +181,10 @@ impl Ordering<'_> {
             match order.state().status {
                 OrderStatus::Valid => break,
                 OrderStatus::Invalid => return Err(self.why(&mut order).await),
-                _ => patience.wait().await?,
+                OrderStatus::Ready => {
+                    return Err(AcmeError::Answer { what: Said::new("an order that was finalized is not") });
+                }
+                OrderStatus::Pending | OrderStatus::Processing => patience.wait().await?,
             }
             asked!(self.wire, Tries::repeatable(), proof::status(&mut order))?;
         }
@@ -191,15 +196,19 @@ impl Ordering<'_> {
 
     async fn finalize(&self, order: &mut Order) -> Result<(), AcmeError> {
         let csr = self.request.der();
-        match asked!(self.wire, Tries::repeatable(), order.finalize_csr(csr)) {
-            // What was not answered may have been done: the order knows.
-            Err(AcmeError::Failing { .. } | AcmeError::Https(_) | AcmeError::Answer { .. }) => {
-                asked!(self.wire, Tries::repeatable(), proof::status(order)).map(drop)
+        let maybe_done = match asked!(self.wire, Tries::repeatable(), order.finalize_csr(csr)) {
+            Err(error @ (AcmeError::Failing { .. } | AcmeError::Https(_) | AcmeError::Answer { .. })) => {
+                error
             }
             Err(AcmeError::Refused(problem)) if problem.kind == ProblemKind::OrderNotReady => {
-                asked!(self.wire, Tries::repeatable(), proof::status(order)).map(drop)
+                AcmeError::Refused(problem)
             }
-            other => other,
+            other => return other,
+        };
+        // What was not answered may have been done all the same: the order knows.
+        match asked!(self.wire, Tries::repeatable(), proof::status(order))? {
+            OrderStatus::Ready => Err(maybe_done),
+            _ => Ok(()),
         }
     }
 

@@ -1,6 +1,8 @@
 //! What the live suites share: a Pebble, a provider over it, and what judges its certificates.
 #![allow(dead_code, unreachable_pub, reason = "each suite uses its part")]
 
+pub mod scripted;
+
 use dwcp_base::{Clock, LocalDisk, Recorder, SystemClock};
 use dwcp_crypto::{KeyType, SigningKey};
 use dwcp_https::Roots;
