@@ -4,6 +4,7 @@ use super::exit::{Exit, Failure};
 use dwcp_base::SecretFileError;
 use dwcp_https::HttpsError;
 use dwcp_pki::{Cause, ManagerError, ProviderError};
+use dwcp_pki_acme::AcmeError;
 use dwcp_pki_vault::{LoginError, VaultError};
 
 /// The failure that `error` is to a user.
@@ -20,7 +21,10 @@ pub(super) fn failure(error: &ManagerError) -> Failure {
 }
 
 fn provider(error: &ProviderError) -> (Exit, String) {
-    let said = |cause: &Cause| cause.downcast_ref::<VaultError>().map(VaultError::fix);
+    let said = |cause: &Cause| {
+        let vault = cause.downcast_ref::<VaultError>().map(VaultError::fix);
+        vault.or_else(|| cause.downcast_ref::<AcmeError>().map(AcmeError::fix))
+    };
     match error {
         ProviderError::Refused(cause) => {
             let fix = said(cause).unwrap_or_else(|| "see what the provider's policy allows".to_owned());
@@ -29,7 +33,8 @@ fn provider(error: &ProviderError) -> (Exit, String) {
         ProviderError::Unavailable { source, .. } => {
             let fix =
                 said(source).unwrap_or_else(|| "start again when the provider can be reached".to_owned());
-            let impostor = matches!(source.downcast_ref(), Some(VaultError::Https(HttpsError::Tls { .. })));
+            let impostor = matches!(source.downcast_ref(), Some(VaultError::Https(HttpsError::Tls { .. })))
+                || matches!(source.downcast_ref(), Some(AcmeError::Https(HttpsError::Tls { .. })));
             (if impostor { Exit::Verification } else { Exit::Unavailable }, fix)
         }
         ProviderError::TimedOut { .. } => {

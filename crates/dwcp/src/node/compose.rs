@@ -1,5 +1,6 @@
 //! The composition: from a plan to a running node, in one readable function.
 
+use super::acme::Acme;
 use super::admin::{self, Scope};
 use super::descriptors;
 use super::dialer::Dialer;
@@ -54,16 +55,20 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     // Before they are read, so that no change falls in between.
     let (configured, watch) = (plan.clone(), following::watch_on(plan.clone()).await);
     // Whoever issues from elsewhere is asked where there is nothing to start from.
-    let early = Early::new();
+    let (early, early_acme) = (Early::new(), Early::new());
     let vault = Vault::of(&plan, &clock, Arc::<Early<_>>::clone(&early))?;
     if let Some(vault) = &vault {
         vault.first(&plan, &*clock).await?;
+    }
+    let acme = Acme::of(&plan, &clock, Arc::<Early<_>>::clone(&early_acme)).await?;
+    if let Some(acme) = &acme {
+        acme.first(&plan, &clock).await?;
     }
     let (whose, reader) = (plan.clone(), Arc::clone(&clock));
     // Files, an index on its disk, and perhaps a key that has to be derived from a passphrase.
     let material =
         off_loop(move || Material::read(&whose, &*reader)).await.ok_or(NodeError::Interrupted)??;
-    let Material { credential, trust, further, authority, throw_away, revision } = material;
+    let Material { credential, trust, issuers, further, authority, throw_away, revision } = material;
     further.fits(&trust)?;
     if credential.not_after() <= clock.unix() {
         tracing::error!(ended = %credential.not_after(), "the node's certificate has ended: nobody will accept it");
@@ -85,7 +90,12 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     let ledger = Arc::new(Ledger::new(auditor(&plan, &clock)?, Arc::clone(&telemetry)));
     let news = Arc::new(News { ledger: Arc::clone(&ledger), telemetry: Arc::clone(&telemetry) });
     early.tell(Arc::<News>::clone(&news));
-    let store = CertificateStore::new(credential, trust).map_err(NodeError::Installed)?;
+    early_acme.tell(Arc::<News>::clone(&news));
+    let store = match issuers {
+        Some(issuers) => CertificateStore::new_public(credential, trust, issuers),
+        None => CertificateStore::new(credential, trust),
+    };
+    let store = store.map_err(NodeError::Installed)?;
     let store = Arc::new(store.observed_by(Arc::<News>::clone(&news)));
     if !further.named.is_empty() {
         store.install_further(further.set).map_err(NodeError::Installed)?;
@@ -99,6 +109,12 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
         (None, None, ProviderPlan::Mesh { mesh, .. }) => {
             let provider = MeshProvider::new(Arc::clone(&store), mesh.clone(), plan.tls.clone());
             Identity::Mesh(Box::new(Mesh { provider: Arc::new(provider) }))
+        }
+        (None, None, ProviderPlan::Acme { .. }) if let Some(acme) = acme => {
+            if let Some(stage) = &acme.stage {
+                stage.set(&store);
+            }
+            Identity::Acme(Box::new(acme))
         }
         (None, None, _) => Identity::Manual,
         (None, Some(provider), _) => {
@@ -230,11 +246,13 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
 
 /// Looks after the login at whoever issues from elsewhere, until `stop` changes.
 async fn session(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
-    if let Identity::Vault(vault) = &shared.identity {
-        tokio::select! {
+    match &shared.identity {
+        Identity::Vault(vault) => tokio::select! {
             () = vault.client.keep() => {}
             _ = stop.changed() => {}
-        }
+        },
+        Identity::Acme(acme) => acme.follow_advice(&shared, stop).await,
+        _ => {}
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who the node is: the material it starts from, and who renews it.
 
+use super::acme::{self, Acme};
 use super::authority;
 use super::brought;
 use super::compose::named;
@@ -16,7 +17,8 @@ use super::vault_trust;
 use crate::config::{NodePlan, ProviderPlan};
 use dwcp_base::{Clock, UnixTime};
 use dwcp_pki::{
-    CertificateAuthority, Credential, Crl, RevocationMode, SelfSignedProvider, SubjectName, TrustStore,
+    CertificateAuthority, Credential, Crl, Purpose, RevocationMode, SelfSignedProvider, SubjectName,
+    TrustStore,
 };
 
 /// Who renews the node's certificate while it runs.
@@ -31,12 +33,16 @@ pub(crate) enum Identity {
     Mesh(Box<Mesh>),
     /// The node itself, at a Vault server.
     Vault(Box<Vault>),
+    /// The node itself, at a public authority, for listeners alone.
+    Acme(Box<Acme>),
 }
 
 /// What a node starts from: a certificate with its key, and what peers are judged by.
 pub struct Material {
     pub(crate) credential: Credential,
     pub(crate) trust: TrustStore,
+    /// What `credential` is judged by, where it is a public certificate and peers judge it by roots of theirs.
+    pub(crate) issuers: Option<TrustStore>,
     /// What is shown besides.
     pub(crate) further: Further,
     /// The embedded authority, and the list in `trust` that it signed.
@@ -73,7 +79,10 @@ impl Material {
                 let trust = vault_trust::on_disk(&named(plan.clone(), &credential), vault)?;
                 Ok(Self::of(credential, trust))
             }
-            ProviderPlan::Acme { .. } => Self::judging_by_files(plan, brought::credential(plan)?),
+            ProviderPlan::Acme { acme, .. } => {
+                let material = Self::judging_by_files(plan, brought::credential(plan)?)?;
+                Ok(Self { issuers: Some(acme::issuers(acme)?), ..material })
+            }
             ProviderPlan::Embedded { ca_dir, unseal, .. } => {
                 let authority = authority::open(ca_dir, unseal.as_ref())?;
                 let now = clock.unix();
@@ -91,8 +100,7 @@ impl Material {
                 let list = signed_list(&authority, now)?;
                 let trust = embedded_trust(&authority, list.clone(), &named(plan.clone(), &credential))?;
                 let authority = Some((authority, list));
-                let further = Further::default();
-                Ok(Self { credential, trust, further, authority, throw_away: None, revision })
+                Ok(Self { authority, revision, ..Self::of(credential, trust) })
             }
         }
     }
@@ -102,7 +110,10 @@ impl Material {
     /// # Errors
     /// [`NodeError`] as a start says it.
     pub fn fits(&self) -> Result<(), NodeError> {
-        let covered = self.trust.covers(self.credential.chain());
+        let covered = match &self.issuers {
+            Some(issuers) => issuers.covers_for(self.credential.chain(), Purpose::Server),
+            None => self.trust.covers(self.credential.chain()),
+        };
         covered.map_err(|refusal| NodeError::Installed(refusal.into()))?;
         self.further.fits(&self.trust)
     }
@@ -146,26 +157,31 @@ impl Material {
 
     /// Of a node whose peers are judged by what the configuration names.
     fn judging_by_files(plan: &NodePlan, credential: Credential) -> Result<Self, NodeError> {
-        let files = &plan.identity;
-        let anchors = match &files.roots {
-            Some(path) => roots(path)?,
-            None => Vec::new(),
-        };
-        let (mut lists, mut mode) = match &files.crl {
-            Some(path) => (crls(path)?, RevocationMode::Required),
-            None => (Vec::new(), RevocationMode::Off),
-        };
-        if plan.lists.url.is_some() {
-            mode = RevocationMode::Required;
-            lists.extend(fetched::on_disk(plan));
-        }
-        let trust = trust::store(Own { anchors, lists, mode }, &named(plan.clone(), &credential))?;
+        let trust = trust_by_files(&named(plan.clone(), &credential))?;
         Ok(Self::of(credential, trust))
     }
 
     /// What goes with an authority elsewhere.
     pub(super) fn of(credential: Credential, trust: TrustStore) -> Self {
         let further = Further::default();
-        Self { credential, trust, further, authority: None, throw_away: None, revision: None }
+        Self { credential, trust, issuers: None, further, authority: None, throw_away: None, revision: None }
     }
+}
+
+/// What peers are judged by who are judged by what the configuration names, and by nothing else. The plan knows the certificate's trust domain.
+pub(super) fn trust_by_files(plan: &NodePlan) -> Result<TrustStore, NodeError> {
+    let files = &plan.identity;
+    let anchors = match &files.roots {
+        Some(path) => roots(path)?,
+        None => Vec::new(),
+    };
+    let (mut lists, mut mode) = match &files.crl {
+        Some(path) => (crls(path)?, RevocationMode::Required),
+        None => (Vec::new(), RevocationMode::Off),
+    };
+    if plan.lists.url.is_some() {
+        mode = RevocationMode::Required;
+        lists.extend(fetched::on_disk(plan));
+    }
+    trust::store(Own { anchors, lists, mode }, plan)
 }

@@ -1,5 +1,7 @@
 //! The node: everything below it put together, started, reloaded and stopped.
 
+mod acme;
+mod acme_bootstrap;
 mod admin;
 mod authority;
 mod brought;

@@ -162,6 +162,54 @@ impl Observer<dwcp_pki_vault::Event> for News {
     }
 }
 
+impl Observer<dwcp_pki_acme::Event> for News {
+    fn observe(&self, event: &dwcp_pki_acme::Event) {
+        use dwcp_pki_acme::Event;
+        let (good, bad) = (EventKind::ProviderAnswered, EventKind::ProviderFailed);
+        let record = match event {
+            Event::AccountMade { issuer, account } => {
+                tracing::info!(%issuer, %account, "an account was made");
+                SecurityEvent::local(good).field("issuer", issuer).field("account", account)
+            }
+            Event::AccountLost { issuer, account } => {
+                tracing::warn!(%issuer, %account, "the authority does not know the account any more");
+                SecurityEvent::local(bad).field("issuer", issuer).field("account", account)
+            }
+            Event::OrderResumed { issuer, order } => {
+                SecurityEvent::local(good).field("issuer", issuer).field("order", order)
+            }
+            Event::ReplacesRefused { issuer, code } => {
+                SecurityEvent::local(good).field("issuer", issuer).field("cause", code)
+            }
+            Event::CertificateIssued { issuer, not_after } => {
+                SecurityEvent::local(good).field("issuer", issuer).field("not_after", not_after)
+            }
+            Event::IssuerFailed { issuer, code, message } => {
+                tracing::error!(%issuer, code, error = %message, "the authority issued nothing");
+                SecurityEvent::local(bad)
+                    .severity(Severity::Error)
+                    .field("issuer", issuer)
+                    .field("cause", code)
+                    .message(message)
+            }
+            Event::IssuerPaused { issuer, pause, message } => {
+                tracing::warn!(%issuer, ?pause, "the authority is not asked for a while");
+                SecurityEvent::local(bad)
+                    .field("issuer", issuer)
+                    .field("retry_in_seconds", pause.as_secs())
+                    .message(message)
+            }
+            Event::AdviceChanged { issuer, renew_at } => {
+                tracing::info!(%issuer, %renew_at, "the authority says when to renew");
+                SecurityEvent::local(good).field("issuer", issuer).field("renew_at", renew_at)
+            }
+            // An event of a later version is at least named.
+            _ => SecurityEvent::local(good),
+        };
+        self.ledger.note(record.field("provider", "acme").code(event.code()));
+    }
+}
+
 impl Observer<dwcp_channel::Event> for News {
     fn observe(&self, event: &dwcp_channel::Event) {
         use dwcp_channel::Event;

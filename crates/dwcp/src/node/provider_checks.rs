@@ -5,6 +5,7 @@ use super::identity::Identity;
 use super::shared::Shared;
 use crate::config::{NodePlan, ProviderPlan};
 use dwcp_base::UnixTime;
+use dwcp_pki_acme::AcmeState;
 use dwcp_pki_vault::VaultState;
 use serde_json::{Value, json};
 
@@ -56,8 +57,35 @@ fn standing(shared: &Shared) -> Option<Standing> {
     let plan = shared.plan.load();
     match &shared.identity {
         Identity::Vault(vault) => Some(of_vault(&plan, vault.client.state())),
+        Identity::Acme(acme) => Some(of_acme(acme.provider.state())),
         Identity::Embedded(_) | Identity::Manual | Identity::SelfSigned(_) | Identity::Mesh(_) => None,
     }
+}
+
+/// The authority that issued last; where none has and one failed, that one.
+fn of_acme(state: AcmeState) -> Standing {
+    let names: Vec<_> = state.issuers.iter().map(|issuer| issuer.name.as_str()).collect();
+    let who = format!("acme at {}", names.join(", "));
+    let well = state.issuers.iter().find(|issuer| issuer.issued.is_some() && issuer.last_error.is_none());
+    let ill = state.issuers.iter().find(|issuer| issuer.last_error.is_some());
+    let waits = state.issuers.iter().filter_map(|issuer| issuer.next_try).min();
+    let good = match (&well, &ill) {
+        (Some(issuer), None) => format!("{} issued the certificate", issuer.name),
+        (Some(issuer), Some(other)) => {
+            format!("{} issued the certificate, since {} did not", issuer.name, other.name)
+        }
+        (None, _) => "nobody was asked yet by this process".to_owned(),
+    };
+    let trouble = ill.filter(|_| well.is_none()).and_then(|issuer| {
+        let error = issuer.last_error.as_ref()?;
+        Some(Trouble {
+            code: error.code.to_owned(),
+            message: format!("{}: {}", issuer.name, error.message),
+            fix: error.fix.clone(),
+            since: error.since,
+        })
+    });
+    Standing { who, good, trouble, next_try: waits }
 }
 
 fn of_vault(plan: &NodePlan, state: VaultState) -> Standing {

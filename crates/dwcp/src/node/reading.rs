@@ -4,7 +4,7 @@ use super::compose::named;
 use super::embedded::embedded_trust;
 use super::floor::Floor;
 use super::further::{self, Further, is_an_identity};
-use super::identity::{Identity, Material};
+use super::identity::{Identity, Material, trust_by_files};
 use super::off_loop::off_loop;
 use super::shared::Shared;
 use super::{NodeError, Parts, replacing, self_signed, vault_trust};
@@ -188,6 +188,7 @@ fn other_trust(shared: &Shared, old: &NodePlan, new: &NodePlan) -> Result<Option
             embedded_trust(&embedded.authority, embedded.publication.list(), new)?
         }
         Identity::SelfSigned(throw_away) => self_signed::trust(&throw_away.provider, new)?,
+        Identity::Acme(_) => trust_by_files(new)?,
         Identity::Manual | Identity::Mesh(_) | Identity::Vault(_) => return Ok(None),
     };
     // Keys that were revoked a moment ago are on no list yet.

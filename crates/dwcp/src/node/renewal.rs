@@ -9,7 +9,7 @@ use super::off_loop::off_loop;
 use super::onion::reason_text;
 use super::pki_files::prefix;
 use super::shared::Shared;
-use crate::config::NodePlan;
+use crate::config::{NodePlan, ProviderPlan};
 use crate::join::MeshProvider;
 use arc_swap::ArcSwap;
 use dwcp_base::{Clock, Coded, LocalDisk, UnixTime};
@@ -18,6 +18,7 @@ use dwcp_pki::{
     ManagedSlot, ManagerError, NextStep, Renewal, Renewed, SelfSignedProvider, SlotSpec, SubjectName, Trial,
     TrialFault, TrustStore, Usage, Window,
 };
+use dwcp_pki_acme::AcmeProvider;
 use dwcp_pki_vault::VaultProvider;
 use dwcp_tls::HandshakeTrial;
 use std::sync::Arc;
@@ -34,7 +35,10 @@ pub(super) fn manager(
     rehearsal: &Arc<Rehearsal>,
 ) -> Result<CertificateManager, NodeError> {
     let manager = CertificateManager::new(Arc::clone(clock), Arc::<News>::clone(news));
-    let mut spec = SlotSpec::new(own(plan), names);
+    let mut spec = match &plan.provider {
+        ProviderPlan::Acme { acme, .. } => super::acme::spec(plan, acme),
+        _ => SlotSpec::new(own(plan), names),
+    };
     let provider: Option<Arc<dyn CertProvider>> = match identity {
         Identity::Embedded(embedded) => {
             let authority = Arc::clone(&embedded.authority);
@@ -43,6 +47,7 @@ pub(super) fn manager(
         Identity::Mesh(mesh) => Some(Arc::<MeshProvider>::clone(&mesh.provider)),
         Identity::SelfSigned(throw_away) => Some(Arc::<SelfSignedProvider>::clone(&throw_away.provider)),
         Identity::Vault(vault) => Some(Arc::<VaultProvider>::clone(&vault.provider)),
+        Identity::Acme(acme) => Some(Arc::<AcmeProvider>::clone(&acme.provider)),
         Identity::Manual => None,
     };
     let renewals = plan.provider.renewals();
@@ -166,13 +171,17 @@ pub(super) async fn renew_slot(
     activation: Activation,
 ) -> Result<Renewal, NodeError> {
     let (manager, whose) = (Arc::clone(&shared.manager), slot.to_owned());
+    let given = match &shared.identity {
+        // An authority looks at several names from several places.
+        Identity::Acme(_) => 4 * RENEWAL_LIMIT,
+        _ => RENEWAL_LIMIT,
+    };
     let runtime = tokio::runtime::Handle::current();
     // The authority signs and syncs inside of the provider's future, so the whole of it runs off the event loop.
     let renewed = off_loop(move || {
         runtime.block_on(async {
             // A provider that forgets its deadline does not keep the slot.
-            let limit = RENEWAL_LIMIT + OVERTIME;
-            tokio::time::timeout(limit, manager.renew(&whose, activation, RENEWAL_LIMIT)).await
+            tokio::time::timeout(given + OVERTIME, manager.renew(&whose, activation, given)).await
         })
     })
     .await;

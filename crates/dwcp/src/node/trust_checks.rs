@@ -24,6 +24,11 @@ pub(super) fn revocation(shared: &Shared) -> Finding {
             let what = "no revocation list is of any trusted root: every peer is refused";
             Finding::fail("certs.revocation", what, lists_fix(shared))
         }
+        None if generation.trust().anchors().next().is_none()
+            && matches!(shared.identity, Identity::Acme(_)) =>
+        {
+            Finding::pass("certs.revocation", "no client certificate is accepted, so none has to be checked")
+        }
         None => Finding::warn("certs.revocation", "revocation is not checked", "set security.tls.crl_file"),
         Some(end) if end <= shared.now() => Finding::fail(
             "certs.revocation",
