@@ -200,7 +200,8 @@ pub(crate) fn fault(
         }
         404 => VaultError::NotFound { what: kind(path), path: path.to_owned() },
         400 if has("unknown role") => VaultError::NotFound { what: "role", path: path.to_owned() },
-        400 if has("unable to find PKI issuer") || has("unable to find issuer") => {
+        // A reference that names nobody is a failure of its own to OpenBao: status 500.
+        400 | 500 if has("unable to find PKI issuer") => {
             VaultError::NotFound { what: "issuer", path: path.to_owned() }
         }
         // OpenBao answers so where a token is missing or its namespace is another.

@@ -28,6 +28,13 @@ fn every_status_has_its_class() {
         (404, &[], "pki/roles/r", "vault.path.unknown", false),
         (404, &["no handler for route \"nope/sign/r\""], "nope/sign/r", "vault.path.unknown", false),
         (400, &["unknown role: r"], "pki/sign/r", "vault.path.unknown", false),
+        (
+            500,
+            &["unable to find PKI issuer for reference: x"],
+            "pki/issuer/x/sign/r",
+            "vault.path.unknown",
+            false,
+        ),
         (400, &["role requires keys of type rsa"], "pki/sign/r", "vault.request.refused", false),
         (413, &[], "pki/sign/r", "vault.request.refused", false),
         (302, &[], "pki/sign/r", "vault.server.failed", true),
@@ -57,7 +64,7 @@ fn a_servers_words_are_bounded_and_stay_on_their_line() {
 }
 
 #[test]
-fn an_answer_of_another_shape_is_malformed_and_does_not_show_itself() {
+fn at_p12_an_answer_of_another_shape_is_malformed_and_does_not_show_itself() {
     let key = "-----BEGIN PRIVATE KEY-----\\nMIGH\\n-----END PRIVATE KEY-----";
     for body in [
         String::new(),
@@ -79,27 +86,6 @@ fn an_answer_of_another_shape_is_malformed_and_does_not_show_itself() {
             assert!(!format!("{error} {error:?}").contains("PRIVATE"));
         }
     }
-}
-
-#[test]
-fn a_chain_is_put_in_order_and_roots_stand_aside() {
-    let lab = dwcp_testkit::Lab::new();
-    let node = lab.node("n1");
-    let (leaf, root) = (node.chain().leaf(), lab.authority().certificate());
-    let intermediates: Vec<_> = node.chain().iter().skip(1).map(Certificate::to_pem).collect();
-    let mut chain = vec![root.to_pem()];
-    chain.extend(intermediates.iter().rev().cloned());
-    let body = serde_json::json!({ "data": {
-        "certificate": leaf.to_pem(), "issuing_ca": root.to_pem(), "ca_chain": chain, "private_key": "k",
-    }});
-    let signed = Signed::from_answer(body.to_string().as_bytes()).unwrap();
-    assert_eq!(signed.issued.chain.leaf(), leaf);
-    assert_eq!(signed.issued.chain.len(), node.chain().len());
-    assert_eq!(signed.issued.roots, [root.clone()]);
-    assert_eq!(signed.serial, leaf.serial());
-    let with_key = IssuedWithKey::from_answer(body.to_string().as_bytes()).unwrap();
-    assert_eq!(with_key.key.expose(), b"k");
-    assert!(!format!("{with_key:?}").contains("\"k\""));
 }
 
 proptest! {

@@ -62,7 +62,13 @@ impl VaultClient {
     /// # Errors
     /// [`VaultError::Https`] and [`VaultError::Malformed`]; a server that is sealed or a standby is an answer, see [`VaultHealth::fault`].
     pub async fn health(&self, deadline: Duration) -> Result<VaultHealth, VaultError> {
-        self.session.note(health::ask(self.settings(), self.session.plain(), deadline).await)
+        let health = health::ask(self.settings(), self.session.plain(), deadline).await;
+        // That it answers does not make it one that can be used.
+        if let Some(fault) = health.as_ref().ok().and_then(VaultHealth::fault) {
+            let _ = self.session.note::<()>(Err(fault));
+            return health;
+        }
+        self.session.note(health)
     }
 
     /// The settings of the role.

@@ -84,8 +84,9 @@ pub(crate) async fn log_in(
             match vaultrs::token::lookup_self(&*engine).await {
                 Ok(mut found) => {
                     found.id.zeroize();
-                    let grant = grant(found.ttl, found.renewable.unwrap_or(false));
-                    return Ok((text, grant));
+                    // In its last second a token has nothing left; one that never ends has no time to end at.
+                    let life = found.expire_time.is_some().then(|| Duration::from_secs(found.ttl));
+                    return Ok((text, Grant { life, renewable: found.renewable.unwrap_or(false) }));
                 }
                 Err(error) => Err(error),
             }
@@ -111,6 +112,11 @@ pub(crate) async fn log_in(
                 method: login.method(),
                 source: LoginError::Refused { said: "permission denied".to_owned() },
             }),
+            // OpenBao's failure for a certificate without a common name, by which it would know its holder.
+            VaultError::Server { said, .. } if said.contains("missing name in alias") => {
+                let said = "the certificate has no common name".to_owned();
+                Err(VaultError::Login { method: login.method(), source: LoginError::Refused { said } })
+            }
             VaultError::Refused { said, .. } => {
                 Err(VaultError::Login { method: login.method(), source: LoginError::Refused { said } })
             }

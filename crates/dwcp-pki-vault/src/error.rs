@@ -170,8 +170,10 @@ impl VaultError {
             }
             Self::Server { .. } => "see the server's log; the next try follows by itself".to_owned(),
             Self::Denied { path } => {
+                let verb =
+                    if path.contains("/roles/") || path.contains("/config/") { "read" } else { "update" };
                 format!(
-                    "allow it in the policy of the login: path \"{path}\" {{ capabilities = [\"create\", \"read\", \"update\"] }}"
+                    "allow it in the policy of the login: path \"{path}\" {{ capabilities = [\"{verb}\"] }}"
                 )
             }
             Self::NotFound { what, path } => {
@@ -179,7 +181,11 @@ impl VaultError {
             }
             Self::Refused { .. } => "see the server's words; the role's settings decide".to_owned(),
             Self::Preflight { role, missing } => {
-                let all: Vec<_> = missing.iter().map(ToString::to_string).collect();
+                let mut all: Vec<_> = missing.iter().map(ToString::to_string).collect();
+                // The length that was right for keys of the other kind is refused with the new one: zero is the default of each.
+                if missing.iter().any(|one| one.setting == "key_type") {
+                    all.push("key_bits=0".to_owned());
+                }
                 format!("bao patch {role} {}", all.join(" "))
             }
             Self::Login { source, .. } => source.fix(),

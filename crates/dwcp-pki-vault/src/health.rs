@@ -1,7 +1,7 @@
 //! What the server says of itself, without a token: `sys/health`.
 
 use crate::{VaultError, VaultSettings, text};
-use dwcp_https::{Ask, HttpsClient, Limits, Verb};
+use dwcp_https::{Ask, HttpsClient, HttpsError, Limits, Verb};
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -60,7 +60,11 @@ pub(crate) async fn ask(
     let url = settings.address().join("v1/sys/health").map_err(|error| VaultError::Https(error.into()))?;
     let limits = Limits { deadline, body: LARGEST };
     let answer = https.ask(Ask { verb: Verb::Get, url: &url, headers: &[REQUEST], body: None, limits }).await;
-    VaultHealth::from_answer(&answer.map_err(VaultError::Https)?.body)
+    match answer {
+        Ok(answer) => VaultHealth::from_answer(&answer.body),
+        Err(HttpsError::TimedOut { .. }) => Err(VaultError::TimedOut { deadline }),
+        Err(error) => Err(VaultError::Https(error)),
+    }
 }
 
 /// Servers may be told to refuse what does not carry it, so that a browser can not be made to ask.

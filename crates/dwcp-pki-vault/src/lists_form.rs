@@ -41,10 +41,10 @@ impl ListFault {
     pub fn fix(&self) -> String {
         match self {
             Self::Disabled => "bao write PKI/config/crl disable=false".to_owned(),
-            Self::Emptied | Self::Fetch(_) => match self {
-                Self::Fetch(error) => error.fix(),
-                _ => "see why PKI/config/crl can not be read; the next try follows by itself".to_owned(),
-            },
+            Self::Emptied => {
+                "see why PKI/config/crl can not be read; the next try follows by itself".to_owned()
+            }
+            Self::Fetch(error) => error.fix(),
             Self::Older => {
                 "see whether the server was restored from a backup: bao read PKI/crl/rotate".to_owned()
             }
@@ -175,5 +175,89 @@ pub(crate) fn follows(list: &Crl, before: Option<&Crl>, building: Building) -> R
     match building == Building::Unanswered && lost() {
         true => Err(ListFault::Emptied),
         false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dwcp_testkit::Lab;
+
+    fn root(lab: &Lab) -> Certificate {
+        lab.authority().certificate().clone()
+    }
+
+    async fn read(der: &[u8], lab: &Lab) -> Result<Crl, &'static str> {
+        complete(Zeroizing::new(der.to_vec()), root(lab)).await.map_err(|fault| fault.code())
+    }
+
+    #[tokio::test]
+    async fn a_list_is_its_issuers_or_none() {
+        let (lab, stranger) = (Lab::new(), Lab::new());
+        let list = lab.crl();
+        assert_eq!(read(list.der(), &lab).await.as_ref(), Ok(&list));
+        // The other lab's root has the same name, and another key.
+        assert_eq!(read(list.der(), &stranger).await, Err("vault.list.unsigned"));
+        let mut forged = list.der().to_vec();
+        *forged.last_mut().unwrap() ^= 1;
+        assert_eq!(read(&forged, &lab).await, Err("vault.list.unsigned"));
+        for der in [&b""[..], b"{\"errors\":[]}", b"-----BEGIN X509 CRL-----", list.to_pem().as_bytes()] {
+            assert_eq!(read(der, &lab).await, Err("vault.list.malformed"));
+        }
+        let leaf = lab.credential(&["DNS:a.example"]);
+        assert_eq!(read(leaf.chain().leaf().der(), &lab).await, Err("vault.list.malformed"));
+    }
+
+    #[test]
+    fn an_older_list_never_follows_and_an_emptied_one_only_where_the_mount_was_asked() {
+        let lab = Lab::new();
+        let empty = lab.crl();
+        lab.revoke(&lab.credential(&["DNS:a.example"]));
+        let full = lab.crl();
+        assert!(empty.number() < full.number() && full.len() == 1);
+        let code = |list, before, building| follows(list, before, building).map_err(|fault| fault.code());
+        assert_eq!(code(&empty, None, Building::Unanswered), Ok(()));
+        assert_eq!(code(&full, Some(&empty), Building::Unanswered), Ok(()));
+        assert_eq!(code(&full, Some(&full), Building::Unanswered), Ok(()));
+        for building in [Building::On, Building::OnWithoutDeltas, Building::Unknown, Building::Unanswered] {
+            assert_eq!(code(&empty, Some(&full), building), Err("vault.list.older"));
+        }
+        // Of another authority, with a higher number: what matters here is what it lists.
+        let other = Lab::new();
+        let later = (0..4).map(|_| other.crl()).last().unwrap();
+        assert!(later.number() > full.number());
+        assert_eq!(code(&later, Some(&full), Building::Unanswered), Err("vault.list.emptied"));
+        assert_eq!(code(&later, Some(&full), Building::On), Ok(()));
+    }
+
+    #[test]
+    fn what_a_mount_says_of_its_lists_is_read() {
+        for (text, building) in [
+            (r#"{"data":{"disable":true,"enable_delta":true}}"#, Building::Off),
+            (r#"{"data":{"disable":false,"enable_delta":true}}"#, Building::On),
+            (r#"{"data":{"disable":false,"enable_delta":false}}"#, Building::OnWithoutDeltas),
+            (r#"{"data":{}}"#, Building::On),
+            (r#"{"data":{"disable":"yes"}}"#, Building::Unknown),
+            ("[]", Building::Unknown),
+            ("", Building::Unknown),
+        ] {
+            assert_eq!(Building::from_answer(text.as_bytes()), building, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_fault_has_a_code_and_a_fix() {
+        let fetch = ListFault::of(VaultError::Sealed);
+        assert_eq!((fetch.code(), fetch.blame()), ("vault.server.sealed", Blame::Network));
+        for fault in [
+            fetch,
+            ListFault::Disabled,
+            ListFault::Emptied,
+            ListFault::Older,
+            ListFault::Malformed,
+            ListFault::Stranger,
+        ] {
+            assert!(fault.code().starts_with("vault.") && !fault.fix().is_empty(), "{fault}");
+        }
     }
 }

@@ -49,6 +49,17 @@ impl Budget {
     }
 }
 
+/// Why one logs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// There is no token, or the one that is there ends.
+    Due,
+    /// A file changed. Whoever wrote it may have written the same secret again.
+    Rotated,
+    /// A request was denied: the token may be gone.
+    Refused,
+}
+
 struct Held {
     core: TokenCore,
     token: Option<Arc<Token>>,
@@ -102,7 +113,7 @@ impl Session {
             return Ok(token);
         }
         self.may_try()?;
-        self.log_in(budget.left()?).await
+        self.log_in(budget.left()?, Why::Due).await
     }
 
     async fn enter(&self, budget: &Budget) -> Result<tokio::sync::MutexGuard<'_, ()>, VaultError> {
@@ -130,7 +141,7 @@ impl Session {
                 _ => held.futile_until = Some(now.plus(FUTILE)),
             }
         }
-        match self.log_in(budget.left()?).await {
+        match self.log_in(budget.left()?, Why::Refused).await {
             Ok(token) => Ok(Some(token)),
             // The file still holds the token that was refused, and the server still knows it.
             Err(VaultError::Login { source: LoginError::Ending, .. }) => Ok(None),
@@ -159,7 +170,10 @@ impl Session {
             }
             rotated
         };
-        let step = if rotated { Step::LogIn } else { self.held().core.next(now) };
+        let (step, why) = match rotated {
+            true => (Step::LogIn, Why::Rotated),
+            false => (self.held().core.next(now), Why::Due),
+        };
         match step {
             Step::Wait(None) => return WATCH,
             Step::Wait(Some(until)) => return until.since(now).min(WATCH),
@@ -167,7 +181,7 @@ impl Session {
                 let _ = self.renew().await;
             }
             Step::LogIn => {
-                let _ = self.log_in(REQUEST).await;
+                let _ = self.log_in(REQUEST, why).await;
             }
         }
         match self.held().core.next(self.clock.tick()) {
@@ -252,10 +266,15 @@ impl Session {
     }
 
     /// One login, under the gate.
-    async fn log_in(&self, deadline: Duration) -> Result<Arc<Token>, VaultError> {
+    async fn log_in(&self, deadline: Duration, why: Why) -> Result<Arc<Token>, VaultError> {
         let method = self.settings.login().method();
-        let attempt = timeout(deadline, self.attempt(deadline));
+        let attempt = timeout(deadline, self.attempt(deadline, why));
         let outcome = attempt.await.unwrap_or(Err(VaultError::TimedOut { deadline }));
+        // The token is as good as it was: that something else was refused is no trouble of the login.
+        if why == Why::Refused && matches!(outcome, Err(VaultError::Login { source: LoginError::Ending, .. }))
+        {
+            return outcome.map(|(token, _)| token);
+        }
         match self.note(outcome) {
             Ok((token, grant)) => {
                 let now = self.clock.tick();
@@ -264,6 +283,7 @@ impl Session {
                 held.login_trouble = None;
                 held.token = Some(Arc::clone(&token));
                 drop(held);
+                tracing::debug!(method, renewable = grant.renewable, life = ?grant.life, "logged in");
                 let until = grant.life.map(|life| self.clock.unix().plus(life));
                 self.observer.observe(&Event::LoginDone { method, until });
                 Ok(token)
@@ -275,7 +295,7 @@ impl Session {
         }
     }
 
-    async fn attempt(&self, deadline: Duration) -> Result<(Arc<Token>, Grant), VaultError> {
+    async fn attempt(&self, deadline: Duration, why: Why) -> Result<(Arc<Token>, Grant), VaultError> {
         let login = self.settings.login();
         // Before the files are read: what changes in between is seen as a change afterwards.
         let marks = login.marks();
@@ -292,7 +312,8 @@ impl Session {
         // The same token once more is only worth something where somebody else made it live longer, as an agent with a sink does.
         let held = self.held();
         let same = |old: &Arc<Token>| dwcp_crypto::constant_time_eq(text.as_bytes(), old.text.as_bytes());
-        if held.token.as_ref().is_some_and(same)
+        if why != Why::Rotated
+            && held.token.as_ref().is_some_and(same)
             && let (Some(life), Some(left)) = (grant.life, held.core.left(self.clock.tick()))
             && life <= left.saturating_add(SLACK)
         {
@@ -314,6 +335,7 @@ impl Session {
                 held.core.renewed(self.clock.tick(), grant.life, grant.renewable);
                 held.login_trouble = None;
                 drop(held);
+                tracing::debug!(renewable = grant.renewable, life = ?grant.life, "token renewed");
                 let until = grant.life.map(|life| self.clock.unix().plus(life));
                 self.observer.observe(&Event::TokenRenewed { until });
                 Ok(())
@@ -326,7 +348,7 @@ impl Session {
             Err(_) => {
                 self.held().core.not_renewable();
                 self.observer.observe(&Event::TokenLost);
-                self.log_in(REQUEST).await.map(drop)
+                self.log_in(REQUEST, Why::Due).await.map(drop)
             }
         }
     }
