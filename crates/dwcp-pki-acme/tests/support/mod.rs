@@ -1,6 +1,7 @@
 //! What the live suites share: a Pebble, a provider over it, and what judges its certificates.
 #![allow(dead_code, unreachable_pub, reason = "each suite uses its part")]
 
+pub mod alpn;
 pub mod scripted;
 
 use dwcp_base::{Clock, LocalDisk, Recorder, SystemClock};
@@ -85,10 +86,27 @@ impl Made {
         responder: Arc<dyn Responder>,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        Self::build(settings, cache, vec![responder], clock)
+    }
+
+    pub fn with_responders(
+        settings: AcmeSettings,
+        cache: &Path,
+        responders: Vec<Arc<dyn Responder>>,
+    ) -> Self {
+        Self::build(settings, cache, responders, Arc::new(SystemClock::new()))
+    }
+
+    fn build(
+        settings: AcmeSettings,
+        cache: &Path,
+        responders: Vec<Arc<dyn Responder>>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let events = Arc::new(Recorder::with_capacity(1_000));
         let observer: Arc<Recorder<Event>> = Arc::clone(&events);
         let cache = Cache::open(&cache.join("acme"), Arc::new(LocalDisk)).unwrap();
-        let provider = AcmeProvider::new(settings, cache, vec![responder], clock, observer).unwrap();
+        let provider = AcmeProvider::new(settings, cache, responders, clock, observer).unwrap();
         Self { provider, events }
     }
 
