@@ -148,7 +148,7 @@ impl Vault {
         let roots = vault.kept_roots.is_some().then_some(roots);
         self.set_deltas(deltas.clone());
         let brought = Brought { roots, lists, deltas, authorities };
-        let (of, kept) = (plan.clone(), kept(vault));
+        let (of, kept) = (Arc::clone(&plan), kept(vault));
         let made = move |brought: &Brought| -> Result<Bare, ListsError> {
             let ProviderPlan::Vault { vault, .. } = &of.provider else { return Err(ListsError::Interrupted) };
             bare(&of, vault, brought.roots.as_deref()).map_err(|error| ListsError::Client(Box::new(error)))
