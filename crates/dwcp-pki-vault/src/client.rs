@@ -1,7 +1,6 @@
 //! The client: one identity at one server, with the requests that a node makes.
 
 use crate::answer::{self, Body};
-use crate::engine::{self, Engine};
 use crate::health::{self, REQUEST};
 use crate::session::{Budget, Session, Token};
 use crate::{Event, VaultError, VaultHealth, VaultRole, VaultSettings, VaultState};
@@ -174,24 +173,6 @@ impl VaultClient {
             200..=299 => Ok(body),
             _ => Err(answer::fault(status, &answer::words(&body), retry_after, path)),
         }
-    }
-
-    /// The client of `vaultrs` with a token, for what is left to it. Errors go through [`fault`](Self::fault).
-    #[allow(dead_code, reason = "for transit keys")]
-    pub(crate) async fn vaultrs(&self, deadline: Duration) -> Result<Engine, VaultError> {
-        let token = self.session.token(&self.session.budget(deadline)).await?;
-        Engine::new(self.settings(), &token.https, &token.text)
-    }
-
-    /// What an error of `vaultrs` means.
-    #[allow(dead_code, reason = "for transit keys")]
-    pub(crate) async fn fault(
-        &self,
-        error: vaultrs::error::ClientError,
-        path: &str,
-        deadline: Duration,
-    ) -> VaultError {
-        engine::fault(self.settings(), error, path, deadline).await
     }
 }
 

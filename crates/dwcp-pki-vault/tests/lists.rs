@@ -11,6 +11,7 @@ use dwcp_testkit::OpenBao;
 use mount::{SOON, bao, client, root, settings, signed, token_file};
 use serde_json::json;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Trust in the roots of a mount, with what was fetched.
@@ -66,7 +67,7 @@ async fn a_revoked_certificate_is_in_the_next_list() {
     let Some(bao) = bao() else { return };
     let client = root(&bao);
     let (kept, lost) = (signed(&client).await, signed(&client).await);
-    let lists = VaultLists::new(client.clone());
+    let lists = VaultLists::new(Arc::clone(&client));
     let before = lists.fetch(&[], SOON).await.unwrap();
     assert_eq!((before.complete.len(), before.deltas.len(), before.kept.len()), (1, 0, 0));
     assert!(!has(&before.complete, &lost) && judged(&trust(&[&lost], &before), &lost.chain).is_ok());
@@ -93,7 +94,7 @@ async fn what_was_revoked_last_is_in_the_delta_of_a_mount_that_has_some() {
     );
     let client = root(&bao);
     let lost = signed(&client).await;
-    let lists = VaultLists::new(client.clone());
+    let lists = VaultLists::new(Arc::clone(&client));
     let before = lists.fetch(&[], SOON).await.unwrap();
     client.revoke(&lost.chain.leaf().serial(), SOON).await.unwrap();
     bao.read("pki/crl/rotate-delta");
@@ -113,7 +114,7 @@ async fn every_issuer_has_its_list_and_one_that_left_keeps_the_last() {
     let Some(bao) = bao() else { return };
     let client = root(&bao);
     let old = signed(&client).await;
-    let lists = VaultLists::new(client.clone());
+    let lists = VaultLists::new(Arc::clone(&client));
     let one = lists.fetch(&[], SOON).await.unwrap();
 
     // Rotated: the mount signs with a new root from here on, and still lists for the old one.
@@ -155,7 +156,7 @@ async fn a_mount_that_is_told_to_list_nothing_takes_nothing_back() {
     let (client, told) = client(settings(&bao, bao.root_token()));
     let lost = signed(&client).await;
     client.revoke(&lost.chain.leaf().serial(), SOON).await.unwrap();
-    let lists = VaultLists::new(client.clone());
+    let lists = VaultLists::new(Arc::clone(&client));
     let before = lists.fetch(&[], SOON).await.unwrap();
     assert!(has(&before.complete, &lost));
 
@@ -193,7 +194,7 @@ async fn lists_need_no_login_and_one_issuer_less_no_permission() {
 async fn a_server_that_is_no_help_says_why_and_within_the_deadline() {
     let Some(mut bao) = bao() else { return };
     let client = root(&bao);
-    let lists = VaultLists::new(client.clone());
+    let lists = VaultLists::new(Arc::clone(&client));
     let known = lists.fetch(&[], SOON).await.unwrap().complete;
 
     bao.seal();

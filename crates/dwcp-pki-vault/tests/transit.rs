@@ -151,13 +151,13 @@ async fn who_may_not_and_who_can_not_are_told_apart() {
 #[tokio::test]
 async fn a_keyring_lives_under_a_key_that_never_leaves_the_server() {
     let Some((bao, token)) = transit() else { return };
-    let (kek, disk, now) = (kek(&bao, &token), Arc::new(LocalDisk), SystemClock::new().unix());
+    let (kek, now) = (kek(&bao, &token), SystemClock::new().unix());
     let path = bao.directory().join("keyring.json");
     let keyring = Keyring::create(KeyTemplate::Aead(DataAlgorithm::Aes256Gcm), now).unwrap();
-    let made = KeyringFile::create(&path, disk.clone(), keyring, &kek, now, SOON).await.unwrap();
+    let made = KeyringFile::create(&path, Arc::new(LocalDisk), keyring, &kek, now, SOON).await.unwrap();
     let sealed = made.keyring().seal(b"aad", b"message").unwrap();
     bao.write("transit/keys/node/rotate", &json!({}));
-    let opened = KeyringFile::load(&path, disk.clone(), &kek, SOON).await.unwrap();
+    let opened = KeyringFile::load(&path, Arc::new(LocalDisk), &kek, SOON).await.unwrap();
     assert_eq!(opened.keyring().open(b"aad", &sealed).unwrap(), b"message");
     assert_eq!(opened.wrapping().key().kind(), "vault-transit");
 

@@ -147,6 +147,15 @@ fn at_x15_a_request_without_proof_of_possession_is_refused() {
 }
 
 #[test]
+fn a_request_says_what_kind_of_key_it_is_for() {
+    for kind in [KeyType::EcdsaP256, KeyType::EcdsaP384, KeyType::Ed25519] {
+        let key = SigningKey::generate(kind).unwrap();
+        let request = CertificateRequest::generate(&key, &["DNS:a.example".parse().unwrap()]).unwrap();
+        assert_eq!(request.key_type(), kind);
+    }
+}
+
+#[test]
 fn requests_are_made_only_for_names_that_may_stand_in_a_certificate() {
     let key = SigningKey::generate(KeyType::Ed25519).unwrap();
     let none = CertificateRequest::generate(&key, &[]);
