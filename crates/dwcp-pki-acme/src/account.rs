@@ -31,8 +31,10 @@ impl Accounts<'_> {
         match &record.standing {
             AccountStanding::Registered { url } => {
                 let account = self.load(url, &record.key).await?;
-                self.told_contacts(&account, record).await?;
-                Ok(account)
+                match self.told_contacts(&account, record).await {
+                    Err(error) if is_lost(&error) => self.make_anew(&account).await,
+                    told => told.map(|()| account),
+                }
             }
             AccountStanding::Unconfirmed => self.register(record).await,
         }

@@ -16,9 +16,11 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    pub(crate) fn begin(clock: Arc<dyn Clock>, whole: Duration) -> Self {
+    /// All of `deadline` but a moment at its end, to put on record that it was not enough: a twentieth, at most 200 ms.
+    pub(crate) fn begin(clock: Arc<dyn Clock>, deadline: Duration) -> Self {
         let from = clock.tick();
-        Self { clock, from, whole, told: whole }
+        let whole = deadline.saturating_sub((deadline / 20).min(LONGEST_MOMENT));
+        Self { clock, from, whole, told: deadline }
     }
 
     /// What is left.
@@ -47,6 +49,8 @@ impl Budget {
     }
 }
 
+const LONGEST_MOMENT: Duration = Duration::from_millis(200);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,9 +61,9 @@ mod tests {
         let clock = Arc::new(ManualClock::at(UnixTime::from_secs(0)));
         let whole = Budget::begin(Arc::clone(&clock) as Arc<dyn Clock>, Duration::from_secs(60));
         let first = whole.share(2);
-        assert_eq!(first.left(), Duration::from_secs(30));
+        assert_eq!(first.left(), Duration::from_millis(29_900));
         clock.advance(Duration::from_secs(31));
         assert!(matches!(first.some(), Err(AcmeError::TimedOut { deadline }) if deadline.as_secs() == 60));
-        assert_eq!(whole.share(1).some().unwrap(), Duration::from_secs(29));
+        assert_eq!(whole.share(1).some().unwrap(), Duration::from_millis(28_800));
     }
 }

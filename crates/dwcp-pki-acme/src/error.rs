@@ -193,6 +193,17 @@ impl AcmeError {
     }
 }
 
+/// A record that is no record counts as none, where nothing but a convenience is lost with it. What somebody else could have
+/// prepared is an error all the same.
+pub(crate) fn sound<T>(found: Result<Option<T>, CacheError>) -> Result<Option<T>, AcmeError> {
+    match found {
+        Err(CacheError::Malformed { .. } | CacheError::TooLarge { .. } | CacheError::Misplaced { .. }) => {
+            Ok(None)
+        }
+        found => found.map_err(AcmeError::Cache),
+    }
+}
+
 fn told(all: &[(String, AcmeError)]) -> String {
     all.iter().map(|(name, error)| format!("{name}: {error}")).collect::<Vec<_>>().join("; ")
 }

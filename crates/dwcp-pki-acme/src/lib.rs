@@ -7,6 +7,7 @@ mod cache;
 mod directory;
 mod error;
 mod event;
+mod fuzzing;
 mod identifiers;
 mod names_digest;
 mod order;
@@ -23,11 +24,13 @@ mod wire;
 
 pub use ari::Advice;
 pub use cache::{
-    AccountRecord, AccountStanding, Cache, CacheError, KeptAdvice, LastRecord, LockedCache, OrderRecord,
-    PauseRecord,
+    AccountRecord, AccountStanding, BadLine, Cache, CacheError, KeptAdvice, LastRecord, LockedCache,
+    OrderRecord, PauseRecord,
 };
 pub use error::{AcmeError, NamesFault};
 pub use event::Event;
+#[doc(hidden)]
+pub use fuzzing::read_as_answers;
 pub use names_digest::NamesDigest;
 pub use problem::{AcmeProblem, ProblemKind};
 pub use provider::AcmeProvider;

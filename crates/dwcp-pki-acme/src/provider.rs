@@ -2,6 +2,7 @@
 
 use crate::account::{self, Accounts};
 use crate::budget::Budget;
+use crate::error::sound;
 use crate::identifiers::identifiers;
 use crate::order::Ordering;
 use crate::state::{AcmeState, IssuerState, told};
@@ -56,7 +57,7 @@ impl AcmeProvider {
         let mut issuers = Vec::new();
         for issuer in settings.issuers() {
             let mut state = IssuerState::new(issuer.name(), issuer.directory.as_str());
-            let pause = cache.pause(issuer.directory.as_str()).map_err(AcmeError::Cache)?;
+            let pause = sound(cache.pause(issuer.directory.as_str()))?;
             state.next_try =
                 pause.map(|pause| pause.left(now)).filter(|left| !left.is_zero()).map(|left| now.plus(left));
             issuers.push(state);
@@ -109,7 +110,7 @@ impl AcmeProvider {
                     self.ask(*at, issuer, client, &cache, request, share).await
                 }
                 Ok(Some(paused)) => Err(paused),
-                Err(error) => Err(AcmeError::Cache(error)),
+                Err(error) => Err(error),
             };
             match asked {
                 Ok(chain) => return Ok(chain),
@@ -213,9 +214,9 @@ impl AcmeProvider {
     }
 
     /// Why an authority is not asked yet, if so.
-    fn paused(&self, cache: &Cache, issuer: &AcmeIssuer) -> Result<Option<AcmeError>, CacheError> {
+    fn paused(&self, cache: &Cache, issuer: &AcmeIssuer) -> Result<Option<AcmeError>, AcmeError> {
         let now = self.clock.unix();
-        let Some(pause) = cache.pause(issuer.directory.as_str())? else { return Ok(None) };
+        let Some(pause) = sound(cache.pause(issuer.directory.as_str()))? else { return Ok(None) };
         let left = pause.left(now);
         let reason = Said::new(&pause.reason);
         Ok((!left.is_zero()).then(|| AcmeError::Paused { until: now.plus(left), reason }))

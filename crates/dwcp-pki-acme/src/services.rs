@@ -3,6 +3,7 @@
 use crate::account::Accounts;
 use crate::ari::{self, Advice};
 use crate::budget::Budget;
+use crate::error::sound;
 use crate::translate::{Tries, asked};
 use crate::wire::Wire;
 use crate::{AcmeError, AcmeProvider, Event, LastRecord, NamesDigest, ProblemKind};
@@ -122,7 +123,7 @@ impl AcmeProvider {
 
     /// What is kept of this very certificate.
     fn last(&self, certificate: &Certificate, id: &str) -> Result<Option<LastRecord>, AcmeError> {
-        let last = self.cache.last(&NamesDigest::of(certificate.names())).map_err(AcmeError::Cache)?;
+        let last = sound(self.cache.last(&NamesDigest::of(certificate.names())))?;
         Ok(last.filter(|last| last.certificate == id))
     }
 

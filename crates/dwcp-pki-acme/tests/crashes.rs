@@ -1,4 +1,6 @@
 //! A process that ends at any moment of an order, by `SIGKILL`: the next one goes on where it can, and nothing is in its way.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "a deadline of a test is wall time")]
 #![cfg(unix)]
 
 mod support;
@@ -49,7 +51,7 @@ fn the_process_that_orders() {
         Some(_) => Arc::new(Stuck(place.join("reached"))),
         None => Blind::new(),
     };
-    let made = Made::new(AcmeSettings::new(issuer), &place, responder);
+    let made = Made::with_responders(AcmeSettings::new(issuer), &place, vec![responder]);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         loop {
@@ -171,4 +173,4 @@ async fn a_kill_at_any_moment_is_in_nobodys_way() {
     assert!(interrupted > 0, "no kill hit an order");
 }
 
-const CYCLES: u32 = 8;
+const CYCLES: u32 = 6;

@@ -1,4 +1,6 @@
 //! Several authorities in their order: one that is down, silent or full does not keep the next from issuing.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "a deadline of a test is wall time")]
 
 mod support;
 

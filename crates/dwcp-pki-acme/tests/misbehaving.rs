@@ -1,5 +1,7 @@
 //! Authorities that are slow, false, hostile or merely full: what is asked of them is bounded, and nothing they say makes us panic, loop or
 //! ask somebody else.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "a deadline of a test is wall time")]
 
 mod support;
 
@@ -39,7 +41,7 @@ async fn at_p5_a_rate_limit_is_a_pause_that_survives_restarts_and_ends() {
     let authority = Scripted::start(&lab, script).await;
     let clock = Arc::new(ManualClock::at(SystemClock::new().unix()));
     let settings = AcmeSettings::new(authority.issuer());
-    let start = || Made::with_clock(settings.clone(), place.path(), Blind::new(), clock.clone());
+    let start = || Made::with_clock(settings.clone(), place.path(), Blind::new(), Arc::clone(&clock));
     let first = start();
     let error = attempt(&first).await.unwrap_err();
     let day = Duration::from_secs(86_400);
@@ -73,34 +75,33 @@ async fn at_p5_a_rate_limit_is_a_pause_that_survives_restarts_and_ends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn at_p5_no_retry_after_is_too_much_for_us() {
-    for said in
-        ["18446744073709551615", "99999999999999999999999", "-1", "Fri, 31 Dec 9999 23:59:59 GMT", "0", "x"]
-    {
-        let (lab, place) = (Lab::new(), tempfile::tempdir().unwrap());
-        let script = move |asked: &Asked, base: &str| {
-            asked.path.starts_with("/finalize").then(|| {
-                let number = asked.path.rsplit('/').next().unwrap();
-                Say::new(200, processing(base, number)).with("retry-after", said)
-            })
-        };
-        let authority = Scripted::start(&lab, move |asked, base| {
-            let number = asked.path.rsplit('/').next().unwrap().to_owned();
-            let order = || Say::new(200, processing(base, &number)).with("retry-after", said);
-            script(asked, base).or_else(|| asked.path.starts_with("/order/").then(order))
-        })
-        .await;
-        let made = made(&authority, &place);
-        let began = Instant::now();
-        let deadline = Duration::from_secs(2);
-        let error = made.provider.obtain(&request(&["DNS:a.example"]).1, deadline).await.unwrap_err();
-        assert!(
-            matches!(error, AcmeError::TimedOut { deadline: told } if told == deadline),
-            "{said}: {error:?}"
-        );
-        assert!(began.elapsed() < Duration::from_secs(3), "{said}");
-        let looks = authority.asked().iter().filter(|asked| asked.path.starts_with("/order/")).count();
-        assert!(looks <= 9, "{said}: {looks} looks within two seconds");
+    let said =
+        ["18446744073709551615", "99999999999999999999999", "-1", "Fri, 31 Dec 9999 23:59:59 GMT", "0", "x"];
+    let tasks: Vec<_> = said.into_iter().map(|said| tokio::spawn(told_to_wait(said))).collect();
+    for task in tasks {
+        task.await.unwrap();
     }
+}
+
+/// An order that is never done, with this `Retry-After`.
+async fn told_to_wait(said: &'static str) {
+    let (lab, place) = (Lab::new(), tempfile::tempdir().unwrap());
+    let script = move |asked: &Asked, base: &str| {
+        let (_, number) = asked.path.rsplit_once('/').unwrap();
+        let steps = ["/finalize/", "/order/"];
+        let waits = steps.iter().any(|step| asked.path.starts_with(step));
+        // Finalized once, so that it is processing for good.
+        waits.then(|| Say::new(200, processing(base, number)).with("retry-after", said))
+    };
+    let authority = Scripted::start(&lab, script).await;
+    let made = made(&authority, &place);
+    let began = Instant::now();
+    let deadline = Duration::from_secs(2);
+    let error = made.provider.obtain(&request(&["DNS:a.example"]).1, deadline).await.unwrap_err();
+    assert!(matches!(error, AcmeError::TimedOut { deadline: told } if told == deadline), "{said}: {error:?}");
+    assert!(began.elapsed() < Duration::from_secs(4), "{said}");
+    let looks = authority.asked().iter().filter(|asked| asked.path.starts_with("/order/")).count();
+    assert!(looks <= 9, "{said}: {looks} looks within two seconds");
 }
 
 fn processing(base: &str, number: &str) -> Value {
@@ -245,7 +246,7 @@ async fn proof_is_shown_for_names_that_were_asked_for_and_for_no_other() {
     };
     let authority = Scripted::start(&lab, script).await;
     let responder = Blind::new();
-    let made = Made::new(AcmeSettings::new(authority.issuer()), place.path(), responder.clone());
+    let made = Made::new(AcmeSettings::new(authority.issuer()), place.path(), Arc::clone(&responder));
     let error = attempt(&made).await.unwrap_err();
     assert!(matches!(error, AcmeError::Answer { .. }), "{error:?}");
     assert_eq!((responder.ever(), authority.count("/challenge")), (0, 0));
@@ -275,28 +276,52 @@ async fn hostile_answers_at_every_step_are_errors_and_never_a_panic_or_a_long_wa
             ),
         ),
     ];
+    let lab = Arc::new(lab);
+    let mut tasks = Vec::new();
     for step in ["dir", "nonce", "new-account", "new-order", "finalize", "cert"] {
         for (status, body) in &bodies {
             // What a nonce's page says besides its status is of no interest, as is a new account's.
-            if *status == 200 && (step == "nonce" || step == "new-account") {
-                continue;
+            if *status != 200 || !matches!(step, "nonce" | "new-account") {
+                tasks.push(tokio::spawn(hostile(Arc::clone(&lab), step, *status, body.clone())));
             }
-            let place = tempfile::tempdir().unwrap();
-            let (status, said) = (*status, body.clone());
-            let script = move |asked: &Asked, _: &str| {
-                (asked.path.split('/').nth(1) == Some(step)).then(|| Say::new(status, &said))
-            };
-            let authority = Scripted::start(&lab, script).await;
-            let began = Instant::now();
-            let error = attempt(&made(&authority, &place)).await.unwrap_err();
-            let shown: String = body.chars().take(60).collect();
-            assert!(
-                began.elapsed() < Duration::from_secs(8),
-                "{step}, {status} {shown}: {:?}",
-                began.elapsed()
-            );
-            assert!(support::told(&error).len() < 2_000, "{step}, {status} {shown}");
-            assert!(authority.asked().len() < 40, "{step}, {status} {shown}: {}", authority.asked().len());
         }
     }
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
+/// One attempt at an authority that answers every question of one step with `body`.
+async fn hostile(lab: Arc<Lab>, step: &'static str, status: u16, body: String) {
+    let place = tempfile::tempdir().unwrap();
+    let shown: String = body.chars().take(60).collect();
+    let script = move |asked: &Asked, _: &str| {
+        (asked.path.split('/').nth(1) == Some(step)).then(|| Say::new(status, &body))
+    };
+    let authority = Scripted::start(&lab, script).await;
+    let began = Instant::now();
+    let error = attempt(&made(&authority, &place)).await.unwrap_err();
+    assert!(began.elapsed() < Duration::from_secs(20), "{step}, {status} {shown}: {:?}", began.elapsed());
+    assert!(!matches!(error, AcmeError::TimedOut { .. }), "{step}, {status} {shown}: {error:?}");
+    assert!(support::told(&error).len() < 2_000, "{step}, {status} {shown}");
+    assert!(authority.asked().len() < 40, "{step}, {status} {shown}: {}", authority.asked().len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_are_no_records_are_in_nobodys_way_but_an_account_is() {
+    let (lab, place) = (Lab::new(), tempfile::tempdir().unwrap());
+    let authority = Scripted::start(&lab, |_, _| None).await;
+    attempt(&made(&authority, &place)).await.unwrap();
+    let damage = |kind: &str| {
+        let entries =
+            std::fs::read_dir(place.path().join("acme")).unwrap().map(|entry| entry.unwrap().path());
+        let named = |path: &std::path::PathBuf| path.file_name().unwrap().to_string_lossy().starts_with(kind);
+        let file = entries.into_iter().find(named).unwrap_or_else(|| panic!("no {kind}"));
+        std::fs::write(file, "nothing\n").unwrap();
+    };
+    damage("last-");
+    attempt(&made(&authority, &place)).await.unwrap();
+    damage("account-");
+    let error = attempt(&made(&authority, &place)).await.unwrap_err();
+    assert_eq!(error.code(), "acme.cache.malformed", "an account is not made anew over one that is there");
 }

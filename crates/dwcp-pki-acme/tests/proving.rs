@@ -1,4 +1,6 @@
 //! Names that a Pebble really validates: HTTP-01 and TLS-ALPN-01, domains and addresses, and names that are not ours.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "a deadline of a test is wall time")]
 
 mod support;
 
@@ -22,7 +24,7 @@ async fn over_http(address: &str, options: PebbleOptions) -> Option<(Arc<Http01R
     Some((Arc::new(responder), Pebble::start(&PebbleOptions { http_port, ..options })?))
 }
 
-fn made(pebble: &Pebble, place: &tempfile::TempDir, responder: Arc<dyn Responder>) -> Made {
+fn made<R: Responder + 'static>(pebble: &Pebble, place: &tempfile::TempDir, responder: Arc<R>) -> Made {
     Made::new(AcmeSettings::new(issuer(pebble)), place.path(), responder)
 }
 
@@ -32,7 +34,7 @@ async fn domains_and_addresses_of_both_families_are_proven_over_http() {
     let options = PebbleOptions { addresses, nonce_reject: 20, ..PebbleOptions::default() };
     let Some((responder, pebble)) = over_http("[::]:0", options).await else { return };
     let place = tempfile::tempdir().unwrap();
-    let made = made(&pebble, &place, responder.clone());
+    let made = made(&pebble, &place, Arc::clone(&responder));
     for names in [
         vec!["DNS:a.example", "DNS:b.a.example", "DNS:c.example"],
         vec!["IP:127.0.0.1"],
@@ -72,7 +74,7 @@ async fn page(address: SocketAddr, token: &str) -> String {
 async fn at_p13_a_name_that_is_not_ours_is_told_by_name_and_nothing_stays_behind() {
     let Some((responder, pebble)) = over_http("127.0.0.1:0", PebbleOptions::default()).await else { return };
     let place = tempfile::tempdir().unwrap();
-    let made = made(&pebble, &place, responder.clone());
+    let made = made(&pebble, &place, Arc::clone(&responder));
     // Nothing listens there.
     pebble.resolve("elsewhere.example", &["127.0.0.2"]);
     pebble.fail_to_resolve("nowhere.example");

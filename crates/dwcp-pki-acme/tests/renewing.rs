@@ -1,4 +1,6 @@
 //! Renewals at a Pebble: its advice (RFC 9773), what an order replaces, revocation.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "a deadline of a test is wall time")]
 
 mod support;
 
@@ -38,7 +40,7 @@ async fn a_window_is_read_once_in_a_while_and_its_point_survives_a_restart() {
     let place = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::at(SystemClock::new().unix()));
     let settings = AcmeSettings::new(issuer(&pebble));
-    let start_anew = || Made::with_clock(settings.clone(), place.path(), Blind::new(), clock.clone());
+    let start_anew = || Made::with_clock(settings.clone(), place.path(), Blind::new(), Arc::clone(&clock));
     let made = start_anew();
     let leaf = made.issue(&["DNS:a.example"]).await.unwrap().leaf().clone();
     let now = clock.unix();

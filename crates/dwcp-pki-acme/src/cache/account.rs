@@ -65,7 +65,9 @@ impl Record for AccountRecord {
             AccountStanding::Unconfirmed => None,
             AccountStanding::Registered { url } => Some(url),
         };
-        let contacts = self.contacts.join(" ");
+        // One with a space would be read as two; as an absent value it is refused.
+        let whole = |contact: &String| if contact.contains(' ') { "-".to_owned() } else { contact.clone() };
+        let contacts = self.contacts.iter().map(whole).collect::<Vec<_>>().join(" ");
         writing
             .line("directory", &self.directory)
             .optional("account", url)

@@ -1,6 +1,5 @@
 //! How records lie on disk: what their files are called, and accounts sealed or not.
 
-use super::record::Record;
 use super::{AccountRecord, CacheError};
 use dwcp_base::UnixTime;
 use dwcp_crypto::{Envelope, KeyEncryptionKey, Secret};

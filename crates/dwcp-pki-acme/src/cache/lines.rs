@@ -3,13 +3,15 @@
 use super::MOST_RECORD;
 use dwcp_base::UnixTime;
 use std::fmt::Display;
+use thiserror::Error;
 use zeroize::Zeroizing;
 
 /// A text that is no record of its kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct BadLine {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("line {line} is not that of its kind of record")]
+pub struct BadLine {
     /// The first line that is wrong, from 1.
-    pub(crate) line: usize,
+    pub line: usize,
 }
 
 /// Reads lines in their order, and remembers which one it is at.

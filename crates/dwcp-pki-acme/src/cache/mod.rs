@@ -14,6 +14,7 @@ mod record;
 pub use account::{AccountRecord, AccountStanding};
 pub use error::CacheError;
 pub use last::{KeptAdvice, LastRecord};
+pub use lines::BadLine;
 pub use locked::LockedCache;
 pub use order::OrderRecord;
 pub use pause::PauseRecord;
@@ -154,3 +155,7 @@ impl fmt::Debug for Cache {
 
 /// The longest record: an order for a hundred of the longest names.
 const MOST_RECORD: usize = 32 << 10;
+
+#[cfg(test)]
+#[path = "records_tests.rs"]
+mod tests;

@@ -1,7 +1,32 @@
 //! What all records have in common: one text for each, and nothing else is read.
 
 use super::lines::{BadLine, Reading, Writing};
+use super::{AccountRecord, LastRecord, OrderRecord, PauseRecord};
 use zeroize::Zeroizing;
+
+macro_rules! texts {
+    ($($record:ty),*) => {$(
+        impl $record {
+            /// Reads the text of a record, at most 32 KiB. There is one text for each record: every other spelling is refused.
+            ///
+            /// # Errors
+            /// [`BadLine`] with the first line that is wrong.
+            pub fn parse(bytes: &[u8]) -> Result<Self, BadLine> {
+                <Self as Record>::parse(bytes)
+            }
+
+            /// Its text, in memory that is wiped; `docs/formats/acme-cache.md` has the layout.
+            ///
+            /// # Errors
+            /// [`BadLine`] with the first line that is too long or has characters that no record has.
+            pub fn to_text(&self) -> Result<Zeroizing<Vec<u8>>, BadLine> {
+                self.checked_text()
+            }
+        }
+    )*};
+}
+
+texts!(AccountRecord, OrderRecord, LastRecord, PauseRecord);
 
 /// A record of the cache.
 pub(crate) trait Record: Sized {

@@ -3,6 +3,7 @@
 mod patience;
 mod proof;
 
+use crate::error::sound;
 use crate::identifiers::identifiers;
 use crate::translate::{Tries, asked};
 use crate::wire::Wire;
@@ -58,8 +59,7 @@ impl Ordering<'_> {
 
     /// The order that was begun before and still leads to a certificate for our key, if there is one.
     async fn resumed(&self) -> Result<Option<(Order, OrderRecord)>, AcmeError> {
-        let found = self.cache.order(self.directory(), &self.names()).map_err(AcmeError::Cache)?;
-        let Some(record) = found else { return Ok(None) };
+        let Some(record) = sound(self.cache.order(self.directory(), &self.names()))? else { return Ok(None) };
         let now = self.wire.budget().clock().unix();
         let fits = record.account == self.account.id()
             && record.profile == self.issuer.profile
@@ -155,7 +155,7 @@ impl Ordering<'_> {
         if !self.wire.directory().has("renewalInfo") {
             return Ok(None);
         }
-        let Some(last) = self.cache.last(&self.names()).map_err(AcmeError::Cache)? else { return Ok(None) };
+        let Some(last) = sound(self.cache.last(&self.names()))? else { return Ok(None) };
         if last.directory != self.directory() || last.account != self.account.id() {
             return Ok(None);
         }

@@ -76,15 +76,15 @@ pub struct Made {
 }
 
 impl Made {
-    pub fn new(settings: AcmeSettings, cache: &Path, responder: Arc<dyn Responder>) -> Self {
+    pub fn new<R: Responder + 'static>(settings: AcmeSettings, cache: &Path, responder: Arc<R>) -> Self {
         Self::with_clock(settings, cache, responder, Arc::new(SystemClock::new()))
     }
 
-    pub fn with_clock(
+    pub fn with_clock<R: Responder + 'static, C: Clock + 'static>(
         settings: AcmeSettings,
         cache: &Path,
-        responder: Arc<dyn Responder>,
-        clock: Arc<dyn Clock>,
+        responder: Arc<R>,
+        clock: Arc<C>,
     ) -> Self {
         Self::build(settings, cache, vec![responder], clock)
     }
