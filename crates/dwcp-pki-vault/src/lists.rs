@@ -56,6 +56,8 @@ pub enum StandIn {
     },
     /// Nothing: certificates of this issuer can not be checked.
     Nothing,
+    /// Nobody can say: it is not known whose list it would be. All that was known is kept.
+    Unsaid,
 }
 
 impl VaultListing {
@@ -68,13 +70,20 @@ impl VaultListing {
         self.complete.iter().map(end).min()
     }
 
+    /// Takes the list that was known.
     fn keep(&mut self, issuer: &str, known: Option<&Crl>, source: ListFault) {
-        let standing = match known {
-            Some(list) => StandIn::Known { until: list.next_update() },
-            None => StandIn::Nothing,
-        };
         self.complete.extend(known.cloned());
+        self.tell(issuer, known.map_or(StandIn::Nothing, StandIn::of), source);
+    }
+
+    fn tell(&mut self, issuer: &str, standing: StandIn, source: ListFault) {
         self.kept.push(KeptList { issuer: issuer.to_owned(), standing, source });
+    }
+}
+
+impl StandIn {
+    fn of(list: &Crl) -> Self {
+        Self::Known { until: list.next_update() }
     }
 }
 
@@ -86,7 +95,8 @@ impl VaultLists {
 
     /// Asks for all lists once. `known` are those of before: an older list never takes the place of one of them, and neither does nothing.
     ///
-    /// A list is at most 64 MiB, and there are at most 32 issuers. Whether an issuer signed the list under its name is checked here.
+    /// Deltas are not asked back: a store keeps those of before by
+    /// [`adopting_newer_crls`](dwcp_pki::TrustStore::adopting_newer_crls). A list is at most 64 MiB, and there are at most 32 issuers. Whether an issuer signed the list under its name is checked here.
     ///
     /// # Errors
     /// [`VaultError`] when the server can not be asked who its issuers are; what goes wrong with one of them is in
@@ -101,7 +111,7 @@ impl VaultLists {
             let issuer = match self.certificate(id, budget.left()?).await {
                 Ok(issuer) => issuer,
                 Err(error) => {
-                    listing.keep(id, None, ListFault::of(error));
+                    listing.tell(id, StandIn::Unsaid, ListFault::of(error));
                     continue;
                 }
             };
@@ -114,8 +124,12 @@ impl VaultLists {
                 ours.filter(|list| lists_form::signed(&issuer, list)).max_by_key(|list| list.number());
             match self.list(id, &issuer, before, building, budget.left()?).await {
                 Ok((list, delta)) => {
+                    // A delta that is not to be had is no reason to do without the list.
+                    match delta {
+                        Ok(delta) => listing.deltas.extend(delta),
+                        Err(fault) => listing.tell(issuer.subject(), StandIn::of(&list), fault),
+                    }
                     listing.complete.push(list);
-                    listing.deltas.extend(delta);
                 }
                 Err(fault) => listing.keep(issuer.subject(), before, fault),
             }
@@ -127,7 +141,7 @@ impl VaultLists {
         };
         let gone: Vec<Crl> = known.iter().filter(is_gone).cloned().collect();
         listing.complete.extend(gone);
-        self.tell(&listing);
+        self.observed(&listing);
         Ok(listing)
     }
 
@@ -139,22 +153,26 @@ impl VaultLists {
         before: Option<&Crl>,
         building: Building,
         deadline: Duration,
-    ) -> Result<(Crl, Option<DeltaCrl>), ListFault> {
+    ) -> Result<(Crl, Result<Option<DeltaCrl>, ListFault>), ListFault> {
         if building == Building::Off {
             return Err(ListFault::Disabled);
         }
         let budget = self.client.session.budget(deadline);
         let path = format!("{}/issuer/{id}/crl", self.mount());
         let mut list = self.complete(&path, issuer, budget.left()?).await?;
-        let delta = match building {
-            Building::OnWithoutDeltas => None,
-            _ => self.delta(&path, issuer, budget.left()?).await?,
+        let mut delta = match building {
+            Building::OnWithoutDeltas => Ok(None),
+            _ => self.delta(&path, issuer, budget.left()?).await,
         };
-        // Rebuilt between the two questions: the delta is one of the next list.
-        if delta.as_ref().is_some_and(|delta| list.number().is_some_and(|number| delta.base() > number)) {
-            list = self.complete(&path, issuer, budget.left()?).await?;
+        if let Ok(Some(found)) = &delta {
+            // Rebuilt between the two questions: the delta is one of the next list.
+            if list.number().is_some_and(|number| found.base() > number) {
+                list = self.complete(&path, issuer, budget.left()?).await?;
+            }
+            if !lists_form::fits(&list, found) {
+                delta = Ok(None);
+            }
         }
-        let delta = delta.filter(|delta| lists_form::fits(&list, delta));
         lists_form::follows(&list, before, building)?;
         Ok((list, delta))
     }
@@ -245,7 +263,7 @@ impl VaultLists {
         }
     }
 
-    fn tell(&self, listing: &VaultListing) {
+    fn observed(&self, listing: &VaultListing) {
         for kept in &listing.kept {
             let (issuer, code) = (kept.issuer.clone(), kept.source.code());
             self.client.session.tell(&crate::Event::ListKept { issuer, code });

@@ -203,9 +203,17 @@ async fn a_server_that_is_no_help_says_why_and_within_the_deadline() {
     assert_eq!(lists.fetch(&known, SOON).await.unwrap().complete, known);
 
     bao.pause();
-    let begin = now();
-    let error = lists.fetch(&known, Duration::from_millis(500)).await.unwrap_err();
-    assert!(error.is_retryable() && begin.elapsed() < Duration::from_secs(3), "{error}");
+    let mut tries = 0;
+    // A loaded machine stops a process a moment after it was told to.
+    let (error, took) = loop {
+        let begin = now();
+        match lists.fetch(&known, Duration::from_millis(500)).await {
+            Err(error) => break (error, begin.elapsed()),
+            Ok(_) => tries += 1,
+        }
+        assert!(tries < 50, "it answers while it is stopped");
+    };
+    assert!(error.is_retryable() && took < Duration::from_secs(3), "{error}");
     assert_eq!(error.code(), "vault.server.silent");
     bao.resume();
     assert_eq!(lists.fetch(&known, SOON).await.unwrap().complete, known);

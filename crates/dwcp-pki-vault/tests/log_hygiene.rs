@@ -4,6 +4,7 @@
 
 mod hygiene;
 mod mount;
+mod scripted;
 
 use base64ct::{Base64, Base64UrlUnpadded, Encoding};
 use dwcp_base::{Clock, Disk, LocalDisk, SystemClock};
@@ -233,7 +234,7 @@ async fn answers(heard: &Heard, secrets: &mut Secrets) {
         (502, format!("<html>{secret}</html>")),
         (204, String::new()),
     ] {
-        let address = hygiene::answers::serve(&lab, status, &body).await;
+        let address = scripted::serve(&lab, move |_| (status, body.clone().into_bytes())).await;
         let roots = Roots::Only(vec![lab.authority().certificate().clone()]);
         let approle = Login::AppRole {
             mount: "approle".to_owned(),

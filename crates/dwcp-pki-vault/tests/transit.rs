@@ -138,10 +138,18 @@ async fn who_may_not_and_who_can_not_are_told_apart() {
     bao.unseal();
     good.unwrap(&wrapped, b"keyring", SOON).await.unwrap();
     bao.pause();
-    let begin = now();
-    let silent = good.unwrap(&wrapped, b"keyring", Duration::from_millis(400)).await.unwrap_err();
+    let mut tries = 0;
+    // A loaded machine stops a process a moment after it was told to.
+    let (silent, took) = loop {
+        let begin = now();
+        match good.unwrap(&wrapped, b"keyring", Duration::from_millis(400)).await {
+            Err(error) => break (error, begin.elapsed()),
+            Ok(_) => tries += 1,
+        }
+        assert!(tries < 50, "it answers while it is stopped");
+    };
     assert!(matches!(silent, KekError::TimedOut { .. }), "{silent:?}");
-    assert!(begin.elapsed() < Duration::from_secs(3));
+    assert!(took < Duration::from_secs(3));
     bao.resume();
     bao.kill();
     let gone = good.unwrap(&wrapped, b"keyring", SOON).await.unwrap_err();

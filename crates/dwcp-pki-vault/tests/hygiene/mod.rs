@@ -2,7 +2,6 @@
 
 #![allow(unreachable_pub, reason = "a module of one test binary")]
 
-pub mod answers;
 pub mod secrets;
 
 use std::collections::HashSet;

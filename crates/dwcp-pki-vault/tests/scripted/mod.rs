@@ -1,4 +1,7 @@
-//! A server over TLS that gives the same bytes to every question: what a real one would not say.
+//! A server over TLS that says what a real one would not say.
+
+#![allow(unreachable_pub, reason = "a module of each test binary")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use dwcp_testkit::Lab;
 use std::sync::Arc;
@@ -9,8 +12,11 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{ServerConfig, version::TLS13};
 
-/// Its address. It serves until the runtime ends.
-pub async fn serve(lab: &Lab, status: u16, body: &str) -> String {
+/// Its address. It serves until the runtime ends: to a path below `/v1/` a status and a body.
+pub async fn serve<F>(lab: &Lab, says: F) -> String
+where
+    F: Fn(&str) -> (u16, Vec<u8>) + Send + Sync + 'static,
+{
     let credential = lab.credential(&["IP:127.0.0.1"]);
     let key = PrivatePkcs8KeyDer::from(credential.key().pkcs8().expose().to_vec());
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -22,18 +28,22 @@ pub async fn serve(lab: &Lab, status: u16, body: &str) -> String {
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("https://{}", listener.local_addr().unwrap());
-    let answer = format!(
-        "HTTP/1.1 {status} Said\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
+    let says = Arc::new(says);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let (acceptor, answer) = (acceptor.clone(), answer.clone());
+            let (acceptor, says) = (acceptor.clone(), Arc::clone(&says));
             tokio::spawn(async move {
                 let Ok(mut stream) = acceptor.accept(stream).await else { return };
                 let mut question = vec![0; 16_384];
-                let _ = stream.read(&mut question).await;
-                let _ = stream.write_all(answer.as_bytes()).await;
+                let length = stream.read(&mut question).await.unwrap_or(0);
+                let question = String::from_utf8_lossy(&question[..length]).into_owned();
+                let path = question.split(' ').nth(1).unwrap_or_default();
+                let (status, body) = says(path.strip_prefix("/v1/").unwrap_or(path));
+                let head = format!(
+                    "HTTP/1.1 {status} Said\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+                    body.len()
+                );
+                let _ = stream.write_all(&[head.as_bytes(), &body].concat()).await;
                 let _ = stream.shutdown().await;
             });
         }
