@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::fs;
 use std::time::Duration;
 use support::vault::{VaultNode, complete, mount, policy, token};
-use support::{Line, PATIENCE, assert_three_lines, eventually, ok, refused};
+use support::{Line, PATIENCE, assert_three_lines, command, eventually, ok, refused};
 
 fn up_refused(node: &VaultNode) -> (i32, String) {
     let (code, said) = refused(&["up", "--config", &node.file("dwcp.yaml")]);
@@ -107,4 +107,24 @@ fn who_is_revoked_at_the_server_is_cut_with_the_next_list() {
     let (_, end) = line.rest(Duration::from_secs(10));
     assert!(end.as_ref().err().is_none_or(|error| error.kind() != std::io::ErrorKind::TimedOut), "{end:?}");
     assert!(Line::dial_over(a.listen, &a.file("vault-ca.crt"), Some(&guest)).is_err());
+}
+
+#[test]
+fn a_start_that_waits_for_a_mute_server_can_be_stopped() {
+    let Some(bao) = OpenBao::start() else { return };
+    mount(&bao);
+    let node = VaultNode::new(&bao, "a", "24h", &token(&bao, "1h"), None);
+    bao.pause();
+    let mut child = command().args(["up", "--config", &node.file("dwcp.yaml")]).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(child.try_wait().unwrap().is_none(), "it waits for its first certificate");
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    let mut ended = None;
+    eventually(Duration::from_secs(5), "it ends", || {
+        ended = child.try_wait().unwrap();
+        ended.is_some()
+    });
+    assert_eq!(ended.unwrap().code(), Some(0));
+    bao.resume();
 }

@@ -1,10 +1,9 @@
 //! The composition: from a plan to a running node, in one readable function.
 
-use super::acme::Acme;
 use super::admin::{self, Scope};
 use super::descriptors;
 use super::dialer::Dialer;
-use super::early::Early;
+use super::elsewhere::{self, Elsewhere};
 use super::embedded::Embedded;
 use super::enroll::Enrolment;
 use super::fingerprint::Fingerprint;
@@ -15,7 +14,7 @@ use super::health::HealthBoard;
 use super::identity::{Identity, Material};
 use super::key_log::KeyLog;
 use super::ledger::Ledger;
-use super::listener::{Listener, Means, TARGET_UNREACHABLE};
+use super::listener::{Listener, Means};
 use super::lists::Lists;
 use super::mesh::Mesh;
 use super::news::News;
@@ -26,22 +25,17 @@ use super::self_signed::{self, ThrowAway};
 use super::shared::{Shared, Troubles};
 use super::tallies::Tallies;
 use super::ticket_keys::TicketKeys;
-use super::vault::Vault;
-use super::{Node, NodeError, Parts, keeper, lists, renewal, trust};
+use super::{Node, NodeError, Parts, keeper, labels, lists, renewal, trust};
 use crate::config::{NodePlan, ProviderPlan};
-use crate::enroll::EnrollError;
 use crate::join::MeshProvider;
 use arc_swap::ArcSwap;
 use dwcp_audit::{AuditSettings, EventKind, SecurityAuditor, SecurityEvent};
 use dwcp_base::{Clock, LocalDisk, SystemClock};
-use dwcp_channel::{CloseReason, Ended, Lookups, Refused, Registry};
-use dwcp_guard::{Guard, RefusalReason, SettingsError};
+use dwcp_channel::{Lookups, Registry};
+use dwcp_guard::{Guard, SettingsError};
 use dwcp_pki::{CertificateStore, Credential};
-use dwcp_telemetry::{LabelSets, TelemetryCollector};
-use dwcp_tls::inspect::WeakOffer;
-use dwcp_tls::{
-    CipherSuite, ClientAuth, Group, KeyLogging, ServerSettings, TlsContext, TlsError, TlsManager, UnknownName,
-};
+use dwcp_telemetry::TelemetryCollector;
+use dwcp_tls::{ClientAuth, KeyLogging, ServerSettings, TlsContext, TlsManager, UnknownName};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, Notify, Semaphore, watch};
@@ -55,15 +49,7 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     // Before they are read, so that no change falls in between.
     let (configured, watch) = (plan.clone(), following::watch_on(plan.clone()).await);
     // Whoever issues from elsewhere is asked where there is nothing to start from.
-    let (early, early_acme) = (Early::new(), Early::new());
-    let vault = Vault::of(&plan, &clock, Arc::<Early<_>>::clone(&early))?;
-    if let Some(vault) = &vault {
-        vault.first(&plan, &*clock).await?;
-    }
-    let acme = Acme::of(&plan, &clock, Arc::<Early<_>>::clone(&early_acme)).await?;
-    if let Some(acme) = &acme {
-        acme.first(&plan, &clock).await?;
-    }
+    let elsewhere = Elsewhere::begin(&plan, &clock).await?;
     let (whose, reader) = (plan.clone(), Arc::clone(&clock));
     // Files, an index on its disk, and perhaps a key that has to be derived from a passphrase.
     let material =
@@ -86,11 +72,10 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     let names = credential.names().to_vec();
 
     // Numbers and evidence, joined in one ledger, and the one observer that writes into both (telemetry, audit).
-    let telemetry = Arc::new(TelemetryCollector::new(labels(&plan)));
+    let telemetry = Arc::new(TelemetryCollector::new(labels::of(&plan)));
     let ledger = Arc::new(Ledger::new(auditor(&plan, &clock)?, Arc::clone(&telemetry)));
     let news = Arc::new(News { ledger: Arc::clone(&ledger), telemetry: Arc::clone(&telemetry) });
-    early.tell(Arc::<News>::clone(&news));
-    early_acme.tell(Arc::<News>::clone(&news));
+    elsewhere.tell(&news);
     let store = match issuers {
         Some(issuers) => CertificateStore::new_public(credential, trust, issuers),
         None => CertificateStore::new(credential, trust),
@@ -103,20 +88,11 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
 
     // Who renews (pki), who may come in (guard), who is in (channel).
     let identity = match (authority, throw_away, &plan.provider) {
-        (None, None, ProviderPlan::Vault { .. }) if let Some(vault) = vault => {
-            Identity::Vault(Box::new(vault))
-        }
         (None, None, ProviderPlan::Mesh { mesh, .. }) => {
             let provider = MeshProvider::new(Arc::clone(&store), mesh.clone(), plan.tls.clone());
             Identity::Mesh(Box::new(Mesh { provider: Arc::new(provider) }))
         }
-        (None, None, ProviderPlan::Acme { .. }) if let Some(acme) = acme => {
-            if let Some(stage) = &acme.stage {
-                stage.set(&store);
-            }
-            Identity::Acme(Box::new(acme))
-        }
-        (None, None, _) => Identity::Manual,
+        (None, None, _) => elsewhere.identity(&store),
         (None, Some(provider), _) => {
             Identity::SelfSigned(Box::new(ThrowAway { provider: Arc::new(provider) }))
         }
@@ -222,7 +198,7 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     }
     floor.spawn(keeper::keep(Arc::clone(&shared), revision, stopping.clone()));
     floor.spawn(lists::keep(Arc::clone(&shared), stopping.clone()));
-    floor.spawn(session(Arc::clone(&shared), stopping.clone()));
+    floor.spawn(elsewhere::session(Arc::clone(&shared), stopping.clone()));
     for (listener, socket) in listeners {
         floor.place_listener(listener, socket, &shared);
     }
@@ -242,18 +218,6 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     let follow = following::follow(Arc::downgrade(&parts), Arc::clone(&parts.wake), stopping);
     parts.floor.lock().await.spawn(follow);
     Ok(Node { parts, admin: admin_address })
-}
-
-/// Looks after the login at whoever issues from elsewhere, until `stop` changes.
-async fn session(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
-    match &shared.identity {
-        Identity::Vault(vault) => tokio::select! {
-            () = vault.client.keep() => {}
-            _ = stop.changed() => {}
-        },
-        Identity::Acme(acme) => acme.follow_advice(&shared, stop).await,
-        _ => {}
-    }
 }
 
 /// The end of a node's life, after its connections: the log is told, and closed.
@@ -297,32 +261,6 @@ pub(super) fn named(mut plan: NodePlan, credential: &Credential) -> NodePlan {
         plan.name = last.filter(|name| !name.is_empty()).or_else(|| names.first().map(ToString::to_string));
     }
     plan
-}
-
-fn labels(plan: &NodePlan) -> LabelSets {
-    let mut failures = TlsError::REASONS.to_vec();
-    failures.extend(Refused::REASONS.iter().filter(|reason| !TlsError::REASONS.contains(reason)));
-    failures.push("refused_by_peer");
-    let mut cuts = CloseReason::LABELS.to_vec();
-    cuts.push(TARGET_UNREACHABLE);
-    cuts.extend(Ended::LABELS.iter().filter(|label| !["clean", "cut"].contains(label)));
-    LabelSets {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        handshake_failure_reasons: failures,
-        security_event_types: EventKind::ALL.iter().map(|kind| kind.as_str()).collect(),
-        guard_refusal_reasons: RefusalReason::LABELS.to_vec(),
-        connection_cut_reasons: cuts,
-        tls_groups: Group::ALL.iter().map(|group| group.name()).collect(),
-        tls_suites: CipherSuite::ALL.iter().map(|suite| suite.name()).collect(),
-        enrollment_results: EnrollError::RESULTS.to_vec(),
-        tls_weaknesses: WeakOffer::ALL.iter().map(|weakness| weakness.label()).collect(),
-        certificates: plan
-            .name
-            .iter()
-            .chain(plan.certificates.iter().map(|further| &further.name))
-            .cloned()
-            .collect(),
-    }
 }
 
 fn auditor(plan: &NodePlan, clock: &Arc<dyn Clock>) -> Result<Option<SecurityAuditor>, NodeError> {
