@@ -32,6 +32,10 @@ pub enum EventKind {
     CertificateRetired,
     /// A certificate could not be renewed; the old one still serves.
     RenewalFailed,
+    /// Whoever issues our certificates could not be asked, or refused us.
+    ProviderFailed,
+    /// Whoever issues our certificates can be asked again, or took our login.
+    ProviderAnswered,
     /// The authority published a revocation list.
     CrlPublished,
     /// Anchors or revocation lists in use changed.
@@ -91,6 +95,8 @@ impl EventKind {
         Self::CertificatePrepared,
         Self::CertificateRetired,
         Self::RenewalFailed,
+        Self::ProviderFailed,
+        Self::ProviderAnswered,
         Self::CrlPublished,
         Self::TrustChanged,
         Self::TrustContracted,
@@ -129,6 +135,8 @@ impl EventKind {
             Self::CertificatePrepared => "certificate_prepared",
             Self::CertificateRetired => "certificate_retired",
             Self::RenewalFailed => "renewal_failed",
+            Self::ProviderFailed => "provider_failed",
+            Self::ProviderAnswered => "provider_answered",
             Self::CrlPublished => "crl_published",
             Self::TrustChanged => "trust_changed",
             Self::TrustContracted => "trust_contracted",
@@ -161,6 +169,7 @@ impl EventKind {
             | Self::CertificateRotated
             | Self::CertificatePrepared
             | Self::CertificateRetired
+            | Self::ProviderAnswered
             | Self::CrlPublished
             | Self::ConnectionClosed
             | Self::ConfigReloaded
@@ -178,6 +187,7 @@ impl EventKind {
             | Self::TrustChanged
             | Self::TrustContracted
             | Self::ConnectionCut
+            | Self::ProviderFailed
             | Self::Throttled
             | Self::JoinRefused
             | Self::RenewalRefused

@@ -20,6 +20,22 @@ pub enum Roots {
 }
 
 impl Roots {
+    /// The authorities themselves, for judging what they issued. Those of a system that can not be read are left out.
+    ///
+    /// # Errors
+    /// [`HttpsError`] where the system has none.
+    pub fn certificates(&self) -> Result<Vec<Certificate>, HttpsError> {
+        let all = match self {
+            Self::Only(certificates) => certificates.clone(),
+            #[cfg(feature = "system-roots")]
+            Self::System => {
+                let found = rustls_native_certs::load_native_certs();
+                found.certs.iter().filter_map(|der| Certificate::from_der(der).ok()).collect()
+            }
+        };
+        if all.is_empty() { Err(HttpsError::NoRoots) } else { Ok(all) }
+    }
+
     pub(crate) fn store(&self) -> Result<RootCertStore, HttpsError> {
         let mut store = RootCertStore::empty();
         match self {

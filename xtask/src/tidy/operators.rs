@@ -6,11 +6,14 @@ use crate::tree::Tree;
 const MODEL: &str = "crates/dwcp/src/config/model.rs";
 /// The sections about TLS, in a file of their own.
 const MODEL_TLS: &str = "crates/dwcp/src/config/model_tls.rs";
+/// Those about issuers elsewhere.
+const MODEL_PROVIDERS: &str = "crates/dwcp/src/config/model_providers.rs";
 const REFERENCE: &str = "docs/configuration.md";
 const GUIDE: &str = "docs/operating.md";
 const CHECKS: &[&str] = &[
     "crates/dwcp/src/node/checks.rs",
     "crates/dwcp/src/node/cert_checks.rs",
+    "crates/dwcp/src/node/provider_checks.rs",
     "crates/dwcp/src/node/trust_checks.rs",
     "crates/dwcp/src/node/shared.rs",
 ];
@@ -23,7 +26,7 @@ const SUFFIXES: &[&str] = &["_bucket", "_sum", "_count"];
 pub(super) fn violations(tree: &Tree) -> Vec<Violation> {
     let text = |path: &str| tree.text(path).unwrap_or("");
     let mut found = Vec::new();
-    let keys = keys(&[text(MODEL), text(MODEL_TLS)].concat(), "Config", "", 0);
+    let keys = keys(&[text(MODEL), text(MODEL_TLS), text(MODEL_PROVIDERS)].concat(), "Config", "", 0);
     found.extend(compare(&keys, &rows(text(REFERENCE), ""), MODEL, REFERENCE, "configuration-key"));
     let ids: Vec<String> = CHECKS.iter().flat_map(|path| ids(text(path))).collect();
     found.extend(compare(&ids, &rows(text(GUIDE), "## Health checks"), CHECKS[0], GUIDE, "health-check"));

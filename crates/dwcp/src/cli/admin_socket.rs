@@ -108,7 +108,8 @@ fn read(mut answer: Vec<u8>) -> io::Result<Answer> {
 }
 
 const PATIENCE: Duration = Duration::from_secs(5);
-const ORDER_PATIENCE: Duration = Duration::from_secs(40);
+/// As long as the slowest provider has, and a little more.
+const ORDER_PATIENCE: Duration = Duration::from_secs(130);
 /// A thousand peers with the longest labels there are.
 const LARGEST: u64 = 4 << 20;
 

@@ -18,13 +18,21 @@ pub(super) fn run(verb: &ConfigVerb, named: Option<&Path>) -> Result<Report, Fai
     let missing = missing_files(&plan);
     if args.files {
         let clock = SystemClock::new();
-        let material = Material::read(&plan, &clock)?;
-        material.fits()?;
         node::check_ticket_keys(&plan)?;
-        warnings.extend(material.warnings());
-        let ended = material.not_after();
-        if ended <= clock.unix() {
-            return Err(NodeError::Ended { ended }.into());
+        match Material::read(&plan, &clock) {
+            Ok(material) => {
+                material.fits()?;
+                warnings.extend(material.warnings());
+                let ended = material.not_after();
+                if ended <= clock.unix() {
+                    return Err(NodeError::Ended { ended }.into());
+                }
+            }
+            // Nobody is asked for a certificate by looking at a configuration.
+            Err(NodeError::NotIssued { cert }) => {
+                warnings.push(format!("{} does not exist yet: the first start asks for it", cert.display()));
+            }
+            Err(error) => return Err(error.into()),
         }
     } else {
         warnings.extend(missing.iter().map(|path| format!("{} does not exist yet", path.display())));
@@ -81,6 +89,21 @@ fn missing_files(plan: &NodePlan) -> Vec<PathBuf> {
         ProviderPlan::Embedded { unseal: Some(unseal), .. } => Some(unseal.path()),
         _ => None,
     };
+    let elsewhere = match &plan.provider {
+        ProviderPlan::Vault { vault, .. } => {
+            let mut files = vault.login.files();
+            files.push(&vault.server_roots);
+            files
+        }
+        ProviderPlan::Acme { acme, .. } => {
+            let issuers = acme.issuers.iter();
+            issuers
+                .flat_map(|issuer| [issuer.roots.as_ref(), issuer.eab.as_ref().map(|eab| &eab.hmac_file)])
+                .flatten()
+                .collect()
+        }
+        _ => Vec::new(),
+    };
     let files = [
         unseals,
         Some(&plan.identity.cert),
@@ -99,6 +122,7 @@ fn missing_files(plan: &NodePlan) -> Vec<PathBuf> {
         .chain(bundles)
         .chain(further)
         .chain(tickets)
+        .chain(elsewhere.into_iter().map(Some))
         .flatten()
         .filter(|path| !path.exists())
         .cloned()

@@ -20,6 +20,7 @@ mod join;
 mod join_files;
 mod node_failure;
 mod output;
+mod provider_failure;
 mod show;
 mod tls;
 mod token;

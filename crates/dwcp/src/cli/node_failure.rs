@@ -3,6 +3,7 @@
 use super::at_rest::key_file_failure;
 use super::cert::authority_failure;
 use super::exit::{Exit, Failure};
+use super::provider_failure;
 use crate::node::NodeError;
 use dwcp_audit::OpenError;
 use dwcp_base::SecretFileError;
@@ -57,6 +58,14 @@ pub(super) fn failure(error: NodeError) -> Failure {
             "run `dwcp token create` where the authority is, then `dwcp init DIR --join TOKEN --rejoin` here",
         )
         .coded(&error),
+        NodeError::NotIssued { .. } => Failure::plain(
+            Exit::Configuration,
+            error.to_string(),
+            "security.cert_management.provider is an issuer elsewhere, and the first start asks it",
+            "run `dwcp up`",
+        )
+        .coded(&error),
+        NodeError::Unissued(error) => provider_failure::failure(&error),
         NodeError::Audit(error) => {
             let (exit, fix) = match &error {
                 OpenError::Broken(_) => (

@@ -8,6 +8,7 @@ use crate::config::LoggingPlan;
 use crate::node::{Node, NodeError};
 use serde_json::json;
 use std::path::Path;
+use std::pin::pin;
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
@@ -23,9 +24,22 @@ pub(super) fn run(args: &Up, named: Option<&Path>, verbose: u8) -> Result<Report
         }
         // Before the start, so that a signal that comes during it is not lost (nor deadly, as SIGHUP is by default).
         let mut signals = Signals::new()?;
-        let node = Node::start(plan).await?;
+        let (mut start, mut again) = (pin!(Node::start(plan)), false);
+        // Whoever issues the first certificate may take its time, and nobody has to wait for that to stop.
+        let node = loop {
+            tokio::select! {
+                started = &mut start => break started?,
+                signal = signals.next() => match signal {
+                    Signal::Reload => again = true,
+                    Signal::Stop => return Ok(Report::new("", json!({ "stopped": true }))),
+                },
+            }
+        };
         tracing::info!(admin = %node.admin_address(), config = %file.display(), "the node is up");
         notify("READY=1");
+        if again {
+            reload(&node, &file, args.state.as_deref()).await;
+        }
         while let Signal::Reload = signals.next().await {
             reload(&node, &file, args.state.as_deref()).await;
         }

@@ -7,7 +7,7 @@ use super::model_tls::VersionText;
 use super::plan::{IdentityFiles, LoggingPlan, NodePlan, ProviderPlan};
 use super::problem::ConfigProblem;
 use super::side::Defaults;
-use super::{at_rest, endpoint, further, guard, lists, provider, tickets, tls, trust};
+use super::{acme, at_rest, endpoint, further, guard, lists, provider, tickets, tls, trust, vault};
 use dwcp_tls::CertificateCompression;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -33,12 +33,15 @@ fn plan(config: &Config, base: &Path) -> Checked<NodePlan> {
     let logging = logging(&config.monitoring.logging)?;
     at_rest::check(&config.security.encryption, &mut warnings)?;
     let state_dir = config.node.state_dir.as_ref().map_or_else(|| base.to_owned(), |dir| base.join(dir));
-    let provider = provider::plan(&config.security, base, &state_dir)?;
+    let provider = provider::plan(config, base, &state_dir)?;
     provider::refuse_beside(&config.security, &provider)?;
+    vault::refuse_beside(&config.security, &provider, &mut warnings)?;
     let lists = lists::plan(config, &provider, &mut warnings)?;
     let identity = identity(config, base, &state_dir, &provider)?;
-    let manual = matches!(provider, ProviderPlan::Manual);
-    let revocation = !manual || identity.crl.is_some() || lists.url.is_some();
+    // Whose peers are judged by what the configuration names, and by nothing else.
+    let named = matches!(provider, ProviderPlan::Manual | ProviderPlan::Acme { .. });
+    let judges = identity.roots.is_some() || !matches!(provider, ProviderPlan::Acme { .. });
+    let revocation = !named || !judges || identity.crl.is_some() || lists.url.is_some();
     if !revocation {
         warnings
             .push("neither security.tls.crl_file nor crl_url is set: revocation is not checked".to_owned());
@@ -82,6 +85,7 @@ fn plan(config: &Config, base: &Path) -> Checked<NodePlan> {
         .iter()
         .map(|d| endpoint::dialer(d, &defaults, &mut names, &mut addresses))
         .collect::<Checked<Vec<_>>>()?;
+    acme::fits(config, &provider, &listeners, &dialers, &mut warnings)?;
     for dialer in dialers.iter().filter(|dialer| !dialer.listen.ip().is_loopback()) {
         warnings.push(format!(
             "dialer `{}` takes plain connections on {}: whoever reaches that address speaks as this node",
@@ -272,8 +276,6 @@ fn note_what_is_not_used_yet(config: &Config, warnings: &mut Vec<String>) {
     }
     let unused = [
         ("security.encryption.enabled", config.security.encryption.enabled == Some(true)),
-        ("security.cert_management.vault", config.security.cert_management.vault.is_some()),
-        ("security.cert_management.acme", config.security.cert_management.acme.is_some()),
         ("monitoring.health_check_interval", config.monitoring.health_check_interval.is_some()),
     ];
     unused.iter().filter(|(_, present)| *present).for_each(|(key, _)| note(key));

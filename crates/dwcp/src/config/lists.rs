@@ -24,7 +24,8 @@ pub(super) fn plan(
 ) -> Checked<ListsPlan> {
     let tls = &config.security.tls;
     let url = tls.crl_url.as_deref().map(parse).transpose()?;
-    if url.is_none() && tls.crl_refresh.is_some() && !matches!(provider, ProviderPlan::Mesh { .. }) {
+    let brought = matches!(provider, ProviderPlan::Mesh { .. } | ProviderPlan::Vault { .. });
+    if url.is_none() && tls.crl_refresh.is_some() && !brought {
         warnings.push(
             "security.tls.crl_refresh is without effect: nothing is fetched without crl_url".to_owned(),
         );

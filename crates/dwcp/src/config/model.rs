@@ -1,6 +1,7 @@
 //! The configuration file's keys, one struct a section. Unknown keys are refused; other systems' sections are left alone.
 
 use super::duration::GoDuration;
+use super::model_providers::{Acme, Vault};
 use super::model_tls::{DialerTls, ListenerTls, Tls};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -70,7 +71,7 @@ pub struct CertManagement {
     pub renew_before: Option<GoDuration>,
     /// When renewals are welcome, daily and in UTC, for example `03:00+2h`; default any time.
     pub window: Option<String>,
-    /// `embedded`, `manual`, `mesh` or `self-signed` in this version.
+    /// `embedded`, `manual`, `mesh`, `vault`, `acme` or `self-signed`.
     pub provider: Option<String>,
     /// Whether files that another tool replaces are loaded by themselves; default true.
     pub watch: Option<bool>,
@@ -78,10 +79,10 @@ pub struct CertManagement {
     pub embedded: Embedded,
     /// The node that holds the authority.
     pub mesh: Mesh,
-    /// Accepted for later versions.
-    pub vault: Option<IgnoredAny>,
-    /// Accepted for later versions.
-    pub acme: Option<IgnoredAny>,
+    /// The server that holds the authority.
+    pub vault: Vault,
+    /// The public authority.
+    pub acme: Acme,
 }
 
 /// `security.cert_management.embedded`

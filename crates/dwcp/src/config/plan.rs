@@ -1,9 +1,11 @@
 //! A configuration that was found sound: what the node is built from. Only [`check`](super::check()) makes one from a file.
 
+use super::acme::AcmePlan;
 use super::further::FurtherPlan;
 use super::lists::ListsPlan;
 use super::side::{DialerSide, ListenerSide};
 use super::tickets::TicketSource;
+use super::vault::VaultPlan;
 use crate::fetch::Place;
 use dwcp_guard::GuardSettings;
 use dwcp_pki::{AllowList, Profile, SpiffeId, SubjectName, TrustDomain, Window};
@@ -141,6 +143,31 @@ pub enum ProviderPlan {
         /// When renewals are welcome.
         window: Option<Window>,
     },
+    /// A Vault server.
+    Vault {
+        /// Which, and what is asked of it.
+        vault: Box<VaultPlan>,
+        /// When it is asked.
+        renewals: Renewals,
+    },
+    /// Authorities that speak ACME, for a node that serves alone.
+    Acme {
+        /// Which, and what is asked of them.
+        acme: Box<AcmePlan>,
+        /// When they are asked.
+        renewals: Renewals,
+    },
+}
+
+/// When a certificate is renewed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Renewals {
+    /// Whether the node renews on its own; default true.
+    pub auto_renew: bool,
+    /// `renew_before` of the configuration.
+    pub renew_before: Option<Duration>,
+    /// When renewals are welcome.
+    pub window: Option<Window>,
 }
 
 /// The node that a certificate is renewed at.
@@ -166,6 +193,8 @@ pub(crate) enum Fixed<'a> {
     Manual,
     SelfSigned,
     Mesh(&'a MeshPlan, Option<Duration>),
+    Vault(&'a VaultPlan, Option<Duration>),
+    Acme(&'a AcmePlan, Option<Duration>),
 }
 
 /// What opens an authority's sealed key.
@@ -231,6 +260,20 @@ impl ProviderPlan {
             Self::Manual => Fixed::Manual,
             Self::SelfSigned => Fixed::SelfSigned,
             Self::Mesh { mesh, renew_before, .. } => Fixed::Mesh(mesh, *renew_before),
+            Self::Vault { vault, renewals } => Fixed::Vault(vault, renewals.renew_before),
+            Self::Acme { acme, renewals } => Fixed::Acme(acme, renewals.renew_before),
+        }
+    }
+
+    /// When the node renews; `None` where it is not the node that says so.
+    pub(crate) fn renewals(&self) -> Option<Renewals> {
+        match self {
+            Self::Embedded { auto_renew, renew_before, window, .. }
+            | Self::Mesh { auto_renew, renew_before, window, .. } => {
+                Some(Renewals { auto_renew: *auto_renew, renew_before: *renew_before, window: *window })
+            }
+            Self::Vault { renewals, .. } | Self::Acme { renewals, .. } => Some(*renewals),
+            Self::Manual | Self::SelfSigned => None,
         }
     }
 }

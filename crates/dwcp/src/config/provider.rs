@@ -1,9 +1,10 @@
 //! `security.cert_management`: who issues the node's certificate, what opens its authority, and where that publishes.
 
 use super::check::{Checked, HOUR, within};
-use super::model::{Embedded, Mesh, Security};
-use super::plan::{MeshPlan, ProviderPlan, UnsealPlan};
+use super::model::{CertManagement, Config, Embedded, Mesh, Security};
+use super::plan::{MeshPlan, ProviderPlan, Renewals, UnsealPlan};
 use super::problem::ConfigProblem;
+use super::{acme, vault};
 use dwcp_pki::Window;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -11,7 +12,8 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The provider's plan.
-pub(super) fn plan(security: &Security, base: &Path, state_dir: &Path) -> Checked<ProviderPlan> {
+pub(super) fn plan(config: &Config, base: &Path, state_dir: &Path) -> Checked<ProviderPlan> {
+    let security = &config.security;
     let management = &security.cert_management;
     let default = if security.tls.cert_file.is_some() { "manual" } else { "embedded" };
     match management.provider.as_deref().unwrap_or(default) {
@@ -41,17 +43,33 @@ pub(super) fn plan(security: &Security, base: &Path, state_dir: &Path) -> Checke
             renew_before: management.renew_before.map(|d| d.0),
             window: window(management.window.as_deref())?,
         }),
-        later @ ("vault" | "acme") => Err(ConfigProblem::new(
-            "security.cert_management.provider",
-            format!("`{later}` is not part of this version"),
-            "write `embedded`, `mesh`, or `manual` with the files that another tool renews",
-        )),
+        "vault" => Ok(ProviderPlan::Vault {
+            vault: Box::new(vault::plan(config, base, state_dir)?),
+            renewals: renewals(management)?,
+        }),
+        "acme" => {
+            let renewals = renewals(management)?;
+            let renew_before = acme::renew_before(&management.acme, renewals.renew_before)?;
+            Ok(ProviderPlan::Acme {
+                acme: Box::new(acme::plan(&management.acme, base, state_dir)?),
+                renewals: Renewals { renew_before, ..renewals },
+            })
+        }
         other => Err(ConfigProblem::new(
             "security.cert_management.provider",
             format!("`{other}` is no provider"),
-            "write `embedded`, `mesh`, `manual`, or `self-signed` to try things out",
+            "write `embedded`, `mesh`, `vault`, `acme`, `manual`, or `self-signed` to try things out",
         )),
     }
+}
+
+/// When a provider elsewhere is asked.
+fn renewals(management: &CertManagement) -> Checked<Renewals> {
+    Ok(Renewals {
+        auto_renew: management.auto_renew.unwrap_or(true),
+        renew_before: management.renew_before.map(|d| d.0),
+        window: window(management.window.as_deref())?,
+    })
 }
 
 /// When renewals are welcome.

@@ -263,5 +263,5 @@ const MAX_CONNECTIONS: usize = 256;
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(3);
 const CONNECTION_LIMIT: Duration = Duration::from_secs(15);
 #[cfg(unix)]
-const ORDER_LIMIT: Duration = Duration::from_secs(45);
+const ORDER_LIMIT: Duration = Duration::from_secs(135);
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);

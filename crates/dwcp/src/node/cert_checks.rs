@@ -6,6 +6,7 @@ use super::health::Finding;
 use super::identity::Identity;
 use super::lists;
 use super::onion::reason_text;
+use super::provider_checks;
 use super::renewal;
 use super::replacing;
 use super::self_signed::{ThrowAway, root_file};
@@ -42,7 +43,7 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
             format!("good until {not_after}, and refused by peers: {}", reason_text(&refusal)),
             match &shared.identity {
                 Identity::Manual => manual,
-                Identity::Embedded(_) | Identity::SelfSigned(_) => "`dwcp cert renew`",
+                Identity::Embedded(_) | Identity::SelfSigned(_) | Identity::Vault(_) | Identity::Acme(_) => "`dwcp cert renew`",
                 Identity::Mesh(_) => "`dwcp token create --name NAME` where the authority is, then `dwcp init DIR --join TOKEN --rejoin` here, and SIGHUP",
             },
         ),
@@ -55,12 +56,13 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
             }
         }
         Identity::SelfSigned(throw_away) => self_signed(throw_away, not_after, shared),
-        Identity::Embedded(_) | Identity::Mesh(_) => {
+        Identity::Embedded(_) | Identity::Mesh(_) | Identity::Vault(_) | Identity::Acme(_) => {
             let state = shared.manager.state(&renewal::own(&shared.plan.load()));
             state.map_or_else(unkept, |state| renewed(&state, not_after))
         }
     });
     findings.push(renewals(shared));
+    findings.extend(provider_checks::provider(shared));
     findings.extend(shared.further.load().iter().map(|named| further(named, now)));
     findings.push(trust_checks::revocation(shared));
     if lists::are_fetched(shared) {
@@ -111,7 +113,7 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
 /// Whether peers with this node's trust take the certificate in use, for what it is made for.
 fn in_use(shared: &Shared) -> Result<(), ValidationError> {
     let generation = shared.store.current();
-    let (trust, credential) = (generation.trust(), generation.credential());
+    let (trust, credential) = (generation.own_trust(), generation.credential());
     replacing::standing(trust, credential, replacing::usage(trust, credential), shared.now())
 }
 

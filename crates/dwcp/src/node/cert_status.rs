@@ -3,6 +3,7 @@
 use super::error::NodeError;
 use super::http::{Reply, reply};
 use super::onion::reason_text;
+use super::provider_checks;
 use super::renewal;
 use super::shared::Shared;
 use dwcp_audit::{EventKind, SecurityEvent};
@@ -22,12 +23,21 @@ pub(super) fn report(shared: &Shared) -> Value {
     let left_out = states.len().saturating_sub(MOST_ROWS);
     states.truncate(MOST_ROWS);
     states.sort_by(|one, other| one.name.cmp(&other.name));
+    let own = renewal::own(&shared.plan.load());
     json!({
         "node": shared.certificate_name(),
         "at": shared.now().to_string(),
-        "certificates": states.iter().map(row).collect::<Vec<_>>(),
+        "certificates": states.iter().map(row).map(|row| beside(row, &own, shared)).collect::<Vec<_>>(),
         "left_out": left_out,
     })
+}
+
+/// Beside the node's own certificate stands how it is with whoever issues it elsewhere.
+fn beside(mut row: Value, own: &str, shared: &Shared) -> Value {
+    if row["name"] == own {
+        row["issuer"] = provider_checks::status(shared);
+    }
+    row
 }
 
 fn row(state: &SlotState) -> Value {

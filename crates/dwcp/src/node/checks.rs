@@ -73,9 +73,10 @@ pub(super) fn security(shared: &Shared) -> Vec<Finding> {
         ProviderPlan::SelfSigned => {
             "the root's key is in this process alone; the node's is a plain file, readable by this user alone"
         }
-        ProviderPlan::Manual | ProviderPlan::Mesh { .. } => {
-            "the node's key is a plain file, readable by this user alone"
-        }
+        ProviderPlan::Manual
+        | ProviderPlan::Mesh { .. }
+        | ProviderPlan::Vault { .. }
+        | ProviderPlan::Acme { .. } => "the node's key is a plain file, readable by this user alone",
     };
     findings.push(Finding::pass("security.keys", key));
     findings

@@ -3,16 +3,18 @@
 use super::admin::{self, Scope};
 use super::descriptors;
 use super::dialer::Dialer;
+use super::elsewhere::{self, Elsewhere};
+use super::embedded::Embedded;
 use super::enroll::Enrolment;
 use super::fingerprint::Fingerprint;
 use super::floor::{Bound, Floor};
 use super::following::{self, Loading};
 use super::further;
 use super::health::HealthBoard;
-use super::identity::{Embedded, Identity, Material};
+use super::identity::{Identity, Material};
 use super::key_log::KeyLog;
 use super::ledger::Ledger;
-use super::listener::{Listener, Means, TARGET_UNREACHABLE};
+use super::listener::{Listener, Means};
 use super::lists::Lists;
 use super::mesh::Mesh;
 use super::news::News;
@@ -23,21 +25,17 @@ use super::self_signed::{self, ThrowAway};
 use super::shared::{Shared, Troubles};
 use super::tallies::Tallies;
 use super::ticket_keys::TicketKeys;
-use super::{Node, NodeError, Parts, keeper, lists, renewal, trust};
+use super::{Node, NodeError, Parts, keeper, labels, lists, renewal, trust};
 use crate::config::{NodePlan, ProviderPlan};
-use crate::enroll::EnrollError;
 use crate::join::MeshProvider;
 use arc_swap::ArcSwap;
 use dwcp_audit::{AuditSettings, EventKind, SecurityAuditor, SecurityEvent};
 use dwcp_base::{Clock, LocalDisk, SystemClock};
-use dwcp_channel::{CloseReason, Ended, Lookups, Refused, Registry};
-use dwcp_guard::{Guard, RefusalReason, SettingsError};
+use dwcp_channel::{Lookups, Registry};
+use dwcp_guard::{Guard, SettingsError};
 use dwcp_pki::{CertificateStore, Credential};
-use dwcp_telemetry::{LabelSets, TelemetryCollector};
-use dwcp_tls::inspect::WeakOffer;
-use dwcp_tls::{
-    CipherSuite, ClientAuth, Group, KeyLogging, ServerSettings, TlsContext, TlsError, TlsManager, UnknownName,
-};
+use dwcp_telemetry::TelemetryCollector;
+use dwcp_tls::{ClientAuth, KeyLogging, ServerSettings, TlsContext, TlsManager, UnknownName};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, Notify, Semaphore, watch};
@@ -50,11 +48,13 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     descriptors::raise(&plan);
     // Before they are read, so that no change falls in between.
     let (configured, watch) = (plan.clone(), following::watch_on(plan.clone()).await);
+    // Whoever issues from elsewhere is asked where there is nothing to start from.
+    let elsewhere = Elsewhere::begin(&plan, &clock).await?;
     let (whose, reader) = (plan.clone(), Arc::clone(&clock));
     // Files, an index on its disk, and perhaps a key that has to be derived from a passphrase.
     let material =
         off_loop(move || Material::read(&whose, &*reader)).await.ok_or(NodeError::Interrupted)??;
-    let Material { credential, trust, further, authority, throw_away, revision } = material;
+    let Material { credential, trust, issuers, further, authority, throw_away, revision } = material;
     further.fits(&trust)?;
     if credential.not_after() <= clock.unix() {
         tracing::error!(ended = %credential.not_after(), "the node's certificate has ended: nobody will accept it");
@@ -72,10 +72,15 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     let names = credential.names().to_vec();
 
     // Numbers and evidence, joined in one ledger, and the one observer that writes into both (telemetry, audit).
-    let telemetry = Arc::new(TelemetryCollector::new(labels(&plan)));
+    let telemetry = Arc::new(TelemetryCollector::new(labels::of(&plan)));
     let ledger = Arc::new(Ledger::new(auditor(&plan, &clock)?, Arc::clone(&telemetry)));
     let news = Arc::new(News { ledger: Arc::clone(&ledger), telemetry: Arc::clone(&telemetry) });
-    let store = CertificateStore::new(credential, trust).map_err(NodeError::Installed)?;
+    elsewhere.tell(&news);
+    let store = match issuers {
+        Some(issuers) => CertificateStore::new_public(credential, trust, issuers),
+        None => CertificateStore::new(credential, trust),
+    };
+    let store = store.map_err(NodeError::Installed)?;
     let store = Arc::new(store.observed_by(Arc::<News>::clone(&news)));
     if !further.named.is_empty() {
         store.install_further(further.set).map_err(NodeError::Installed)?;
@@ -87,7 +92,7 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
             let provider = MeshProvider::new(Arc::clone(&store), mesh.clone(), plan.tls.clone());
             Identity::Mesh(Box::new(Mesh { provider: Arc::new(provider) }))
         }
-        (None, None, _) => Identity::Manual,
+        (None, None, _) => elsewhere.identity(&store),
         (None, Some(provider), _) => {
             Identity::SelfSigned(Box::new(ThrowAway { provider: Arc::new(provider) }))
         }
@@ -193,6 +198,7 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     }
     floor.spawn(keeper::keep(Arc::clone(&shared), revision, stopping.clone()));
     floor.spawn(lists::keep(Arc::clone(&shared), stopping.clone()));
+    floor.spawn(elsewhere::session(Arc::clone(&shared), stopping.clone()));
     for (listener, socket) in listeners {
         floor.place_listener(listener, socket, &shared);
     }
@@ -255,32 +261,6 @@ pub(super) fn named(mut plan: NodePlan, credential: &Credential) -> NodePlan {
         plan.name = last.filter(|name| !name.is_empty()).or_else(|| names.first().map(ToString::to_string));
     }
     plan
-}
-
-fn labels(plan: &NodePlan) -> LabelSets {
-    let mut failures = TlsError::REASONS.to_vec();
-    failures.extend(Refused::REASONS.iter().filter(|reason| !TlsError::REASONS.contains(reason)));
-    failures.push("refused_by_peer");
-    let mut cuts = CloseReason::LABELS.to_vec();
-    cuts.push(TARGET_UNREACHABLE);
-    cuts.extend(Ended::LABELS.iter().filter(|label| !["clean", "cut"].contains(label)));
-    LabelSets {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        handshake_failure_reasons: failures,
-        security_event_types: EventKind::ALL.iter().map(|kind| kind.as_str()).collect(),
-        guard_refusal_reasons: RefusalReason::LABELS.to_vec(),
-        connection_cut_reasons: cuts,
-        tls_groups: Group::ALL.iter().map(|group| group.name()).collect(),
-        tls_suites: CipherSuite::ALL.iter().map(|suite| suite.name()).collect(),
-        enrollment_results: EnrollError::RESULTS.to_vec(),
-        tls_weaknesses: WeakOffer::ALL.iter().map(|weakness| weakness.label()).collect(),
-        certificates: plan
-            .name
-            .iter()
-            .chain(plan.certificates.iter().map(|further| &further.name))
-            .cloned()
-            .collect(),
-    }
 }
 
 fn auditor(plan: &NodePlan, clock: &Arc<dyn Clock>) -> Result<Option<SecurityAuditor>, NodeError> {

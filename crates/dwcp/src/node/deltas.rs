@@ -1,7 +1,7 @@
 //! Deltas: signed every five minutes, and after each complete list.
 
+use super::embedded::Embedded;
 use super::error::NodeError;
-use super::identity::Embedded;
 use super::off_loop::off_loop;
 use super::onion::reason_text;
 use super::publication::DELTA_EVERY;

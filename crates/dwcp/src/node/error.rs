@@ -60,6 +60,12 @@ pub enum NodeError {
         /// Where the certificate should be.
         cert: PathBuf,
     },
+    /// A node whose provider is elsewhere has no certificate, and nobody was asked for one.
+    #[error("{cert} does not exist: no certificate was issued to this node yet")]
+    NotIssued {
+        /// Where the certificate should be.
+        cert: PathBuf,
+    },
     /// The roots and revocation lists do not fit together.
     #[error("the trust of this node can not be set up")]
     Trust(#[source] TrustError),
@@ -244,7 +250,7 @@ impl Coded for NodeError {
             Self::File { source, .. } => source.code(),
             Self::Content { source, .. } => source.code(),
             Self::Credential { source, .. } => source.code(),
-            Self::NotJoined { .. } => "node.identity.missing",
+            Self::NotJoined { .. } | Self::NotIssued { .. } => "node.identity.missing",
             Self::Trust(source) => source.code(),
             Self::Installed(source) => source.code(),
             Self::Further { source, .. } => source.code(),

@@ -1,12 +1,13 @@
 //! What is fetched, judged, put in force and kept on disk: lists from an URL, or the roots and lists of the mesh.
 
 use super::error::NodeError;
-use super::identity::{Identity, Material, crls, lists_of};
+use super::identity::{Identity, Material};
 use super::lists::{Age, age};
 use super::lists_error::ListsError;
 use super::mesh;
 use super::off_loop::off_loop;
 use super::outside::client;
+use super::pki_files::{crls, lists_of};
 use super::shared::Shared;
 use crate::config::NodePlan;
 use crate::fetch::{Answer, FetchError, Limits, Line, Question, Url, fetch};
@@ -25,6 +26,9 @@ use std::time::Duration;
 pub(super) async fn refresh(shared: &Arc<Shared>) -> Result<bool, ListsError> {
     if let Identity::Mesh(of) = &shared.identity {
         return mesh::refresh(shared, of).await;
+    }
+    if let Identity::Vault(of) = &shared.identity {
+        return of.refresh(shared).await;
     }
     // Before the URL is looked up: a reload in between makes the tag of the answer worthless.
     let (known, round) = shared.lists.tag();

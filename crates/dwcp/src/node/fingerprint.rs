@@ -55,7 +55,7 @@ impl Fingerprint {
     ) -> Self {
         let own_list = match &shared.identity {
             Identity::Embedded(embedded) => Some(embedded.publication.list()),
-            Identity::Manual | Identity::Mesh(_) | Identity::SelfSigned(_) => None,
+            _ => None,
         };
         let trust = trust.or(material.map(|material| &material.trust));
         let own = material.map(|material| &material.credential);

@@ -290,8 +290,8 @@ pub(super) fn names(plan: &NodePlan) -> Vec<(WatchedFile, FileRole)> {
         _ => (plan.identity.roots.as_ref(), plan.identity.crl.as_ref()),
     };
     for (roots, lists) in bundles.chain([own]) {
-        roots.into_iter().for_each(|path| add(path, super::identity::MAX_ROOTS, FileRole::Trust));
-        lists.into_iter().for_each(|path| add(path, super::identity::MAX_CRL, FileRole::Trust));
+        roots.into_iter().for_each(|path| add(path, super::pki_files::MAX_ROOTS, FileRole::Trust));
+        lists.into_iter().for_each(|path| add(path, super::pki_files::MAX_CRL, FileRole::Trust));
     }
     files
 }

@@ -83,7 +83,8 @@ impl Lists {
 
 /// Whether this node fetches anything.
 pub(super) fn are_fetched(shared: &Shared) -> bool {
-    matches!(shared.identity, Identity::Mesh(_)) || shared.plan.load().lists.url.is_some()
+    matches!(shared.identity, Identity::Mesh(_) | Identity::Vault(_))
+        || shared.plan.load().lists.url.is_some()
 }
 
 /// How old the lists of own roots are, and when the one that ends first does.

@@ -5,6 +5,7 @@ use crate::fetch::FetchError;
 use crate::join::MeshError;
 use dwcp_base::{Blame, Coded};
 use dwcp_pki::{InstallError, ParseError, TrustError};
+use dwcp_pki_vault::{ListFault, VaultError};
 use std::io;
 use std::path::PathBuf;
 use thiserror::Error;
@@ -16,6 +17,14 @@ pub(super) enum ListsError {
     Fetch(#[source] FetchError),
     #[error("the roots and lists of the mesh were not fetched")]
     Mesh(#[source] MeshError),
+    #[error("the roots and lists of the mount were not fetched")]
+    Vault(#[source] VaultError),
+    #[error("there is no newer list of {issuer}")]
+    Missing {
+        issuer: String,
+        #[source]
+        source: ListFault,
+    },
     #[error("{place} serves no revocation list")]
     Content {
         place: String,
@@ -47,6 +56,8 @@ impl Coded for ListsError {
         match self {
             Self::Fetch(source) => source.code(),
             Self::Mesh(source) => source.code(),
+            Self::Vault(source) => source.code(),
+            Self::Missing { source, .. } => source.code(),
             Self::Content { source, .. } => source.code(),
             Self::Stranger { .. } => "node.lists.stranger",
             Self::Trust(source) => source.code(),
@@ -62,6 +73,8 @@ impl Coded for ListsError {
         match self {
             Self::Fetch(source) => source.blame(),
             Self::Mesh(source) => source.blame(),
+            Self::Vault(source) => source.blame(),
+            Self::Missing { source, .. } => source.blame(),
             Self::Content { .. } | Self::Stranger { .. } | Self::Roots(_) | Self::Domain { .. } => {
                 Blame::Peer
             }

@@ -2,7 +2,7 @@
 
 use super::ledger::Ledger;
 use dwcp_audit::{EventKind, SecurityEvent, Severity};
-use dwcp_base::Observer;
+use dwcp_base::{Observer, UnixTime};
 use dwcp_pki::OverdueLevel;
 use dwcp_telemetry::TelemetryCollector;
 use std::sync::Arc;
@@ -113,6 +113,100 @@ impl Observer<dwcp_pki::Event> for News {
             _ => SecurityEvent::local(EventKind::TrustChanged),
         };
         self.ledger.note(record.code(code));
+    }
+}
+
+impl Observer<dwcp_pki_vault::Event> for News {
+    fn observe(&self, event: &dwcp_pki_vault::Event) {
+        use dwcp_pki_vault::Event;
+        let (good, bad) = (EventKind::ProviderAnswered, EventKind::ProviderFailed);
+        let text = |until: &Option<UnixTime>| until.map_or_else(|| "never".to_owned(), |end| end.to_string());
+        let record = match event {
+            Event::TokenRenewed { until } => SecurityEvent::local(good).field("until", text(until)),
+            Event::TokenLost => {
+                tracing::warn!("the vault server no longer knows the token; the node logs in again");
+                SecurityEvent::local(bad)
+            }
+            Event::LoginDone { method, until } => {
+                tracing::info!(method, "logged in to vault");
+                SecurityEvent::local(good).field("method", method).field("until", text(until))
+            }
+            Event::LoginFailed { method, code, attempts, retry_in } => {
+                tracing::error!(method, code, attempts, ?retry_in, "no login to vault");
+                SecurityEvent::local(bad)
+                    .severity(Severity::Error)
+                    .field("method", method)
+                    .field("cause", code)
+                    .field("attempts", attempts)
+                    .field("retry_in_seconds", retry_in.as_secs())
+            }
+            Event::ServerUnavailable { code } => {
+                tracing::error!(code, "the vault server is of no use at the moment");
+                SecurityEvent::local(bad).severity(Severity::Error).field("cause", code)
+            }
+            Event::ServerBack { after } => {
+                tracing::info!(?after, "the vault server answers again");
+                SecurityEvent::local(good).field("after_seconds", after.as_secs())
+            }
+            Event::PreflightSkipped { path } => {
+                tracing::warn!(%path, "the role can not be looked at: let the policy read it");
+                SecurityEvent::local(bad).field("path", path)
+            }
+            Event::ListKept { issuer, code } => {
+                SecurityEvent::local(bad).field("issuer", issuer).field("cause", code)
+            }
+            // An event of a later version is at least named.
+            _ => SecurityEvent::local(good),
+        };
+        self.ledger.note(record.field("provider", "vault").code(event.code()));
+    }
+}
+
+impl Observer<dwcp_pki_acme::Event> for News {
+    fn observe(&self, event: &dwcp_pki_acme::Event) {
+        use dwcp_pki_acme::Event;
+        let (good, bad) = (EventKind::ProviderAnswered, EventKind::ProviderFailed);
+        let record = match event {
+            Event::AccountMade { issuer, account } => {
+                tracing::info!(%issuer, %account, "an account was made");
+                SecurityEvent::local(good).field("issuer", issuer).field("account", account)
+            }
+            Event::AccountLost { issuer, account } => {
+                tracing::warn!(%issuer, %account, "the authority does not know the account any more");
+                SecurityEvent::local(bad).field("issuer", issuer).field("account", account)
+            }
+            Event::OrderResumed { issuer, order } => {
+                SecurityEvent::local(good).field("issuer", issuer).field("order", order)
+            }
+            Event::ReplacesRefused { issuer, code } => {
+                SecurityEvent::local(good).field("issuer", issuer).field("cause", code)
+            }
+            Event::CertificateIssued { issuer, not_after } => {
+                SecurityEvent::local(good).field("issuer", issuer).field("not_after", not_after)
+            }
+            Event::IssuerFailed { issuer, code, message } => {
+                tracing::error!(%issuer, code, error = %message, "the authority issued nothing");
+                SecurityEvent::local(bad)
+                    .severity(Severity::Error)
+                    .field("issuer", issuer)
+                    .field("cause", code)
+                    .message(message)
+            }
+            Event::IssuerPaused { issuer, pause, message } => {
+                tracing::warn!(%issuer, ?pause, "the authority is not asked for a while");
+                SecurityEvent::local(bad)
+                    .field("issuer", issuer)
+                    .field("retry_in_seconds", pause.as_secs())
+                    .message(message)
+            }
+            Event::AdviceChanged { issuer, renew_at } => {
+                tracing::info!(%issuer, %renew_at, "the authority says when to renew");
+                SecurityEvent::local(good).field("issuer", issuer).field("renew_at", renew_at)
+            }
+            // An event of a later version is at least named.
+            _ => SecurityEvent::local(good),
+        };
+        self.ledger.note(record.field("provider", "acme").code(event.code()));
     }
 }
 

@@ -1,7 +1,7 @@
 //! A client that is no node: one identity or none, roots from a file, to dial nodes and other TLS servers with.
 
 use super::NodeError;
-use super::identity::{crls, roots};
+use super::pki_files::{crls, roots};
 use dwcp_base::{Clock, SystemClock};
 use dwcp_channel::{DialError, NODE_ALPN, Premises, Registry, SecureTransport, Session};
 use dwcp_crypto::KeyType;
@@ -72,18 +72,19 @@ pub(crate) fn client(
     let (credential, shown) = match credential {
         Some(credential) => (credential.into(), ClientIdentity::Credential),
         // A store holds a pair in any case; this one is never shown and its key is forgotten with this value.
-        None => {
-            let name = SubjectName::Dns("nobody.invalid".to_owned());
-            let credential = Credential::self_signed(KeyType::EcdsaP256, &[name], A_DAY, clock.unix())
-                .map_err(NodeError::Unmade)?;
-            (Arc::new(credential), ClientIdentity::Anonymous)
-        }
+        None => (Arc::new(nobody(&*clock)?), ClientIdentity::Anonymous),
     };
     let store = Arc::new(CertificateStore::for_client(credential, trust));
     let tls = TlsManager::new(Arc::clone(&store), policy, Arc::clone(&clock)).map_err(NodeError::Tls)?;
     let settings = ClientSettings::new().with_alpn(alpn.iter().cloned()).with_identity(shown);
     let connector = tls.client(settings).map_err(NodeError::Tls)?;
     Ok((connector, Premises { store, registry: Registry::new(MOST, Arc::clone(&clock)), clock }))
+}
+
+/// A pair of nobody, which is in a store since one has to be.
+pub(super) fn nobody(clock: &dyn Clock) -> Result<Credential, NodeError> {
+    let name = SubjectName::Dns("nobody.invalid".to_owned());
+    Credential::self_signed(KeyType::EcdsaP256, &[name], A_DAY, clock.unix()).map_err(NodeError::Unmade)
 }
 
 /// The pair in these files.

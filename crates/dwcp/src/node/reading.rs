@@ -1,12 +1,13 @@
 //! What a reload reads before it changes anything: on threads of its own, and without the locks under which it is put in force.
 
 use super::compose::named;
+use super::embedded::embedded_trust;
 use super::floor::Floor;
 use super::further::{self, Further, is_an_identity};
-use super::identity::{Identity, Material, embedded_trust};
+use super::identity::{Identity, Material, trust_by_files};
 use super::off_loop::off_loop;
 use super::shared::Shared;
-use super::{NodeError, Parts, replacing, self_signed};
+use super::{NodeError, Parts, replacing, self_signed, vault_trust};
 use crate::config::{ConfigProblem, NodePlan, ProviderPlan};
 use dwcp_pki::{Credential, SlotPhase, TrustStore};
 use std::sync::Arc;
@@ -65,7 +66,10 @@ async fn read(node: &Parts, plan: NodePlan, followed: bool) -> Result<Read, Node
         }
         ProviderPlan::Mesh { .. } => brought(shared, &plan, &serving, Arc::clone(&permit)).await?,
         // The keeper follows the authority's directory by itself; a reload never issues anything.
-        ProviderPlan::Embedded { .. } | ProviderPlan::SelfSigned => None,
+        ProviderPlan::Embedded { .. }
+        | ProviderPlan::SelfSigned
+        | ProviderPlan::Vault { .. }
+        | ProviderPlan::Acme { .. } => None,
     };
     if material.is_none() {
         is_an_identity(&plan, &serving)?;
@@ -146,12 +150,32 @@ async fn brought(
     Err(NodeError::Older { cert: plan.identity.cert.clone() })
 }
 
+/// What came last from the mount is not on disk.
+fn with_deltas(shared: &Shared, trust: TrustStore) -> Result<TrustStore, NodeError> {
+    match &shared.identity {
+        Identity::Vault(vault) => trust.with_deltas(vault.deltas()).map_err(NodeError::Trust),
+        _ => Ok(trust),
+    }
+}
+
 /// The trust of an embedded authority where the plan names roots, lists or bundles, whose files are read again, or another
 /// profile. What the authority itself says the keeper brings.
 fn other_trust(shared: &Shared, old: &NodePlan, new: &NodePlan) -> Result<Option<TrustStore>, NodeError> {
     if let Identity::Mesh(_) = &shared.identity {
         let as_before = old.bundles.is_empty() && new.bundles.is_empty() && old.profile == new.profile;
         return if as_before { Ok(None) } else { super::mesh::trust_on_disk(new).map(Some) };
+    }
+    if let ProviderPlan::Vault { vault, .. } = &new.provider {
+        let as_before = old.identity.roots.is_none()
+            && new.identity.roots.is_none()
+            && old.bundles.is_empty()
+            && new.bundles.is_empty()
+            && old.profile == new.profile;
+        return if as_before {
+            Ok(None)
+        } else {
+            vault_trust::on_disk(new, vault).and_then(|trust| with_deltas(shared, trust)).map(Some)
+        };
     }
     let names_files = |plan: &NodePlan| {
         plan.identity.roots.is_some() || plan.identity.crl.is_some() || !plan.bundles.is_empty()
@@ -164,7 +188,8 @@ fn other_trust(shared: &Shared, old: &NodePlan, new: &NodePlan) -> Result<Option
             embedded_trust(&embedded.authority, embedded.publication.list(), new)?
         }
         Identity::SelfSigned(throw_away) => self_signed::trust(&throw_away.provider, new)?,
-        Identity::Manual | Identity::Mesh(_) => return Ok(None),
+        Identity::Acme(_) => trust_by_files(new)?,
+        Identity::Manual | Identity::Mesh(_) | Identity::Vault(_) => return Ok(None),
     };
     // Keys that were revoked a moment ago are on no list yet.
     let current = shared.store.current();

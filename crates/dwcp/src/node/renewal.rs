@@ -1,21 +1,25 @@
 //! The node's certificates as slots of one manager: whose they are, what the manager wants done, and an operator's orders.
 
+use super::embedded::issuance_policy;
 use super::error::NodeError;
 use super::further::Named;
-use super::identity::{Identity, issuance_policy, prefix};
+use super::identity::Identity;
 use super::news::News;
 use super::off_loop::off_loop;
 use super::onion::reason_text;
+use super::pki_files::prefix;
 use super::shared::Shared;
 use crate::config::{NodePlan, ProviderPlan};
 use crate::join::MeshProvider;
 use arc_swap::ArcSwap;
 use dwcp_base::{Clock, Coded, LocalDisk, UnixTime};
 use dwcp_pki::{
-    Activation, CertificateManager, CertificateStore, Credential, EmbeddedProvider, ManagedSlot,
-    ManagerError, NextStep, Renewal, Renewed, SlotSpec, SubjectName, Trial, TrialFault, TrustStore, Usage,
-    Window,
+    Activation, CertProvider, CertificateManager, CertificateStore, Credential, EmbeddedProvider,
+    ManagedSlot, ManagerError, NextStep, Renewal, Renewed, SelfSignedProvider, SlotSpec, SubjectName, Trial,
+    TrialFault, TrustStore, Usage, Window,
 };
+use dwcp_pki_acme::AcmeProvider;
+use dwcp_pki_vault::VaultProvider;
 use dwcp_tls::HandshakeTrial;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,36 +35,33 @@ pub(super) fn manager(
     rehearsal: &Arc<Rehearsal>,
 ) -> Result<CertificateManager, NodeError> {
     let manager = CertificateManager::new(Arc::clone(clock), Arc::<News>::clone(news));
-    let mut spec = SlotSpec::new(own(plan), names);
-    let slot = match (identity, &plan.provider) {
-        (Identity::Embedded(embedded), ProviderPlan::Embedded { renew_before, auto_renew, window, .. }) => {
-            spec.renew_before = *renew_before;
-            let provider = EmbeddedProvider::new(
-                Arc::clone(&embedded.authority),
-                issuance_policy(plan)?,
-                Arc::clone(clock),
-            );
-            ManagedSlot::new(spec, Arc::clone(store))
-                .with_provider(Arc::new(provider))
-                .with_files(Arc::new(LocalDisk), prefix(&plan.identity)?)
-                .with_window(*window)
-                .with_automatic(*auto_renew)
+    let mut spec = match &plan.provider {
+        ProviderPlan::Acme { acme, .. } => super::acme::spec(plan, acme),
+        _ => SlotSpec::new(own(plan), names),
+    };
+    let provider: Option<Arc<dyn CertProvider>> = match identity {
+        Identity::Embedded(embedded) => {
+            let authority = Arc::clone(&embedded.authority);
+            Some(Arc::new(EmbeddedProvider::new(authority, issuance_policy(plan)?, Arc::clone(clock))))
         }
-        (Identity::Mesh(mesh), ProviderPlan::Mesh { renew_before, auto_renew, window, .. }) => {
-            spec.renew_before = *renew_before;
-            ManagedSlot::new(spec, Arc::clone(store))
-                .with_provider(Arc::<MeshProvider>::clone(&mesh.provider))
-                .with_files(Arc::new(LocalDisk), prefix(&plan.identity)?)
-                .with_window(*window)
-                .with_automatic(*auto_renew)
+        Identity::Mesh(mesh) => Some(Arc::<MeshProvider>::clone(&mesh.provider)),
+        Identity::SelfSigned(throw_away) => Some(Arc::<SelfSignedProvider>::clone(&throw_away.provider)),
+        Identity::Vault(vault) => Some(Arc::<VaultProvider>::clone(&vault.provider)),
+        Identity::Acme(acme) => Some(Arc::<AcmeProvider>::clone(&acme.provider)),
+        Identity::Manual => None,
+    };
+    let renewals = plan.provider.renewals();
+    spec.renew_before = renewals.and_then(|renewals| renewals.renew_before);
+    let slot = ManagedSlot::new(spec, Arc::clone(store));
+    let slot = match provider {
+        Some(provider) => {
+            slot.with_provider(provider).with_files(Arc::new(LocalDisk), prefix(&plan.identity)?)
         }
-        (Identity::SelfSigned(throw_away), _) => {
-            let provider = Arc::clone(&throw_away.provider);
-            ManagedSlot::new(spec, Arc::clone(store))
-                .with_provider(provider)
-                .with_files(Arc::new(LocalDisk), prefix(&plan.identity)?)
-        }
-        _ => ManagedSlot::new(spec, Arc::clone(store)),
+        None => slot,
+    };
+    let slot = match renewals {
+        Some(renewals) => slot.with_window(renewals.window).with_automatic(renewals.auto_renew),
+        None => slot,
     };
     let slot = slot.with_trial(Arc::<Rehearsal>::clone(rehearsal));
     manager.manage(slot).map_err(NodeError::Slot)?;
@@ -117,10 +118,8 @@ pub(super) fn adopt(shared: &Shared, plan: &NodePlan) {
         mesh.provider.set_policy(plan.tls.clone());
     }
     let manager = &shared.manager;
-    if let ProviderPlan::Embedded { auto_renew, window, .. } | ProviderPlan::Mesh { auto_renew, window, .. } =
-        &plan.provider
-    {
-        manager.set_rules(&own(plan), *auto_renew, *window);
+    if let Some(renewals) = plan.provider.renewals() {
+        manager.set_rules(&own(plan), renewals.auto_renew, renewals.window);
     }
 }
 
@@ -172,13 +171,17 @@ pub(super) async fn renew_slot(
     activation: Activation,
 ) -> Result<Renewal, NodeError> {
     let (manager, whose) = (Arc::clone(&shared.manager), slot.to_owned());
+    let given = match &shared.identity {
+        // An authority looks at several names from several places.
+        Identity::Acme(_) => 4 * RENEWAL_LIMIT,
+        _ => RENEWAL_LIMIT,
+    };
     let runtime = tokio::runtime::Handle::current();
     // The authority signs and syncs inside of the provider's future, so the whole of it runs off the event loop.
     let renewed = off_loop(move || {
         runtime.block_on(async {
             // A provider that forgets its deadline does not keep the slot.
-            let limit = RENEWAL_LIMIT + OVERTIME;
-            tokio::time::timeout(limit, manager.renew(&whose, activation, RENEWAL_LIMIT)).await
+            tokio::time::timeout(given + OVERTIME, manager.renew(&whose, activation, given)).await
         })
     })
     .await;

@@ -1,7 +1,7 @@
 //! Following the authority's directory: what was revoked there takes effect here, then a list that says so is signed.
 
+use super::embedded::{Embedded, embedded_trust, signed_list};
 use super::error::NodeError;
-use super::identity::{Embedded, embedded_trust, signed_list};
 use super::judgement;
 use super::off_loop::off_loop;
 use super::onion::reason_text;

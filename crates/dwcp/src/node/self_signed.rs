@@ -1,8 +1,9 @@
 //! Provider `self-signed`: a root that is made when the node starts and gone when it ends. Nothing else falls back to it.
 
+use super::embedded::first_names;
 use super::error::NodeError;
-use super::further::Further;
-use super::identity::{Material, crls, first_names, prefix, roots};
+use super::identity::Material;
+use super::pki_files::{crls, prefix, roots};
 use super::trust::{self, Own};
 use crate::config::{ConfigProblem, NodePlan};
 use dwcp_base::{Clock, Disk, SystemClock};
@@ -34,8 +35,7 @@ pub(super) fn material(plan: &NodePlan) -> Result<Material, NodeError> {
         source,
     })?;
     let trust = trust(&provider, plan)?;
-    let further = Further::default();
-    Ok(Material { credential, trust, further, authority: None, throw_away: Some(provider), revision: None })
+    Ok(Material { throw_away: Some(provider), ..Material::of(credential, trust) })
 }
 
 /// What peers of such a node are judged by: its own root, and those of `ca_file`, without which nobody else comes in.

@@ -176,7 +176,7 @@ impl Shared {
     pub(super) fn publication(&self) -> Option<&Publication> {
         match &self.identity {
             Identity::Embedded(embedded) => Some(&embedded.publication),
-            Identity::Manual | Identity::Mesh(_) | Identity::SelfSigned(_) => None,
+            _ => None,
         }
     }
 
@@ -184,7 +184,7 @@ impl Shared {
     pub(super) fn enrolment(&self) -> Option<&Enrolment> {
         match &self.identity {
             Identity::Embedded(embedded) => embedded.enrolment.as_deref(),
-            Identity::Manual | Identity::Mesh(_) | Identity::SelfSigned(_) => None,
+            _ => None,
         }
     }
 

@@ -1,8 +1,8 @@
 //! What peers are judged by: own anchors, the bundles of other trust domains, lists, and how strictly.
 
 use super::error::NodeError;
-use super::identity::{crls, roots};
-use crate::config::{BundlePlan, ConfigProblem, NodePlan, own_domain};
+use super::pki_files::{crls, roots};
+use crate::config::{BundlePlan, ConfigProblem, NodePlan, ProviderPlan, own_domain};
 use dwcp_pki::{Crl, RevocationMode, TrustBundle, TrustStore};
 use rustls_pki_types::CertificateDer;
 
@@ -38,7 +38,13 @@ pub(super) fn store(own: Own, plan: &NodePlan) -> Result<TrustStore, NodeError> 
         }
         bundles.push(anchors);
     }
-    let store = TrustStore::new(anchors, lists, mode).map_err(NodeError::Trust)?.with_profile(plan.profile);
+    let nobody = anchors.is_empty() && matches!(plan.provider, ProviderPlan::Acme { .. });
+    let store = match nobody {
+        // Such a node may ask nobody who it is.
+        true => TrustStore::of_nobody().with_crls(lists).map(|store| store.with_mode(mode)),
+        false => TrustStore::new(anchors, lists, mode),
+    };
+    let store = store.map_err(NodeError::Trust)?.with_profile(plan.profile);
     let store = match &plan.trust_domain {
         Some(domain) => store.with_trust_domain(domain.clone()),
         None => store,

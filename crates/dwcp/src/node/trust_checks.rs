@@ -1,8 +1,9 @@
 //! What `/health/certs` looks at: roots, bundles, revocation lists and who gets ours.
 
+use super::brought;
 use super::health::Finding;
+use super::identity::Identity;
 use super::lists::{self, Age};
-use super::mesh;
 use super::publication::Publication;
 use super::shared::Shared;
 use dwcp_base::UnixTime;
@@ -21,26 +22,46 @@ pub(super) fn revocation(shared: &Shared) -> Finding {
     match generation.trust().crl_expiry() {
         None if generation.trust().mode() == RevocationMode::Required => {
             let what = "no revocation list is of any trusted root: every peer is refused";
-            Finding::fail(
-                "certs.revocation",
-                what,
-                "put the lists of the roots in ca_file into crl_file (and send SIGHUP where cert_management.watch is false)",
-            )
+            Finding::fail("certs.revocation", what, lists_fix(shared))
+        }
+        None if generation.trust().anchors().next().is_none()
+            && matches!(shared.identity, Identity::Acme(_)) =>
+        {
+            Finding::pass("certs.revocation", "no client certificate is accepted, so none has to be checked")
         }
         None => Finding::warn("certs.revocation", "revocation is not checked", "set security.tls.crl_file"),
         Some(end) if end <= shared.now() => Finding::fail(
             "certs.revocation",
             format!("the revocation list ended at {end}: every peer is refused"),
-            "put a fresh list in place (and send SIGHUP where cert_management.watch is false)",
+            lists_fix(shared),
         ),
         Some(end) => match unlisted(generation.trust()) {
             Some(root) => Finding::warn(
                 "certs.revocation",
                 format!("no revocation list is of the root {root}: whoever leads to it is refused"),
-                "put its list into crl_file (and send SIGHUP where cert_management.watch is false)",
+                unlisted_fix(shared),
             ),
             None => Finding::pass("certs.revocation", format!("the revocation list is good until {end}")),
         },
+    }
+}
+
+/// Where lists come from.
+fn lists_fix(shared: &Shared) -> &'static str {
+    match &shared.identity {
+        Identity::Vault(_) => {
+            "see that the mount publishes lists (`bao read pki/config/crl`); the node asks again by itself, and at once after SIGHUP"
+        }
+        _ => {
+            "put fresh lists of the roots in ca_file into crl_file (and send SIGHUP where cert_management.watch is false)"
+        }
+    }
+}
+
+fn unlisted_fix(shared: &Shared) -> &'static str {
+    match &shared.identity {
+        Identity::Vault(_) if shared.plan.load().identity.roots.is_none() => lists_fix(shared),
+        _ => "put its list into crl_file (and send SIGHUP where cert_management.watch is false)",
     }
 }
 
@@ -49,7 +70,7 @@ pub(super) fn fetched(shared: &Shared) -> Finding {
     let generation = shared.store.current();
     let (age, end) = lists::age(generation.trust(), shared.now());
     let failure = shared.troubles.of("lists");
-    let left_out = shared.troubles.of(mesh::LEFT_OUT);
+    let left_out = shared.troubles.of(brought::LEFT_OUT);
     let why = failure.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     let mend = "mend what the reason names; the node asks again by itself, and at once after SIGHUP";
     let end = end.map(|end| end.to_string()).unwrap_or_else(|| "no time, since there was none".to_owned());

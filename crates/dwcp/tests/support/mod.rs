@@ -19,6 +19,8 @@ pub(crate) mod judged;
 mod line;
 #[cfg(unix)]
 pub(crate) mod site;
+#[cfg(unix)]
+pub(crate) mod vault;
 pub(crate) mod web;
 
 pub(crate) use line::{Line, PATIENCE};
@@ -232,6 +234,12 @@ impl Running {
         let status =
             Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status().unwrap();
         assert!(status.success());
+    }
+
+    /// Asks it to end, and gives the exit code.
+    pub(crate) fn wait_after_term(self) -> i32 {
+        self.signal("TERM");
+        self.wait(PATIENCE)
     }
 
     /// Whether it has not ended.

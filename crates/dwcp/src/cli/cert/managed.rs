@@ -76,7 +76,9 @@ fn refused(name: &str, error: &Value) -> Failure {
 /// is prepared has had its time.
 fn is_due(row: &Value, now: Option<UnixTime>) -> bool {
     let come = time(&row["renew_at"]).zip(now).is_some_and(|(at, now)| at <= now);
-    row["overdue"].is_string() || row["failures"] != 0 || (come && !row["prepared"].is_object())
+    // Nobody is late yet where whoever issues it can not be asked, and somebody should look before that.
+    let failing = row["issuer"]["error"].is_object();
+    failing || row["overdue"].is_string() || row["failures"] != 0 || (come && !row["prepared"].is_object())
 }
 
 fn time(value: &Value) -> Option<UnixTime> {
@@ -139,6 +141,22 @@ fn describe(row: &Value) -> String {
             word(&row["failures"]),
             word(&row["retry_at"])
         ));
+    }
+    let issuer = &row["issuer"];
+    if issuer["error"].is_object() {
+        let error = &issuer["error"];
+        more(format!(
+            "{}: {} (since {})",
+            word(&issuer["who"]),
+            word(&error["message"]),
+            word(&error["since"])
+        ));
+        more(format!("fix: {}", word(&error["fix"])));
+        if issuer["next_try"].is_string() {
+            more(format!("next try at {}", word(&issuer["next_try"])));
+        }
+    } else if issuer.is_object() {
+        more(format!("{}: {}", word(&issuer["who"]), word(&issuer["detail"])));
     }
     if row["unsaved"].is_string() {
         more(format!("not safe on disk: {}", word(&row["unsaved"])));

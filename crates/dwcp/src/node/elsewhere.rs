@@ -1,0 +1,70 @@
+//! Whoever issues from elsewhere: asked before there is a node, told of when there is a log, looked after while it runs.
+
+use super::acme::Acme;
+use super::early::Early;
+use super::error::NodeError;
+use super::identity::Identity;
+use super::news::News;
+use super::shared::Shared;
+use super::vault::Vault;
+use crate::config::NodePlan;
+use dwcp_base::Clock;
+use dwcp_pki::CertificateStore;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// The provider of a plan whose certificates come from elsewhere, where it has one, and its news from before the log.
+pub(super) struct Elsewhere {
+    vault: Option<Vault>,
+    acme: Option<Acme>,
+    of_vault: Arc<Early<dwcp_pki_vault::Event>>,
+    of_acme: Arc<Early<dwcp_pki_acme::Event>>,
+}
+
+impl Elsewhere {
+    /// Asks where there is nothing to start from.
+    pub(super) async fn begin(plan: &NodePlan, clock: &Arc<dyn Clock>) -> Result<Self, NodeError> {
+        let (of_vault, of_acme) = (Early::new(), Early::new());
+        let vault = Vault::of(plan, clock, Arc::<Early<_>>::clone(&of_vault))?;
+        if let Some(vault) = &vault {
+            vault.first(plan, &**clock).await?;
+        }
+        let acme = Acme::of(plan, clock, Arc::<Early<_>>::clone(&of_acme)).await?;
+        if let Some(acme) = &acme {
+            acme.first(plan, clock).await?;
+        }
+        Ok(Self { vault, acme, of_vault, of_acme })
+    }
+
+    /// Has its news told from now on, those of before first.
+    pub(super) fn tell(&self, news: &Arc<News>) {
+        self.of_vault.tell(Arc::<News>::clone(news));
+        self.of_acme.tell(Arc::<News>::clone(news));
+    }
+
+    /// Who renews while the node runs; somebody with a tool of their own where it is none of these.
+    pub(super) fn identity(self, store: &Arc<CertificateStore>) -> Identity {
+        match (self.vault, self.acme) {
+            (Some(vault), _) => Identity::Vault(Box::new(vault)),
+            (None, Some(acme)) => {
+                if let Some(stage) = &acme.stage {
+                    stage.set(store);
+                }
+                Identity::Acme(Box::new(acme))
+            }
+            (None, None) => Identity::Manual,
+        }
+    }
+}
+
+/// Looks after the login at whoever issues from elsewhere, until `stop` changes.
+pub(super) async fn session(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
+    match &shared.identity {
+        Identity::Vault(vault) => tokio::select! {
+            () = vault.client.keep() => {}
+            _ = stop.changed() => {}
+        },
+        Identity::Acme(acme) => acme.follow_advice(&shared, stop).await,
+        _ => {}
+    }
+}

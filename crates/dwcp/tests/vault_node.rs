@@ -1,0 +1,130 @@
+//! A node whose certificates a real OpenBao signs: its first one, its starts, and what an operator sees.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "a deadline of a test is wall time")]
+
+mod support;
+
+use dwcp_testkit::{OpenBao, OpenBaoOptions};
+use serde_json::Value;
+use std::fs;
+use std::time::Duration;
+use support::vault::{VaultNode, complete, mount, policy, token};
+use support::{Line, PATIENCE, assert_three_lines, command, eventually, ok, refused};
+
+fn up_refused(node: &VaultNode) -> (i32, String) {
+    let (code, said) = refused(&["up", "--config", &node.file("dwcp.yaml")]);
+    // The log goes to the same place, above it.
+    let at = said.find("error: ").unwrap_or_else(|| panic!("no error: {said}"));
+    (code, said[at..].trim_end().to_owned())
+}
+
+#[test]
+fn the_originals_role_is_refused_with_what_to_write_and_works_with_it() {
+    let Some(mut bao) = OpenBao::start() else { return };
+    bao.set_up_pki();
+    policy(&bao);
+    let node = VaultNode::new(&bao, "a", "24h", &token(&bao, "1h"), None);
+    let (code, said) = up_refused(&node);
+    assert_three_lines(&said);
+    assert_eq!(code, 4, "{said}");
+    assert!(said.contains("key_type") && said.contains("allowed_uri_sans"), "{said}");
+    assert!(said.lines().last().unwrap().contains("key_type=ec"), "{said}");
+    assert!(!node.path("identity.key").exists() && !node.path("identity.crt").exists());
+    complete(&bao);
+    let checked = ok(&["config", "check", "--files", &node.file("dwcp.yaml")]);
+    assert!(checked.contains("the first start asks for it"), "{checked}");
+    let up = node.up();
+    let names: Vec<String> = node.leaf().names().iter().map(ToString::to_string).collect();
+    assert!(names.contains(&"URI:spiffe://novacron.local/node/a".to_owned()), "{names:?}");
+    for id in ["certs.provider", "certs.identity", "certs.lists", "certs.revocation"] {
+        let check = node.check(id);
+        assert_eq!(check["status"], "pass", "{check}");
+    }
+    let listed: Value = serde_json::from_str(&node.ask(&["--json", "cert", "list"])).unwrap();
+    let row = &listed["certificates"][0];
+    assert_eq!((&row["provider"], &row["issuer"]["state"]), (&"vault".into(), &"good".into()), "{row}");
+    assert!(row["issuer"]["who"].as_str().unwrap().contains(&bao.address()), "{row}");
+    assert_eq!(node.ask(&["cert", "due"]).trim(), "nothing is due");
+    let before = node.leaf().serial();
+    assert!(node.ask(&["cert", "renew", "a"]).contains("was renewed"));
+    assert_ne!(node.leaf().serial(), before);
+    assert_eq!(up.wait_after_term(), 0);
+    // And it starts from what is there, whoever answers.
+    bao.kill();
+    let _up = node.up();
+    eventually(PATIENCE, "health says that nobody answers", || node.check("certs.lists")["status"] == "warn");
+}
+
+#[test]
+fn without_a_server_there_is_no_first_certificate_and_the_error_says_so() {
+    let Some(mut bao) = OpenBao::start_with(&OpenBaoOptions { durable: true, ..OpenBaoOptions::default() })
+    else {
+        return;
+    };
+    mount(&bao);
+    let node = VaultNode::new(&bao, "a", "24h", &token(&bao, "1h"), None);
+    // A token that opens nothing.
+    node.write_token(&format!("hvs{}", ".CAESIsecretsecretsecretsecret"));
+    let (code, said) = up_refused(&node);
+    assert_three_lines(&said);
+    assert_eq!(code, 4, "{said}");
+    assert!(!said.contains("secretsecret"), "{said}");
+    fs::remove_file(node.path("token")).unwrap();
+    let (code, said) = up_refused(&node);
+    assert_three_lines(&said);
+    assert_eq!(code, 1, "{said}");
+    node.write_token(&token(&bao, "1h"));
+    bao.seal();
+    let (code, said) = up_refused(&node);
+    assert_three_lines(&said);
+    assert!(code == 6 && said.contains("unseal"), "{code} {said}");
+    bao.kill();
+    let (code, said) = up_refused(&node);
+    assert_three_lines(&said);
+    assert_eq!(code, 6, "{said}");
+    assert!(!node.path("identity.key").exists());
+    bao.restart();
+    let _up = node.up();
+    assert_eq!(node.check("certs.provider")["status"], "pass");
+}
+
+#[test]
+fn who_is_revoked_at_the_server_is_cut_with_the_next_list() {
+    let Some(bao) = OpenBao::start() else { return };
+    mount(&bao);
+    let [a, b] = ["a", "b"].map(|name| VaultNode::new(&bao, name, "24h", &token(&bao, "1h"), None));
+    let (up, _) = (a.up(), b.up());
+    let guest = b.file("identity");
+    let mut line = Line::dial_over(a.listen, &a.file("vault-ca.crt"), Some(&guest)).unwrap();
+    line.send(b"hello").unwrap();
+    assert_eq!(line.receive(5).unwrap(), b"hello");
+    let digits = b.leaf().serial().to_string();
+    let octets: Vec<&str> = (0..digits.len()).step_by(2).map(|at| &digits[at..at + 2]).collect();
+    bao.write("pki/revoke", &serde_json::json!({ "serial_number": octets.join(":") }));
+    // The next list comes within `crl_refresh`, and at once for whoever asks.
+    up.signal("HUP");
+    let (_, end) = line.rest(Duration::from_secs(10));
+    assert!(end.as_ref().err().is_none_or(|error| error.kind() != std::io::ErrorKind::TimedOut), "{end:?}");
+    assert!(Line::dial_over(a.listen, &a.file("vault-ca.crt"), Some(&guest)).is_err());
+}
+
+#[test]
+fn a_start_that_waits_for_a_mute_server_can_be_stopped() {
+    let Some(bao) = OpenBao::start() else { return };
+    mount(&bao);
+    let node = VaultNode::new(&bao, "a", "24h", &token(&bao, "1h"), None);
+    bao.pause();
+    let mut child = command().args(["up", "--config", &node.file("dwcp.yaml")]).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(child.try_wait().unwrap().is_none(), "it waits for its first certificate");
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    let mut ended = None;
+    eventually(Duration::from_secs(5), "it ends", || {
+        ended = child.try_wait().unwrap();
+        ended.is_some()
+    });
+    assert_eq!(ended.unwrap().code(), Some(0));
+    bao.resume();
+}
