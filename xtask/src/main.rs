@@ -17,6 +17,7 @@ mod scratch;
 mod test;
 mod tidy;
 mod tree;
+mod unpacked;
 
 use std::process::ExitCode;
 
@@ -28,12 +29,13 @@ cargo xtask TASK
   layers              every dependency between our crates goes down
   tidy                sizes, headers, manifests, standards, secrets, paths, originals, attack ids
   events              every event code has a row in docs/events.md, and every row a code
-  peers VERB          install, start or stop the real programs that tests talk to
+  peers VERB          install the real programs that tests talk to; start [openssl|openbao|pebble] or stop some by hand
   alone               each published crate by itself: no default, default and all features
   nightly [PART…]     the long tests: faults, kill, power, memory, strangers, days, fuzz; --seconds N a fuzz target, --cycles N, --seed N
   compare             `dwcp encrypt file` beside age and Tink, in one run; --mib N, --rounds N, --in DIR
   compare tls         a listener beside stunnel, nginx and haproxy, in one run; --rounds N, --seconds N
   publish --dry-run   what would be published, in which order
+  publish --verify    the archives, unpacked and built as one workspace, and the demonstration by what was built
 ";
 
 fn main() -> ExitCode {
@@ -45,11 +47,12 @@ fn main() -> ExitCode {
         ["layers"] => layers::run(),
         ["tidy"] => tidy::run(),
         ["events"] => events::run(),
-        ["peers", verb] => peers::run(verb),
+        ["peers", words @ ..] => peers::run(words),
         ["alone"] => alone::run(),
         ["compare", "tls", rest @ ..] => compare::tls::run(rest),
         ["compare", rest @ ..] => compare::run(rest),
         ["nightly", rest @ ..] => nightly::run(rest),
+        ["publish", "--verify"] => unpacked::build().and_then(|()| unpacked::demo()),
         ["publish", "--dry-run"] => publish::dry_run(),
         [] | ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

@@ -1,5 +1,6 @@
 //! The real programs that tests talk to: installed in CI, named loudly where they are missing elsewhere.
 
+mod by_hand;
 mod debian;
 mod openbao;
 mod pebble;
@@ -11,8 +12,8 @@ use crate::report::{Failed, failed};
 use crate::run;
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::Command;
 
 /// Program, the Debian package that has it, and how it gets here.
 const PEERS: &[(&str, &str, Way)] = &[
@@ -67,13 +68,14 @@ pub(crate) fn missing() -> Vec<&'static str> {
     programs.chain(pinned).collect()
 }
 
-/// `install`, `start` or `stop`.
-pub(crate) fn run(verb: &str) -> Result<(), Failed> {
-    match verb {
-        "install" => install(),
-        "start" => start(),
-        "stop" => stop(),
-        _ => Err(failed(format!("unknown verb: peers {verb}; there are install, start and stop"))),
+/// `install`, `start [NAME]` or `stop`.
+pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
+    match words {
+        ["install"] => install(),
+        ["start"] => by_hand::start("openssl"),
+        ["start", name] => by_hand::start(name),
+        ["stop"] => by_hand::stop(),
+        _ => Err(failed(format!("unknown: peers {}; there are install, start and stop", words.join(" ")))),
     }
 }
 
@@ -174,67 +176,4 @@ fn apt(arguments: &[&str]) -> Command {
 /// Whether we are root.
 pub(crate) fn root() -> bool {
     run::output(run::command("id", &["-u"])).is_ok_and(|id| id.trim() == "0")
-}
-
-/// An OpenSSL TLS 1.3 server on loopback with a throw-away certificate, for trying `dwcp tls handshake` by hand; tests start
-/// their own.
-fn start() -> Result<(), Failed> {
-    let place = cache().join("run");
-    let io = |e: std::io::Error| failed(format!("{}: {e}", place.display()));
-    fs::create_dir_all(&place).map_err(io)?;
-    if let Some(pid) = running(&place) {
-        return Err(failed(format!("openssl already runs as {pid}; `cargo xtask peers stop` ends it")));
-    }
-    let file = |name: &str| place.join(name).to_string_lossy().into_owned();
-    let (certificate, key) = (file("openssl.crt"), file("openssl.pem"));
-    let arguments = [
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=localhost",
-        "-addext",
-        "subjectAltName=DNS:localhost,IP:127.0.0.1",
-        "-keyout",
-        &key,
-        "-out",
-        &certificate,
-    ];
-    run::output(run::command("openssl", &arguments))?;
-    // The kernel picks the port; the moment between closing and listening again is ours alone on a test machine.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).map_err(io)?.port();
-    let address = format!("127.0.0.1:{port}");
-    let arguments =
-        ["s_server", "-accept", &address, "-cert", &certificate, "-key", &key, "-tls1_3", "-quiet", "-rev"];
-    let mut server = run::command("openssl", &arguments);
-    let log = fs::File::create(file("openssl.log")).map_err(io)?;
-    let child = server.stdout(Stdio::null()).stderr(log).spawn().map_err(io)?;
-    fs::write(file("openssl.pid"), child.id().to_string()).map_err(io)?;
-    println!("peers: openssl s_server {address}, process {}, certificate {certificate}", child.id());
-    Ok(())
-}
-
-fn stop() -> Result<(), Failed> {
-    let place = cache().join("run");
-    let Some(pid) = running(&place) else {
-        println!("peers: nothing runs");
-        return Ok(());
-    };
-    run::succeed(run::command("kill", &[&pid.to_string()]))?;
-    // The file alone says that something runs; a left-over is harmless, since the process is looked at too.
-    let _ = fs::remove_file(place.join("openssl.pid"));
-    Ok(())
-}
-
-/// The process this program started, if it still is what it was: a number can have passed on to another.
-fn running(place: &Path) -> Option<u32> {
-    let pid: u32 = fs::read_to_string(place.join("openssl.pid")).ok()?.trim().parse().ok()?;
-    let command = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
-    (command.contains("s_server") && command.contains(place.to_string_lossy().as_ref())).then_some(pid)
 }

@@ -3,40 +3,7 @@
 use crate::metadata::{self, Package};
 use crate::report::{Failed, failed};
 use crate::run;
-use std::path::{Path, PathBuf};
-
-/// Packs every published crate and compiles each from its archive alone, the others standing in for a registry.
-pub(crate) fn verify() -> Result<(), Failed> {
-    let directory = PathBuf::from(metadata::target_directory()?).join("verify");
-    forget(&directory)?;
-    let mut command = package(&[])?;
-    // Nobody debugs these builds.
-    command.arg("--target-dir").arg(&directory).env("CARGO_PROFILE_DEV_DEBUG", "none");
-    run::succeed(command)
-}
-
-/// Removes what an earlier run left: cargo takes a package of a registry for unchanging, so it would compile the crates
-/// above against yesterday's archives of those below.
-fn forget(directory: &Path) -> Result<(), Failed> {
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")));
-    let published: Vec<String> =
-        ordered(metadata::read()?).iter().map(|p| format!("{}-{}", p.name, p.version)).collect();
-    let mut stale = vec![directory.to_owned()];
-    for registry in
-        home.iter().flat_map(|home| std::fs::read_dir(home.join("registry/src"))).flatten().flatten()
-    {
-        // A stand-in has no host, hence the name; nothing of a real registry is touched.
-        if registry.file_name().to_string_lossy().starts_with('-') {
-            stale.extend(published.iter().map(|name| registry.path().join(name)));
-        }
-    }
-    for path in stale.iter().filter(|path| path.is_dir()) {
-        std::fs::remove_dir_all(path)
-            .map_err(|e| failed(format!("can not remove {}: {e}", path.display())))?;
-    }
-    Ok(())
-}
+use std::path::PathBuf;
 
 /// Packs without compiling, then tells order, versions and sizes. Nothing leaves this machine.
 pub(crate) fn dry_run() -> Result<(), Failed> {
@@ -62,13 +29,14 @@ pub(crate) fn dry_run() -> Result<(), Failed> {
 }
 
 /// Lowest layer first: each crate finds what it depends on already there.
-fn ordered(packages: Vec<Package>) -> Vec<Package> {
+pub(crate) fn ordered(packages: Vec<Package>) -> Vec<Package> {
     let mut published: Vec<Package> = packages.into_iter().filter(|package| package.published).collect();
     published.sort_by(|a, b| (a.layer, &a.name).cmp(&(b.layer, &b.name)));
     published
 }
 
-fn package(extra: &[&str]) -> Result<std::process::Command, Failed> {
+/// The command that packs what is published.
+pub(crate) fn package(extra: &[&str]) -> Result<std::process::Command, Failed> {
     let mut arguments = vec!["package".to_owned(), "--workspace".to_owned(), "--locked".to_owned()];
     for private in metadata::read()?.iter().filter(|package| !package.published) {
         arguments.extend(["--exclude".to_owned(), private.name.clone()]);

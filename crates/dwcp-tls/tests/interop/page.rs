@@ -92,6 +92,13 @@ role is the peer's. `crates/dwcp-tls/tests/interop` runs them and fails where a 
 name. Where the peer or its tool lacks something the cell says so, and is counted by itself. Versions are those of the last writing; another
 version of a peer is no difference.
 
+Servers that speak a protocol of certificates are no cells here; the suites of their providers talk to them:
+
+| server | version | who talks to it |
+|---|---|---|
+| OpenBao (the API of Vault) | 2.7.2 | `crates/dwcp-pki-vault/tests` |
+| Pebble (ACME), with its name server | 2.10.0; an older one lacks renewal information and profiles | `crates/dwcp-pki-acme/tests` |
+
 | peer | its role | cells | peer has none |
 |---|---|---|---|
 ";
