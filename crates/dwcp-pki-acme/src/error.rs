@@ -96,6 +96,12 @@ pub enum AcmeError {
     /// Its certificate is for a key that is not ours. The order was given up; the next attempt makes a new one.
     #[error("the authority issued for a key that is not ours")]
     WrongKey,
+    /// Its certificate is for our key, and whoever asked for it can not use it. The order was given up.
+    #[error("the authority's certificate is of no use: {why}")]
+    Unfit {
+        /// What the judge says ([`AcmeProvider::with_judge`](crate::AcmeProvider::with_judge)).
+        why: Said,
+    },
     /// It took none of our nonces.
     #[error("the authority took none of {attempts} nonces of its own")]
     Nonces {
@@ -184,6 +190,10 @@ impl AcmeError {
             Self::ForeignUrl { .. } | Self::Answer { .. } | Self::WrongKey | Self::Unsupported { .. } => {
                 "check that the directory's address is that of an ACME authority".to_owned()
             }
+            Self::Unfit { .. } => {
+                "configure the roots of what the authority issues, and ask for names as it certifies them"
+                    .to_owned()
+            }
             Self::Responder(error) => error.fix(),
             Self::Cache(_) | Self::Key => {
                 "check `cache_dir`: its owner, its modes, and the space on its disk".to_owned()
@@ -226,6 +236,7 @@ impl Coded for AcmeError {
             Self::ForeignUrl { .. } => "acme.url.foreign",
             Self::Answer { .. } => "acme.answer.malformed",
             Self::WrongKey => "acme.certificate.foreign",
+            Self::Unfit { .. } => "acme.certificate.unfit",
             Self::Nonces { .. } => "acme.nonce.rejected",
             Self::TimedOut { .. } => "acme.order.timed_out",
             Self::Unsupported { .. } => "acme.service.missing",
@@ -256,6 +267,7 @@ impl Coded for AcmeError {
             Self::ForeignUrl { .. }
             | Self::Answer { .. }
             | Self::WrongKey
+            | Self::Unfit { .. }
             | Self::Nonces { .. }
             | Self::Unsupported { .. } => Blame::Peer,
             Self::All(all) => all.first().map_or(Blame::Peer, |(_, one)| one.blame()),

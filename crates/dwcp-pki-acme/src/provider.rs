@@ -4,7 +4,7 @@ use crate::account::{self, Accounts};
 use crate::budget::Budget;
 use crate::error::sound;
 use crate::identifiers::identifiers;
-use crate::order::Ordering;
+use crate::order::{Judge, Ordering};
 use crate::state::{AcmeState, IssuerState, told};
 use crate::wire::Wire;
 use crate::{
@@ -32,6 +32,7 @@ pub struct AcmeProvider {
     clients: Vec<HttpsClient>,
     pub(crate) cache: Cache,
     responders: Vec<Arc<dyn Responder>>,
+    judge: Box<Judge>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observer: Arc<dyn Observer<Event>>,
     /// One order at a time: the cache has one writer, and no authority likes two orders for one name.
@@ -63,7 +64,22 @@ impl AcmeProvider {
             issuers.push(state);
         }
         let state = Mutex::new(AcmeState { issuers, in_use: None });
-        Ok(Self { settings, clients, cache, responders, clock, observer, turn: Turn::new(()), state })
+        let (turn, judge) = (Turn::new(()), Box::new(nothing_against));
+        Ok(Self { settings, clients, cache, responders, judge, clock, observer, turn, state })
+    }
+
+    /// Has each chain judged before it counts as issued: one that `judge` refuses, with the reason, is a failure of its authority
+    /// ([`AcmeError::Unfit`]), and the next one is asked. Default: every chain for our key passes, and whoever asked finds out later.
+    ///
+    /// A program gives the test here that [`CertificateManager`](dwcp_pki::CertificateManager) makes afterwards: exactly the names of the request, and
+    /// [`TrustStore::validate_own`](dwcp_pki::TrustStore::validate_own).
+    #[must_use]
+    pub fn with_judge(
+        mut self,
+        judge: impl Fn(&CertificateRequest, &CertificateChain) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        self.judge = Box::new(judge);
+        self
     }
 
     /// How it stands with each authority.
@@ -185,15 +201,23 @@ impl AcmeProvider {
         let wire = Wire::open(client.clone(), issuer.directory.clone(), budget).await?;
         let (contacts, observer) = (self.settings.contacts(), &*self.observer);
         let accounts = Accounts { wire: &wire, cache, issuer, contacts, observer };
-        let responders = &self.responders;
+        let (responders, judge) = (&self.responders, &*self.judge);
         let mut account = accounts.open().await?;
         let mut made_anew = false;
         loop {
             if let Some(state) = self.locked_state().issuers.get_mut(at) {
                 state.account = Some(account.id().to_owned());
             }
-            let order =
-                Ordering { wire: &wire, account: &account, cache, issuer, request, responders, observer };
+            let order = Ordering {
+                wire: &wire,
+                account: &account,
+                cache,
+                issuer,
+                request,
+                responders,
+                judge,
+                observer,
+            };
             match order.run().await {
                 Err(error) if account::is_lost(&error) && !made_anew => {
                     account = accounts.make_anew(&account).await?;
@@ -248,6 +272,10 @@ impl AcmeProvider {
     fn locked_state(&self) -> MutexGuard<'_, AcmeState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn nothing_against(_: &CertificateRequest, _: &CertificateChain) -> Result<(), String> {
+    Ok(())
 }
 
 impl CertProvider for AcmeProvider {

@@ -52,7 +52,9 @@ impl AcmeError {
             | Self::Responder(_)
             | Self::Cache(_)
             | Self::Key => Outcome::Unavailable,
-            Self::ForeignUrl { .. } | Self::Answer { .. } | Self::WrongKey => Outcome::BadAnswer,
+            Self::ForeignUrl { .. } | Self::Answer { .. } | Self::WrongKey | Self::Unfit { .. } => {
+                Outcome::BadAnswer
+            }
             Self::Https(HttpsError::TimedOut { deadline, .. }) => Outcome::TimedOut(*deadline),
             // An expired certificate of the authority, or a wrong root here: whoever puts it right, it is asked again.
             Self::Https(_) => Outcome::Unavailable,

@@ -4,13 +4,13 @@
 
 mod support;
 
-use dwcp_base::{Clock, Coded, Silent, SystemClock};
+use dwcp_base::{Clock, Coded, LocalDisk, Silent, SystemClock};
 use dwcp_pki::testing::{Conduct, Double, Forge, Lie};
 use dwcp_pki::{
-    Activation, CertProvider, CertificateManager, CertificateStore, FirstTrust, ManagedSlot, SlotSpec,
-    TrustStore, Usage, obtain,
+    Activation, CertProvider, CertificateManager, CertificateRequest, CertificateStore, FirstTrust,
+    ManagedSlot, Purpose, SlotSpec, TrustStore, Usage, obtain,
 };
-use dwcp_pki_acme::AcmeSettings;
+use dwcp_pki_acme::{AcmeSettings, Cache, NamesDigest};
 use dwcp_testkit::Lab;
 use std::pin::pin;
 use std::sync::Arc;
@@ -18,25 +18,26 @@ use std::task::{Context, Poll, Waker};
 use support::scripted::Scripted;
 use support::{Blind, DEADLINE, Made};
 
+/// An authority of the script that issues as a double does.
+async fn over(lab: &Lab, double: &Double) -> Scripted {
+    let double = double.clone();
+    let sign = move |request: &CertificateRequest| {
+        let mut issuing = pin!(double.issue(request, DEADLINE));
+        match issuing.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(issued) => issued.unwrap(),
+            Poll::Pending => panic!("a double answers at once"),
+        }
+    };
+    Scripted::signing(lab, |_, _| None, sign).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn at_p7_no_lie_of_an_authority_is_ever_served() {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let double = Double::new(Arc::new(Forge::new(Arc::clone(&clock)).unwrap()));
     let trust = double.forge().trust().unwrap();
     let (lab, place) = (Lab::new(), tempfile::tempdir().unwrap());
-    let liar = double.clone();
-    let authority = Scripted::signing(
-        &lab,
-        |_, _| None,
-        move |request| {
-            let mut issuing = pin!(liar.issue(request, DEADLINE));
-            match issuing.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(issued) => issued.unwrap(),
-                Poll::Pending => panic!("a double answers at once"),
-            }
-        },
-    )
-    .await;
+    let authority = over(&lab, &double).await;
     let made = Made::new(AcmeSettings::new(authority.issuer()), place.path(), Blind::new());
     let provider = Arc::new(made.provider);
     let names = vec!["DNS:a.example".parse().unwrap()];
@@ -70,4 +71,45 @@ async fn at_p7_no_lie_of_an_authority_is_ever_served() {
     double.turn(Conduct::Honest);
     manager.renew("web", Activation::Now, DEADLINE).await.unwrap();
     assert_ne!(serial(), first);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_p7_where_one_issues_what_is_of_no_use_the_next_is_asked_and_nothing_of_it_is_kept() {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let (false_one, honest) = (
+        Double::new(Arc::new(Forge::new(Arc::clone(&clock)).unwrap())),
+        Double::new(Arc::new(Forge::new(Arc::clone(&clock)).unwrap())),
+    );
+    let trust = honest.forge().trust().unwrap();
+    let (lab, place) = (Lab::new(), tempfile::tempdir().unwrap());
+    let (first, second) = (over(&lab, &false_one).await, over(&lab, &honest).await);
+    let (one, two) = (first.issuer().named("first").unwrap(), second.issuer().named("second").unwrap());
+    let settings = AcmeSettings::new(one).with_issuer(two).unwrap();
+    let mut made = Made::new(settings, place.path(), Blind::new());
+    let now = clock.unix();
+    made.provider = made.provider.with_judge(move |request, chain| {
+        let mut names = [request.names().to_vec(), chain.leaf().names().to_vec()];
+        names.iter_mut().for_each(|names| names.sort());
+        let exact = (names[0] == names[1]).then_some(()).ok_or("its names are others");
+        let judged = trust.validate_own(chain, Purpose::Server, now).map(drop);
+        exact.map_err(str::to_owned).and(judged.map_err(|error| error.to_string()))
+    });
+    let names = ["DNS:a.example"];
+    let chain = made.issue(&names).await.unwrap();
+    assert_eq!((first.count("/new-order"), second.count("/new-order")), (1, 1));
+    let state = made.provider.state();
+    assert_eq!(state.in_use.as_deref(), Some("second"));
+    let error = state.issuers[0].last_error.as_ref().unwrap();
+    assert_eq!((error.code, state.issuers[0].issued), ("acme.certificate.unfit", None), "{error:?}");
+    let cache = Cache::open(&place.path().join("acme"), Arc::new(LocalDisk)).unwrap();
+    let digest = NamesDigest::of(chain.leaf().names());
+    let kept = || cache.last(&digest).unwrap().unwrap();
+    assert_eq!(kept().directory, format!("{}/dir", second.base));
+    assert_eq!(cache.order(&format!("{}/dir", first.base), &digest).unwrap(), None, "its order is given up");
+    // With both false, what is in force keeps its record, and the error says what each did.
+    let before = kept();
+    honest.turn(Conduct::Lies(Lie::ExtraName));
+    let error = made.issue(&names).await.unwrap_err();
+    assert!(error.to_string().contains("its names are others"), "{error}");
+    assert_eq!(kept(), before);
 }

@@ -19,6 +19,9 @@ use patience::Patience;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// What a chain has to pass to count as issued.
+pub(crate) type Judge = dyn Fn(&CertificateRequest, &CertificateChain) -> Result<(), String> + Send + Sync;
+
 /// All that an order needs.
 pub(crate) struct Ordering<'a> {
     pub(crate) wire: &'a Wire,
@@ -27,6 +30,7 @@ pub(crate) struct Ordering<'a> {
     pub(crate) issuer: &'a AcmeIssuer,
     pub(crate) request: &'a CertificateRequest,
     pub(crate) responders: &'a [Arc<dyn Responder>],
+    pub(crate) judge: &'a Judge,
     pub(crate) observer: &'a dyn Observer<Event>,
 }
 
@@ -37,7 +41,11 @@ impl Ordering<'_> {
             Some(resumed) => resumed,
             None => self.begin().await?,
         };
-        let done = self.finish(order, record).await;
+        let judged = |chain: CertificateChain| match (self.judge)(self.request, &chain) {
+            Ok(()) => Ok(chain),
+            Err(why) => Err(AcmeError::Unfit { why: Said::new(&why) }),
+        };
+        let done = self.finish(order, record).await.and_then(judged);
         match &done {
             Ok(chain) => self.remember(chain),
             Err(error) if ends_an_order(error) => self.forget(),
@@ -260,6 +268,7 @@ fn ends_an_order(error: &AcmeError) -> bool {
             | AcmeError::Unproven { .. }
             | AcmeError::NoChallenge { .. }
             | AcmeError::WrongKey
+            | AcmeError::Unfit { .. }
             | AcmeError::Answer { .. }
             | AcmeError::ForeignUrl { .. }
     )
