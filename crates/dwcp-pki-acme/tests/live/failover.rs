@@ -51,10 +51,10 @@ async fn a_black_hole_takes_its_share_of_the_time_and_no_more() {
     let place = tempfile::tempdir().unwrap();
     let made = Made::new(settings(issuer(&first), &second), place.path(), Blind::new());
     first.pause();
-    let deadline = Duration::from_secs(10);
+    let deadline = Duration::from_secs(6);
     let began = Instant::now();
     let chain = made.provider.obtain(&request(&NAMES).1, deadline).await.unwrap();
-    assert!((4..9).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    assert!((2..6).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
     judge(&second, &chain, &NAMES);
     second.pause();
     made.provider.ask_at_once();

@@ -1,21 +1,17 @@
 //! Certificates from a Pebble that takes every challenge for met: orders, accounts, profiles, nonces.
 
-use crate::support::{Blind, Made, issuer, judge, told};
+use crate::support::{Blind, Made, Quick, issuer, judge, told};
 use dwcp_base::{Coded, UnixTime};
 use dwcp_https::Roots;
 use dwcp_pki::Certificate;
 use dwcp_pki_acme::{AcmeError, AcmeIssuer, AcmeSettings, ProblemKind};
-use dwcp_testkit::{Lab, Pebble, PebbleOptions, peer};
+use dwcp_testkit::{Lab, PebbleOptions, peer};
 use std::sync::Arc;
 use std::time::Duration;
 
-fn pebble(options: PebbleOptions) -> Option<Pebble> {
-    Pebble::start(&PebbleOptions { always_valid: true, ..options })
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn names_of_several_kinds_get_one_certificate_that_is_good_for_servers() {
-    let Some(pebble) = pebble(PebbleOptions::default()) else { return };
+    let Some(pebble) = Quick::start(PebbleOptions::default()).await else { return };
     let place = tempfile::tempdir().unwrap();
     let responder = Blind::new();
     let made = Made::new(AcmeSettings::new(issuer(&pebble)), place.path(), Arc::clone(&responder));
@@ -31,7 +27,10 @@ async fn names_of_several_kinds_get_one_certificate_that_is_good_for_servers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn at_p3_an_authority_that_takes_every_other_nonce_issues_all_the_same() {
-    let Some(pebble) = pebble(PebbleOptions { nonce_reject: 50, ..PebbleOptions::default() }) else { return };
+    let Some(pebble) = Quick::start(PebbleOptions { nonce_reject: 50, ..PebbleOptions::default() }).await
+    else {
+        return;
+    };
     let place = tempfile::tempdir().unwrap();
     let made = Made::new(AcmeSettings::new(issuer(&pebble)), place.path(), Blind::new());
     for _ in 0..4 {
@@ -47,7 +46,7 @@ async fn at_p3_an_authority_that_takes_every_other_nonce_issues_all_the_same() {
 #[tokio::test(flavor = "multi_thread")]
 async fn at_p4_a_name_that_was_proven_is_not_proven_again_and_another_one_is() {
     let options = PebbleOptions { authz_reuse: 100, nonce_reject: 20, ..PebbleOptions::default() };
-    let Some(pebble) = pebble(options) else { return };
+    let Some(pebble) = Quick::start(options).await else { return };
     let place = tempfile::tempdir().unwrap();
     let responder = Blind::new();
     let made = Made::new(AcmeSettings::new(issuer(&pebble)), place.path(), Arc::clone(&responder));
@@ -67,7 +66,8 @@ async fn at_p4_a_name_that_was_proven_is_not_proven_again_and_another_one_is() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn at_p3_nonces_that_are_never_taken_are_not_tried_for_ever() {
-    let Some(pebble) = pebble(PebbleOptions { nonce_reject: 100, ..PebbleOptions::default() }) else {
+    let Some(pebble) = Quick::start(PebbleOptions { nonce_reject: 100, ..PebbleOptions::default() }).await
+    else {
         return;
     };
     let place = tempfile::tempdir().unwrap();
@@ -80,7 +80,7 @@ async fn at_p3_nonces_that_are_never_taken_are_not_tried_for_ever() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_profile_is_asked_for_and_an_unknown_one_is_answered_with_those_there_are() {
-    let Some(pebble) = pebble(PebbleOptions::default()) else { return };
+    let Some(pebble) = Quick::start(PebbleOptions::default()).await else { return };
     if !pebble.is_complete() {
         return;
     }
@@ -101,7 +101,7 @@ async fn a_profile_is_asked_for_and_an_unknown_one_is_answered_with_those_there_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_that_the_authority_does_not_issue_for_is_refused_in_its_words_and_nothing_stays() {
-    let Some(pebble) = pebble(PebbleOptions::default()) else { return };
+    let Some(pebble) = Quick::start(PebbleOptions::default()).await else { return };
     let place = tempfile::tempdir().unwrap();
     let responder = Blind::new();
     let made = Made::new(AcmeSettings::new(issuer(&pebble)), place.path(), Arc::clone(&responder));
@@ -119,7 +119,7 @@ async fn a_name_that_the_authority_does_not_issue_for_is_refused_in_its_words_an
 
 #[tokio::test(flavor = "multi_thread")]
 async fn at_p6_a_directory_over_an_untrusted_connection_is_not_read() {
-    let Some(pebble) = pebble(PebbleOptions::default()) else { return };
+    let Some(pebble) = Quick::start(PebbleOptions::default()).await else { return };
     let place = tempfile::tempdir().unwrap();
     let other = Lab::new();
     let roots = Roots::Only(vec![other.authority().root().clone()]);
@@ -131,7 +131,10 @@ async fn at_p6_a_directory_over_an_untrusted_connection_is_not_read() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_it_issues_is_good_for_openssl() {
-    let Some(pebble) = pebble(PebbleOptions { chain_length: 2, ..PebbleOptions::default() }) else { return };
+    let Some(pebble) = Quick::start(PebbleOptions { chain_length: 2, ..PebbleOptions::default() }).await
+    else {
+        return;
+    };
     let Some(openssl) = peer("openssl") else { return };
     let place = tempfile::tempdir().unwrap();
     let made = Made::new(AcmeSettings::new(issuer(&pebble)), place.path(), Blind::new());

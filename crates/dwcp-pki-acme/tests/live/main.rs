@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "parts of one program")]
 
 mod accounts;
+mod bad_network;
 mod conformance;
 #[cfg(unix)]
 mod crashes;
@@ -14,7 +15,6 @@ mod lies;
 mod mending;
 mod misbehaving;
 mod pausing;
-mod pebble_faults;
 mod proving;
 mod renewing;
 mod support;

@@ -3,7 +3,7 @@
 
 use crate::support::scripted::{Asked, Say, Scripted, attempt};
 use crate::support::{Blind, DEADLINE, Made, issuer, request};
-use dwcp_base::{Coded, LocalDisk, UnixTime};
+use dwcp_base::{Clock, Coded, LocalDisk, SystemClock};
 use dwcp_pki::RevocationReason;
 use dwcp_pki_acme::{AcmeError, AcmeSettings, Cache, ExternalAccount, LastRecord, NamesDigest, OrderRecord};
 use dwcp_testkit::{Lab, Pebble, PebbleOptions};
@@ -175,7 +175,7 @@ async fn an_order_at_an_address_that_the_authority_left_is_given_up_and_another_
             url: "https://old.example/order/1".to_owned(),
             names: request(&["DNS:a.example"]).1.names().to_vec(),
             profile: None,
-            made: dwcp_base::Clock::unix(&dwcp_base::SystemClock::new()),
+            made: SystemClock::new().unix(),
             finalized_for: None,
         })
         .unwrap();
@@ -187,43 +187,40 @@ async fn an_order_at_an_address_that_the_authority_left_is_given_up_and_another_
 #[tokio::test(flavor = "multi_thread")]
 async fn advice_that_comes_while_an_order_replaces_the_certificate_does_not_undo_that() {
     let (lab, place) = (Lab::new(), tempfile::tempdir().unwrap());
-    let (asked_about, answer) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-    let (heard, may) = (Arc::clone(&asked_about), Arc::clone(&answer));
+    let at = place.path().to_owned();
     let script = move |asked: &Asked, _: &str| {
         asked.path.starts_with("/ari/").then(|| {
-            heard.store(true, Ordering::SeqCst);
-            while !may.load(Ordering::SeqCst) {
-                std::thread::sleep(std::time::Duration::from_millis(5));
-            }
+            // While it is asked, an order puts its own certificate in the place of the other one.
+            let path = record_of(&at, "last-").unwrap();
+            let before = LastRecord::parse(&std::fs::read(&path).unwrap()).unwrap();
+            let newer = LastRecord { certificate: "bmV3.bmV3".to_owned(), ..before };
+            std::fs::write(&path, newer.to_text().unwrap()).unwrap();
             let (start, end) = ("2027-01-20T00:00:00Z", "2027-01-22T00:00:00Z");
             Say::new(200, json!({ "suggestedWindow": { "start": start, "end": end } }))
         })
     };
     let authority = Scripted::start(&lab, script).await;
-    let made = Arc::new(made(&authority, place.path()));
+    let made = made(&authority, place.path());
     let leaf = attempt(&made).await.unwrap().leaf().clone();
-    let digest = NamesDigest::of(leaf.names());
-    let asking = Arc::clone(&made);
-    let old = leaf.clone();
-    let advice = tokio::spawn(async move { asking.provider.renewal_advice(&old, DEADLINE).await });
-    while !asked_about.load(Ordering::SeqCst) {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
-    // Meanwhile an order holds the lock, and puts its own certificate in the place of the other one.
-    let locked = cache(place.path()).lock(DEADLINE).await.unwrap();
-    answer.store(true, Ordering::SeqCst);
-    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    let before = locked.last(&digest).unwrap().unwrap();
-    let newer = LastRecord {
-        certificate: "bmV3.bmV3".to_owned(),
-        not_after: UnixTime::from_secs(2_000_000_000),
-        ..before
-    };
-    locked.put_last(&newer).unwrap();
-    drop(locked);
-    let advice = advice.await.unwrap().unwrap();
+    let advice = made.provider.renewal_advice(&leaf, DEADLINE).await.unwrap();
     assert!(advice.renew_at.is_some(), "it was asked for, and is told");
-    assert_eq!(cache(place.path()).last(&digest).unwrap(), Some(newer));
+    let kept = cache(place.path()).last(&NamesDigest::of(leaf.names())).unwrap().unwrap();
+    assert_eq!((kept.certificate.as_str(), kept.advice), ("bmV3.bmV3", None));
+    // Where it can not be kept it is told all the same.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let at = elsewhere.path().to_owned();
+    let script = move |asked: &Asked, _: &str| {
+        asked.path.starts_with("/ari/").then(|| {
+            std::fs::remove_dir_all(at.join("acme")).unwrap();
+            let (start, end) = ("2027-01-20T00:00:00Z", "2027-01-22T00:00:00Z");
+            Say::new(200, json!({ "suggestedWindow": { "start": start, "end": end } }))
+        })
+    };
+    let authority = Scripted::start(&lab, script).await;
+    let made = Made::new(AcmeSettings::new(authority.issuer()), elsewhere.path(), Blind::new());
+    let leaf = attempt(&made).await.unwrap().leaf().clone();
+    assert!(made.provider.renewal_advice(&leaf, DEADLINE).await.unwrap().renew_at.is_some());
+    assert!(made.told().contains(&"acme.record.unsaved"), "{:?}", made.told());
 }
 
 #[tokio::test(flavor = "multi_thread")]

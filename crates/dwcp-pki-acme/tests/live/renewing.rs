@@ -1,6 +1,6 @@
 //! Renewals at a Pebble: its advice (RFC 9773), what an order replaces, revocation.
 
-use crate::support::{Blind, DEADLINE, Made, issuer, request};
+use crate::support::{Blind, DEADLINE, Made, Quick, issuer, request};
 use dwcp_base::{Clock, Coded, LocalDisk, SystemClock, UnixTime};
 use dwcp_pki::{Certificate, RevocationReason};
 use dwcp_pki_acme::{AcmeError, AcmeSettings, Cache, LastRecord, NamesDigest};
@@ -10,8 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-fn pebble() -> Option<Pebble> {
-    let pebble = Pebble::start(&PebbleOptions { always_valid: true, ..PebbleOptions::default() })?;
+async fn quick() -> Option<Quick> {
+    let pebble = Quick::start(PebbleOptions::default()).await?;
     pebble.is_complete().then_some(pebble)
 }
 
@@ -32,7 +32,7 @@ async fn change_last(place: &Path, leaf: &Certificate, change: impl FnOnce(&mut 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_window_is_read_once_in_a_while_and_its_point_survives_a_restart() {
-    let Some(pebble) = pebble() else { return };
+    let Some(pebble) = quick().await else { return };
     let place = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::at(SystemClock::new().unix()));
     let settings = AcmeSettings::new(issuer(&pebble));
@@ -68,7 +68,8 @@ async fn a_window_is_read_once_in_a_while_and_its_point_survives_a_restart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_that_the_authority_does_not_know_has_no_advice() {
-    let Some(mut pebble) = pebble() else { return };
+    let options = PebbleOptions { always_valid: true, ..PebbleOptions::default() };
+    let Some(mut pebble) = Pebble::start(&options).filter(Pebble::is_complete) else { return };
     let place = tempfile::tempdir().unwrap();
     let made = Made::new(AcmeSettings::new(issuer(&pebble)), place.path(), Blind::new());
     let leaf = made.issue(&["DNS:a.example"]).await.unwrap().leaf().clone();
@@ -83,7 +84,7 @@ async fn a_certificate_that_the_authority_does_not_know_has_no_advice() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_renewal_says_what_it_replaces_and_goes_without_where_that_is_refused() {
-    let Some(pebble) = pebble() else { return };
+    let Some(pebble) = quick().await else { return };
     let place = tempfile::tempdir().unwrap();
     let made = Made::new(AcmeSettings::new(issuer(&pebble)), place.path(), Blind::new());
     let refused = || made.told().iter().filter(|code| **code == "acme.replaces.refused").count();
@@ -116,7 +117,7 @@ async fn a_renewal_says_what_it_replaces_and_goes_without_where_that_is_refused(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_is_revoked_once_and_twice_does_no_harm() {
-    let Some(pebble) = pebble() else { return };
+    let Some(pebble) = quick().await else { return };
     let place = tempfile::tempdir().unwrap();
     let made = Made::new(AcmeSettings::new(issuer(&pebble)), place.path(), Blind::new());
     let leaf = made.issue(&["DNS:a.example"]).await.unwrap().leaf().clone();
@@ -130,7 +131,7 @@ async fn a_certificate_is_revoked_once_and_twice_does_no_harm() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn names_that_no_order_can_hold_are_refused_before_anybody_is_asked() {
-    let Some(mut pebble) = pebble() else { return };
+    let Some(mut pebble) = quick().await else { return };
     pebble.kill();
     let place = tempfile::tempdir().unwrap();
     let made = Made::new(AcmeSettings::new(issuer(&pebble)), place.path(), Blind::new());
