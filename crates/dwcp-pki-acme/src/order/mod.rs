@@ -119,9 +119,12 @@ impl Ordering<'_> {
             None => self.new_order(None).await?,
             Some(replaced) => match self.new_order(Some(replaced)).await {
                 // The authority has forgotten the certificate, or another order has replaced it: that is no reason to go without a new one.
-                Err(error @ (AcmeError::Refused(_) | AcmeError::Answer { .. }))
-                    if !crate::account::is_lost(&error) =>
-                {
+                // An authority that fails over it may do so for ever.
+                Err(
+                    error @ (AcmeError::Refused(_)
+                    | AcmeError::Answer { .. }
+                    | AcmeError::Failing { retry_after: None, .. }),
+                ) if !crate::account::is_lost(&error) => {
                     let (issuer, code) = (self.issuer.name.clone(), error.code());
                     self.observer.observe(&Event::ReplacesRefused { issuer, code });
                     self.new_order(None).await?

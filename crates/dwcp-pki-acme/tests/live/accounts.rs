@@ -16,6 +16,16 @@ fn made_accounts(made: &Made) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn scenarios() {
+    beside!(
+        an_account_is_made_once_for_each_directory_and_found_again_by_the_next_process,
+        an_account_that_the_authority_lost_is_made_anew_once,
+        an_account_gets_a_new_key_and_goes_on_under_it,
+        a_bound_account_needs_the_right_key_of_the_right_name,
+        a_contact_that_is_changed_is_told,
+    );
+}
+
 async fn an_account_is_made_once_for_each_directory_and_found_again_by_the_next_process() {
     let (Some(one), Some(other)) =
         (Quick::start(PebbleOptions::default()).await, Quick::start(PebbleOptions::default()).await)
@@ -41,7 +51,6 @@ async fn an_account_is_made_once_for_each_directory_and_found_again_by_the_next_
     assert_eq!((made_accounts(&back), account(&back)), (0, account(&first)));
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_the_authority_lost_is_made_anew_once() {
     let Some(mut pebble) = Quick::start(PebbleOptions::default()).await else { return };
     let place = tempfile::tempdir().unwrap();
@@ -60,7 +69,6 @@ async fn an_account_that_the_authority_lost_is_made_anew_once() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn an_account_gets_a_new_key_and_goes_on_under_it() {
     let Some(pebble) = Quick::start(PebbleOptions::default()).await else { return };
     let place = tempfile::tempdir().unwrap();
@@ -87,7 +95,6 @@ fn account_file(place: &Path) -> Vec<u8> {
     std::fs::read(entries.into_iter().find(named).unwrap()).unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_bound_account_needs_the_right_key_of_the_right_name() {
     let key = &"zWND".repeat(16);
     let eab = vec![("kid-1".to_owned(), key.to_owned())];
@@ -135,7 +142,6 @@ async fn a_bound_account_needs_the_right_key_of_the_right_name() {
     assert_eq!(made_accounts(&bound), 1, "the key is kept");
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_contact_that_is_changed_is_told() {
     let Some(pebble) = Quick::start(PebbleOptions::default()).await else { return };
     let place = tempfile::tempdir().unwrap();

@@ -15,9 +15,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Lanes that issue at the same time, each with an account and a front of its own.
-const LANES: u64 = 10;
+const LANES: u64 = 15;
 /// Certificates a lane gets.
-const EACH: usize = 3;
+const EACH: usize = 2;
 /// More attempts than that for one certificate are no progress.
 const MOST_ATTEMPTS: usize = 80;
 /// Of a hundred questions.

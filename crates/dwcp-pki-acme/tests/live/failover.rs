@@ -20,6 +20,16 @@ fn settings(first: dwcp_pki_acme::AcmeIssuer, second: &Pebble) -> AcmeSettings {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn scenarios() {
+    beside!(
+        a_black_hole_takes_its_share_of_the_time_and_no_more,
+        a_full_one_is_left_alone_and_the_second_issues,
+        when_nobody_issues_each_is_told_with_its_reason,
+    );
+}
+
+// Not beside others: whether a connection is seen to end with its server is a matter of moments.
+#[tokio::test(flavor = "multi_thread")]
 async fn the_second_issues_while_the_first_is_down_and_the_first_again_when_it_is_back() {
     let (Some(mut first), Some(second)) = (pebble(), pebble()) else { return };
     let place = tempfile::tempdir().unwrap();
@@ -45,7 +55,6 @@ async fn the_second_issues_while_the_first_is_down_and_the_first_again_when_it_i
     judge(&first, &next.issue(&NAMES).await.unwrap(), &NAMES);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_black_hole_takes_its_share_of_the_time_and_no_more() {
     let (Some(first), Some(second)) = (pebble(), pebble()) else { return };
     let place = tempfile::tempdir().unwrap();
@@ -64,7 +73,6 @@ async fn a_black_hole_takes_its_share_of_the_time_and_no_more() {
     assert_eq!(provider.code(), "pki.provider.timed_out", "{provider:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_full_one_is_left_alone_and_the_second_issues() {
     let Some(second) = pebble() else { return };
     let (lab, place) = (Lab::new(), tempfile::tempdir().unwrap());
@@ -85,7 +93,6 @@ async fn a_full_one_is_left_alone_and_the_second_issues() {
     assert_eq!(first.asked().len(), asked, "it said when to come back");
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn when_nobody_issues_each_is_told_with_its_reason() {
     let (Some(mut first), Some(second)) = (pebble(), pebble()) else { return };
     let place = tempfile::tempdir().unwrap();

@@ -10,6 +10,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
+async fn scenarios() {
+    beside!(
+        names_of_several_kinds_get_one_certificate_that_is_good_for_servers,
+        at_p3_an_authority_that_takes_every_other_nonce_issues_all_the_same,
+        at_p4_a_name_that_was_proven_is_not_proven_again_and_another_one_is,
+        at_p3_nonces_that_are_never_taken_are_not_tried_for_ever,
+        a_profile_is_asked_for_and_an_unknown_one_is_answered_with_those_there_are,
+        a_name_that_the_authority_does_not_issue_for_is_refused_in_its_words_and_nothing_stays,
+        at_p6_a_directory_over_an_untrusted_connection_is_not_read,
+        what_it_issues_is_good_for_openssl,
+    );
+}
+
 async fn names_of_several_kinds_get_one_certificate_that_is_good_for_servers() {
     let Some(pebble) = Quick::start(PebbleOptions::default()).await else { return };
     let place = tempfile::tempdir().unwrap();
@@ -25,7 +38,6 @@ async fn names_of_several_kinds_get_one_certificate_that_is_good_for_servers() {
     assert!(state.issuers[0].account.as_deref().unwrap().starts_with("https://127.0.0.1:"));
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn at_p3_an_authority_that_takes_every_other_nonce_issues_all_the_same() {
     let Some(pebble) = Quick::start(PebbleOptions { nonce_reject: 50, ..PebbleOptions::default() }).await
     else {
@@ -43,7 +55,6 @@ async fn at_p3_an_authority_that_takes_every_other_nonce_issues_all_the_same() {
     assert_eq!(made.told().iter().filter(|code| **code == "acme.account.made").count(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn at_p4_a_name_that_was_proven_is_not_proven_again_and_another_one_is() {
     let options = PebbleOptions { authz_reuse: 100, nonce_reject: 20, ..PebbleOptions::default() };
     let Some(pebble) = Quick::start(options).await else { return };
@@ -64,7 +75,6 @@ async fn at_p4_a_name_that_was_proven_is_not_proven_again_and_another_one_is() {
     assert_eq!(responder.ever(), 3);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn at_p3_nonces_that_are_never_taken_are_not_tried_for_ever() {
     let Some(pebble) = Quick::start(PebbleOptions { nonce_reject: 100, ..PebbleOptions::default() }).await
     else {
@@ -78,7 +88,6 @@ async fn at_p3_nonces_that_are_never_taken_are_not_tried_for_ever() {
     assert_eq!(asked, 15, "{}", pebble.said());
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_profile_is_asked_for_and_an_unknown_one_is_answered_with_those_there_are() {
     let Some(pebble) = Quick::start(PebbleOptions::default()).await else { return };
     if !pebble.is_complete() {
@@ -99,7 +108,6 @@ async fn a_profile_is_asked_for_and_an_unknown_one_is_answered_with_those_there_
     assert_eq!(error.into_provider_error(UnixTime::from_secs(0)).code(), "pki.provider.refused");
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_name_that_the_authority_does_not_issue_for_is_refused_in_its_words_and_nothing_stays() {
     let Some(pebble) = Quick::start(PebbleOptions::default()).await else { return };
     let place = tempfile::tempdir().unwrap();
@@ -117,7 +125,6 @@ async fn a_name_that_the_authority_does_not_issue_for_is_refused_in_its_words_an
     assert!(made.issue(&["DNS:a.example"]).await.is_ok(), "the next one is not in its way");
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn at_p6_a_directory_over_an_untrusted_connection_is_not_read() {
     let Some(pebble) = Quick::start(PebbleOptions::default()).await else { return };
     let place = tempfile::tempdir().unwrap();
@@ -129,7 +136,6 @@ async fn at_p6_a_directory_over_an_untrusted_connection_is_not_read() {
     assert_eq!(error.code(), "https.server.untrusted", "{}", told(&error));
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn what_it_issues_is_good_for_openssl() {
     let Some(pebble) = Quick::start(PebbleOptions { chain_length: 2, ..PebbleOptions::default() }).await
     else {

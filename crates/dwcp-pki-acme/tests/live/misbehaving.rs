@@ -193,6 +193,7 @@ async fn what_replaces_nothing_any_more_is_ordered_once_more_and_not_for_ever() 
         match (asked.path.as_str(), read.load(Ordering::SeqCst)) {
             ("/new-order", 1) if replaces => refuse(),
             ("/new-order", 2) => refuse(),
+            ("/new-order", 3) if replaces => Some(Say::problem(500, "serverInternal", "no such order")),
             _ => None,
         }
     };
@@ -217,6 +218,10 @@ async fn what_replaces_nothing_any_more_is_ordered_once_more_and_not_for_ever() 
     let error = attempt(&made).await.unwrap_err();
     assert_eq!(error.code(), "acme.order.refused");
     assert_eq!(orders(), [false, true, true, false, true, false], "once without, and no more");
+    mode.store(3, Ordering::SeqCst);
+    made.provider.ask_at_once();
+    attempt(&made).await.unwrap();
+    assert_eq!(orders().last(), Some(&false), "one that fails over it");
 }
 
 #[tokio::test(flavor = "multi_thread")]

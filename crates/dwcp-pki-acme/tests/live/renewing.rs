@@ -31,6 +31,15 @@ async fn change_last(place: &Path, leaf: &Certificate, change: impl FnOnce(&mut 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn scenarios() {
+    beside!(
+        a_window_is_read_once_in_a_while_and_its_point_survives_a_restart,
+        a_renewal_says_what_it_replaces_and_goes_without_where_that_is_refused,
+        a_certificate_is_revoked_once_and_twice_does_no_harm,
+        names_that_no_order_can_hold_are_refused_before_anybody_is_asked,
+    );
+}
+
 async fn a_window_is_read_once_in_a_while_and_its_point_survives_a_restart() {
     let Some(pebble) = quick().await else { return };
     let place = tempfile::tempdir().unwrap();
@@ -66,6 +75,7 @@ async fn a_window_is_read_once_in_a_while_and_its_point_survives_a_restart() {
     assert!(made.told().contains(&"acme.advice.changed"));
 }
 
+// Not beside others: whether a connection is seen to end with its server is a matter of moments.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_that_the_authority_does_not_know_has_no_advice() {
     let options = PebbleOptions { always_valid: true, ..PebbleOptions::default() };
@@ -82,7 +92,6 @@ async fn a_certificate_that_the_authority_does_not_know_has_no_advice() {
     assert_eq!(error.code(), "https.server.unreachable", "{error:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_renewal_says_what_it_replaces_and_goes_without_where_that_is_refused() {
     let Some(pebble) = quick().await else { return };
     let place = tempfile::tempdir().unwrap();
@@ -115,7 +124,6 @@ async fn a_renewal_says_what_it_replaces_and_goes_without_where_that_is_refused(
     assert_eq!(refused(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_is_revoked_once_and_twice_does_no_harm() {
     let Some(pebble) = quick().await else { return };
     let place = tempfile::tempdir().unwrap();
@@ -129,7 +137,6 @@ async fn a_certificate_is_revoked_once_and_twice_does_no_harm() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn names_that_no_order_can_hold_are_refused_before_anybody_is_asked() {
     let Some(mut pebble) = quick().await else { return };
     pebble.kill();
