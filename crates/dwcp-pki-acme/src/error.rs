@@ -1,7 +1,7 @@
 //! Why an authority issued nothing.
 
-use crate::{AcmeProblem, CacheError, ChallengeKind, ResponderError, Said};
-use dwcp_base::{Blame, Coded, SecretFileError, UnixTime};
+use crate::{AcmeProblem, CacheError, ChallengeKind, Event, PauseCause, ResponderError, Said};
+use dwcp_base::{Blame, Coded, Observer, SecretFileError, UnixTime};
 use dwcp_https::HttpsError;
 use dwcp_pki::SubjectName;
 use std::time::Duration;
@@ -53,11 +53,13 @@ pub enum AcmeError {
         /// What it says.
         said: Said,
     },
-    /// It said before that it is not to be asked yet, and was not.
+    /// It is not to be asked yet, and was not: it said so before, or failed.
     #[error("the authority is not asked again before {until}: {reason}")]
     Paused {
         /// When it may be asked.
         until: UnixTime,
+        /// Who wants it.
+        cause: PauseCause,
         /// Why.
         reason: Said,
     },
@@ -96,6 +98,12 @@ pub enum AcmeError {
     /// Its certificate is for a key that is not ours. The order was given up; the next attempt makes a new one.
     #[error("the authority issued for a key that is not ours")]
     WrongKey,
+    /// Its certificate is for our key, and whoever asked for it can not use it. The order was given up.
+    #[error("the authority's certificate is of no use: {why}")]
+    Unfit {
+        /// What the judge says ([`AcmeProvider::with_judge`](crate::AcmeProvider::with_judge)).
+        why: Said,
+    },
     /// It took none of our nonces.
     #[error("the authority took none of {attempts} nonces of its own")]
     Nonces {
@@ -169,6 +177,9 @@ impl AcmeError {
                 problem.kind.fix().to_owned()
             }
             Self::NoChallenge { .. } => "use the challenge that the authority offers".to_owned(),
+            Self::Paused { cause: PauseCause::Failures { .. }, .. } => {
+                "put right what the reason names: it is asked again by itself, or by `dwcp cert renew` at once".to_owned()
+            }
             Self::Failing { .. } | Self::Paused { .. } | Self::Nonces { .. } | Self::TimedOut { .. } => {
                 "wait: it is asked again by itself".to_owned()
             }
@@ -184,6 +195,10 @@ impl AcmeError {
             Self::ForeignUrl { .. } | Self::Answer { .. } | Self::WrongKey | Self::Unsupported { .. } => {
                 "check that the directory's address is that of an ACME authority".to_owned()
             }
+            Self::Unfit { .. } => {
+                "configure the roots of what the authority issues, and ask for names as it certifies them"
+                    .to_owned()
+            }
             Self::Responder(error) => error.fix(),
             Self::Cache(_) | Self::Key => {
                 "check `cache_dir`: its owner, its modes, and the space on its disk".to_owned()
@@ -193,15 +208,17 @@ impl AcmeError {
     }
 }
 
-/// A record that is no record counts as none, where nothing but a convenience is lost with it. What somebody else could have
-/// prepared is an error all the same.
-pub(crate) fn sound<T>(found: Result<Option<T>, CacheError>) -> Result<Option<T>, AcmeError> {
-    match found {
-        Err(CacheError::Malformed { .. } | CacheError::TooLarge { .. } | CacheError::Misplaced { .. }) => {
-            Ok(None)
-        }
-        found => found.map_err(AcmeError::Cache),
-    }
+/// A record of an order, a pause or the newest certificate that can not be read counts as none, and is news: nothing but a convenience is
+/// lost with it.
+pub(crate) fn unread<T>(
+    what: &'static str,
+    found: Result<Option<T>, CacheError>,
+    observer: &dyn Observer<Event>,
+) -> Option<T> {
+    found.unwrap_or_else(|error| {
+        observer.observe(&Event::unread(what, error));
+        None
+    })
 }
 
 fn told(all: &[(String, AcmeError)]) -> String {
@@ -226,6 +243,7 @@ impl Coded for AcmeError {
             Self::ForeignUrl { .. } => "acme.url.foreign",
             Self::Answer { .. } => "acme.answer.malformed",
             Self::WrongKey => "acme.certificate.foreign",
+            Self::Unfit { .. } => "acme.certificate.unfit",
             Self::Nonces { .. } => "acme.nonce.rejected",
             Self::TimedOut { .. } => "acme.order.timed_out",
             Self::Unsupported { .. } => "acme.service.missing",
@@ -256,6 +274,7 @@ impl Coded for AcmeError {
             Self::ForeignUrl { .. }
             | Self::Answer { .. }
             | Self::WrongKey
+            | Self::Unfit { .. }
             | Self::Nonces { .. }
             | Self::Unsupported { .. } => Blame::Peer,
             Self::All(all) => all.first().map_or(Blame::Peer, |(_, one)| one.blame()),

@@ -21,7 +21,7 @@ impl AcmeError {
     }
 
     /// How long to wait before asking again, where that is known.
-    pub(crate) fn wait(&self, now: UnixTime) -> Option<Duration> {
+    pub fn wait(&self, now: UnixTime) -> Option<Duration> {
         match self {
             Self::Paused { until, .. } => Some(now.until(*until)),
             // The first that may be asked again decides.
@@ -52,7 +52,9 @@ impl AcmeError {
             | Self::Responder(_)
             | Self::Cache(_)
             | Self::Key => Outcome::Unavailable,
-            Self::ForeignUrl { .. } | Self::Answer { .. } | Self::WrongKey => Outcome::BadAnswer,
+            Self::ForeignUrl { .. } | Self::Answer { .. } | Self::WrongKey | Self::Unfit { .. } => {
+                Outcome::BadAnswer
+            }
             Self::Https(HttpsError::TimedOut { deadline, .. }) => Outcome::TimedOut(*deadline),
             // An expired certificate of the authority, or a wrong root here: whoever puts it right, it is asked again.
             Self::Https(_) => Outcome::Unavailable,
@@ -152,7 +154,8 @@ mod tests {
     #[test]
     fn a_pause_tells_what_is_left_of_it() {
         let until = NOW.plus(Duration::from_secs(90));
-        let paused = || AcmeError::Paused { until, reason: Said::new("rate") };
+        let cause = crate::PauseCause::Authority;
+        let paused = || AcmeError::Paused { until, cause, reason: Said::new("rate") };
         assert_eq!(paused().wait(NOW), Some(Duration::from_secs(90)));
         assert_eq!(paused().wait(until.plus(Duration::from_secs(1))), Some(Duration::ZERO));
     }

@@ -4,7 +4,7 @@ mod certificate;
 mod patience;
 mod proof;
 
-use crate::error::sound;
+use crate::error::unread;
 use crate::identifiers::identifiers;
 use crate::translate::{Tries, asked};
 use crate::wire::Wire;
@@ -19,6 +19,9 @@ use patience::Patience;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// What a chain has to pass to count as issued.
+pub(crate) type Judge = dyn Fn(&CertificateRequest, &CertificateChain) -> Result<(), String> + Send + Sync;
+
 /// All that an order needs.
 pub(crate) struct Ordering<'a> {
     pub(crate) wire: &'a Wire,
@@ -27,6 +30,7 @@ pub(crate) struct Ordering<'a> {
     pub(crate) issuer: &'a AcmeIssuer,
     pub(crate) request: &'a CertificateRequest,
     pub(crate) responders: &'a [Arc<dyn Responder>],
+    pub(crate) judge: &'a Judge,
     pub(crate) observer: &'a dyn Observer<Event>,
 }
 
@@ -37,7 +41,11 @@ impl Ordering<'_> {
             Some(resumed) => resumed,
             None => self.begin().await?,
         };
-        let done = self.finish(order, record).await;
+        let judged = |chain: CertificateChain| match (self.judge)(self.request, &chain) {
+            Ok(()) => Ok(chain),
+            Err(why) => Err(AcmeError::Unfit { why: Said::new(&why) }),
+        };
+        let done = self.finish(order, record).await.and_then(judged);
         match &done {
             Ok(chain) => self.remember(chain),
             Err(error) if ends_an_order(error) => self.forget(),
@@ -67,7 +75,8 @@ impl Ordering<'_> {
 
     /// The order that was begun before and still leads to a certificate for our key, if there is one.
     async fn resumed(&self) -> Result<Option<(Order, OrderRecord)>, AcmeError> {
-        let Some(record) = sound(self.cache.order(self.directory(), &self.names()))? else { return Ok(None) };
+        let kept = self.cache.order(self.directory(), &self.names());
+        let Some(record) = unread("order", kept, self.observer) else { return Ok(None) };
         let now = self.wire.budget().clock().unix();
         let fits = record.account == self.account.id()
             && record.profile == self.issuer.profile
@@ -82,8 +91,8 @@ impl Ordering<'_> {
                         return Ok(Some((order, record)));
                     }
                 }
-                // The authority does not know it any more.
-                Err(AcmeError::Refused(_) | AcmeError::Answer { .. }) => {}
+                // The authority does not know it any more, or has moved away from its address.
+                Err(AcmeError::Refused(_) | AcmeError::Answer { .. } | AcmeError::ForeignUrl { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -110,9 +119,12 @@ impl Ordering<'_> {
             None => self.new_order(None).await?,
             Some(replaced) => match self.new_order(Some(replaced)).await {
                 // The authority has forgotten the certificate, or another order has replaced it: that is no reason to go without a new one.
-                Err(error @ (AcmeError::Refused(_) | AcmeError::Answer { .. }))
-                    if !crate::account::is_lost(&error) =>
-                {
+                // An authority that fails over it may do so for ever.
+                Err(
+                    error @ (AcmeError::Refused(_)
+                    | AcmeError::Answer { .. }
+                    | AcmeError::Failing { retry_after: None, .. }),
+                ) if !crate::account::is_lost(&error) => {
                     let (issuer, code) = (self.issuer.name.clone(), error.code());
                     self.observer.observe(&Event::ReplacesRefused { issuer, code });
                     self.new_order(None).await?
@@ -121,11 +133,11 @@ impl Ordering<'_> {
             },
         };
         // What is kept is an address that may be asked, and asked again by the next process.
-        self.wire.vouch(order.url())?;
+        let url = self.wire.vouch(order.url())?;
         let record = OrderRecord {
             directory: self.directory().to_owned(),
             account: self.account.id().to_owned(),
-            url: order.url().to_owned(),
+            url: url.to_string(),
             names: self.request.names().to_vec(),
             profile: self.issuer.profile.clone(),
             made: self.wire.budget().clock().unix(),
@@ -163,7 +175,8 @@ impl Ordering<'_> {
         if !self.wire.directory().has("renewalInfo") {
             return Ok(None);
         }
-        let Some(last) = sound(self.cache.last(&self.names()))? else { return Ok(None) };
+        let last = unread("last", self.cache.last(&self.names()), self.observer);
+        let Some(last) = last else { return Ok(None) };
         if last.directory != self.directory() || last.account != self.account.id() {
             return Ok(None);
         }
@@ -178,6 +191,8 @@ impl Ordering<'_> {
         if order.state().status == OrderStatus::Pending {
             self.prove(&mut order, &mut patience).await?;
         }
+        // From here on a certificate is made for a key that the next attempt does not have: it is waited for in the time of the others too.
+        self.wire.budget().take_rest();
         if order.state().status == OrderStatus::Ready {
             // Written first: after a crash nobody takes a certificate for another key for ours.
             record.finalized_for = Some(self.request.key_pin());
@@ -260,6 +275,7 @@ fn ends_an_order(error: &AcmeError) -> bool {
             | AcmeError::Unproven { .. }
             | AcmeError::NoChallenge { .. }
             | AcmeError::WrongKey
+            | AcmeError::Unfit { .. }
             | AcmeError::Answer { .. }
             | AcmeError::ForeignUrl { .. }
     )

@@ -1,19 +1,11 @@
 //! Accounts at a Pebble: found again, bound, given new keys, lost and made anew.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-#![allow(clippy::disallowed_methods, reason = "a deadline of a test is wall time")]
 
-mod support;
-
+use crate::support::{Blind, DEADLINE, Made, Quick, issuer, judge, told};
 use dwcp_base::{Coded, UnixTime};
 use dwcp_pki_acme::{AcmeError, AcmeSettings, ExternalAccount, ProblemKind};
-use dwcp_testkit::{Pebble, PebbleOptions};
+use dwcp_testkit::PebbleOptions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use support::{Blind, DEADLINE, Made, issuer, judge, told};
-
-fn pebble(options: PebbleOptions) -> Option<Pebble> {
-    Pebble::start(&PebbleOptions { always_valid: true, ..options })
-}
 
 fn account(made: &Made) -> Option<String> {
     made.provider.state().issuers[0].account.clone()
@@ -24,8 +16,19 @@ fn made_accounts(made: &Made) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn scenarios() {
+    beside!(
+        an_account_is_made_once_for_each_directory_and_found_again_by_the_next_process,
+        an_account_that_the_authority_lost_is_made_anew_once,
+        an_account_gets_a_new_key_and_goes_on_under_it,
+        a_bound_account_needs_the_right_key_of_the_right_name,
+        a_contact_that_is_changed_is_told,
+    );
+}
+
 async fn an_account_is_made_once_for_each_directory_and_found_again_by_the_next_process() {
-    let (Some(one), Some(other)) = (pebble(PebbleOptions::default()), pebble(PebbleOptions::default()))
+    let (Some(one), Some(other)) =
+        (Quick::start(PebbleOptions::default()).await, Quick::start(PebbleOptions::default()).await)
     else {
         return;
     };
@@ -48,9 +51,8 @@ async fn an_account_is_made_once_for_each_directory_and_found_again_by_the_next_
     assert_eq!((made_accounts(&back), account(&back)), (0, account(&first)));
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_the_authority_lost_is_made_anew_once() {
-    let Some(mut pebble) = pebble(PebbleOptions::default()) else { return };
+    let Some(mut pebble) = Quick::start(PebbleOptions::default()).await else { return };
     let place = tempfile::tempdir().unwrap();
     let made = Made::new(AcmeSettings::new(issuer(&pebble)), place.path(), Blind::new());
     made.issue(&["DNS:a.example"]).await.unwrap();
@@ -67,9 +69,8 @@ async fn an_account_that_the_authority_lost_is_made_anew_once() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn an_account_gets_a_new_key_and_goes_on_under_it() {
-    let Some(pebble) = pebble(PebbleOptions::default()) else { return };
+    let Some(pebble) = Quick::start(PebbleOptions::default()).await else { return };
     let place = tempfile::tempdir().unwrap();
     let made = Made::new(AcmeSettings::new(issuer(&pebble)), place.path(), Blind::new());
     let name = made.provider.settings().issuers()[0].name().to_owned();
@@ -94,11 +95,10 @@ fn account_file(place: &Path) -> Vec<u8> {
     std::fs::read(entries.into_iter().find(named).unwrap()).unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_bound_account_needs_the_right_key_of_the_right_name() {
     let key = &"zWND".repeat(16);
     let eab = vec![("kid-1".to_owned(), key.to_owned())];
-    let Some(pebble) = pebble(PebbleOptions { eab, ..PebbleOptions::default() }) else { return };
+    let Some(pebble) = Quick::start(PebbleOptions { eab, ..PebbleOptions::default() }).await else { return };
     let place = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| {
         let path = place.path().join(name);
@@ -142,9 +142,8 @@ async fn a_bound_account_needs_the_right_key_of_the_right_name() {
     assert_eq!(made_accounts(&bound), 1, "the key is kept");
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_contact_that_is_changed_is_told() {
-    let Some(pebble) = pebble(PebbleOptions::default()) else { return };
+    let Some(pebble) = Quick::start(PebbleOptions::default()).await else { return };
     let place = tempfile::tempdir().unwrap();
     let with = |mail: &str| AcmeSettings::new(issuer(&pebble)).with_contact(mail).unwrap();
     Made::new(with("ops@a.example"), place.path(), Blind::new()).issue(&["DNS:a.example"]).await.unwrap();

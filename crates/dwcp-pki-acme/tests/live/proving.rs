@@ -1,9 +1,7 @@
 //! Names that a Pebble really validates: HTTP-01 and TLS-ALPN-01, domains and addresses, and names that are not ours.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-#![allow(clippy::disallowed_methods, reason = "a deadline of a test is wall time")]
 
-mod support;
-
+use crate::support::alpn::Listener;
+use crate::support::{Made, issuer, judge};
 use dwcp_base::Coded;
 use dwcp_pki::CertificateStore;
 use dwcp_pki_acme::{
@@ -12,8 +10,6 @@ use dwcp_pki_acme::{
 use dwcp_testkit::{Lab, Pebble, PebbleOptions};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use support::alpn::Listener;
-use support::{Made, issuer, judge};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -29,6 +25,15 @@ fn made<R: Responder + 'static>(pebble: &Pebble, place: &tempfile::TempDir, resp
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn scenarios() {
+    beside!(
+        domains_and_addresses_of_both_families_are_proven_over_http,
+        at_p13_a_name_that_is_not_ours_is_told_by_name_and_nothing_stays_behind,
+        domains_and_addresses_are_proven_over_tls,
+        a_challenge_that_nobody_here_answers_is_told_with_those_on_offer,
+    );
+}
+
 async fn domains_and_addresses_of_both_families_are_proven_over_http() {
     let addresses = vec!["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()];
     let options = PebbleOptions { addresses, nonce_reject: 20, ..PebbleOptions::default() };
@@ -70,7 +75,6 @@ async fn page(address: SocketAddr, token: &str) -> String {
     text
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn at_p13_a_name_that_is_not_ours_is_told_by_name_and_nothing_stays_behind() {
     let Some((responder, pebble)) = over_http("127.0.0.1:0", PebbleOptions::default()).await else { return };
     let place = tempfile::tempdir().unwrap();
@@ -93,7 +97,6 @@ async fn at_p13_a_name_that_is_not_ours_is_told_by_name_and_nothing_stays_behind
     judge(&pebble, &chain, &["DNS:ours.example"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn domains_and_addresses_are_proven_over_tls() {
     let lab = Lab::new();
     let store: Arc<CertificateStore> = lab.store("web");
@@ -111,7 +114,6 @@ async fn domains_and_addresses_are_proven_over_tls() {
     assert!(listener.shown() >= 5);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_challenge_that_nobody_here_answers_is_told_with_those_on_offer() {
     let Some((responder, pebble)) = over_http("127.0.0.1:0", PebbleOptions::default()).await else { return };
     let place = tempfile::tempdir().unwrap();
@@ -124,5 +126,6 @@ async fn a_challenge_that_nobody_here_answers_is_told_with_those_on_offer() {
     let blind = Arc::new(TlsAlpnResponder::new(lab.store("web")));
     let both =
         Made::with_responders(AcmeSettings::new(issuer(&pebble)), place.path(), vec![responder, blind]);
+    both.provider.ask_at_once();
     assert!(both.issue(&["DNS:a.example"]).await.is_ok());
 }

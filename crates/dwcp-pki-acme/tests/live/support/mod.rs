@@ -1,15 +1,17 @@
 //! What the live suites share: a Pebble, a provider over it, and what judges its certificates.
-#![allow(dead_code, unreachable_pub, reason = "each suite uses its part")]
 
 pub mod alpn;
+pub mod quick;
 pub mod scripted;
+
+pub use quick::Quick;
 
 use dwcp_base::{Clock, Disk, LocalDisk, Recorder, SystemClock};
 use dwcp_crypto::{KeyType, SigningKey};
 use dwcp_https::Roots;
 use dwcp_pki::{
-    BoxFuture, CertificateChain, CertificateRequest, Profile, Purpose, RevocationMode, SubjectName,
-    TrustStore,
+    BoxFuture, Certificate, CertificateChain, CertificateRequest, Profile, Purpose, RevocationMode,
+    SubjectName, TrustStore,
 };
 use dwcp_pki_acme::{
     AcmeError, AcmeIssuer, AcmeProvider, AcmeSettings, Cache, ChallengeAnswer, ChallengeKind, Event,
@@ -64,9 +66,25 @@ impl Responder for Blind {
     }
 }
 
+/// What a provider has to know of an authority.
+pub trait Known {
+    fn directory_url(&self) -> String;
+    fn roots(&self) -> Vec<Certificate>;
+}
+
+impl Known for Pebble {
+    fn directory_url(&self) -> String {
+        self.directory_url()
+    }
+
+    fn roots(&self) -> Vec<Certificate> {
+        self.roots()
+    }
+}
+
 /// An authority as a provider knows it.
-pub fn issuer(pebble: &Pebble) -> AcmeIssuer {
-    AcmeIssuer::new(pebble.directory_url().parse().unwrap(), Roots::Only(pebble.roots()))
+pub fn issuer(authority: &impl Known) -> AcmeIssuer {
+    AcmeIssuer::new(authority.directory_url().parse().unwrap(), Roots::Only(authority.roots()))
 }
 
 /// A provider with records in `cache`, and what it tells.

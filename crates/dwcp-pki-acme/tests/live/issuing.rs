@@ -1,25 +1,30 @@
 //! Certificates from a Pebble that takes every challenge for met: orders, accounts, profiles, nonces.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-#![allow(clippy::disallowed_methods, reason = "a deadline of a test is wall time")]
 
-mod support;
-
+use crate::support::{Blind, Made, Quick, issuer, judge, told};
 use dwcp_base::{Coded, UnixTime};
 use dwcp_https::Roots;
 use dwcp_pki::Certificate;
 use dwcp_pki_acme::{AcmeError, AcmeIssuer, AcmeSettings, ProblemKind};
-use dwcp_testkit::{Lab, Pebble, PebbleOptions, peer};
+use dwcp_testkit::{Lab, PebbleOptions, peer};
 use std::sync::Arc;
 use std::time::Duration;
-use support::{Blind, Made, issuer, judge, told};
-
-fn pebble(options: PebbleOptions) -> Option<Pebble> {
-    Pebble::start(&PebbleOptions { always_valid: true, ..options })
-}
 
 #[tokio::test(flavor = "multi_thread")]
+async fn scenarios() {
+    beside!(
+        names_of_several_kinds_get_one_certificate_that_is_good_for_servers,
+        at_p3_an_authority_that_takes_every_other_nonce_issues_all_the_same,
+        at_p4_a_name_that_was_proven_is_not_proven_again_and_another_one_is,
+        at_p3_nonces_that_are_never_taken_are_not_tried_for_ever,
+        a_profile_is_asked_for_and_an_unknown_one_is_answered_with_those_there_are,
+        a_name_that_the_authority_does_not_issue_for_is_refused_in_its_words_and_nothing_stays,
+        at_p6_a_directory_over_an_untrusted_connection_is_not_read,
+        what_it_issues_is_good_for_openssl,
+    );
+}
+
 async fn names_of_several_kinds_get_one_certificate_that_is_good_for_servers() {
-    let Some(pebble) = pebble(PebbleOptions::default()) else { return };
+    let Some(pebble) = Quick::start(PebbleOptions::default()).await else { return };
     let place = tempfile::tempdir().unwrap();
     let responder = Blind::new();
     let made = Made::new(AcmeSettings::new(issuer(&pebble)), place.path(), Arc::clone(&responder));
@@ -33,9 +38,11 @@ async fn names_of_several_kinds_get_one_certificate_that_is_good_for_servers() {
     assert!(state.issuers[0].account.as_deref().unwrap().starts_with("https://127.0.0.1:"));
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn at_p3_an_authority_that_takes_every_other_nonce_issues_all_the_same() {
-    let Some(pebble) = pebble(PebbleOptions { nonce_reject: 50, ..PebbleOptions::default() }) else { return };
+    let Some(pebble) = Quick::start(PebbleOptions { nonce_reject: 50, ..PebbleOptions::default() }).await
+    else {
+        return;
+    };
     let place = tempfile::tempdir().unwrap();
     let made = Made::new(AcmeSettings::new(issuer(&pebble)), place.path(), Blind::new());
     for _ in 0..4 {
@@ -48,10 +55,9 @@ async fn at_p3_an_authority_that_takes_every_other_nonce_issues_all_the_same() {
     assert_eq!(made.told().iter().filter(|code| **code == "acme.account.made").count(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn at_p4_a_name_that_was_proven_is_not_proven_again_and_another_one_is() {
     let options = PebbleOptions { authz_reuse: 100, nonce_reject: 20, ..PebbleOptions::default() };
-    let Some(pebble) = pebble(options) else { return };
+    let Some(pebble) = Quick::start(options).await else { return };
     let place = tempfile::tempdir().unwrap();
     let responder = Blind::new();
     let made = Made::new(AcmeSettings::new(issuer(&pebble)), place.path(), Arc::clone(&responder));
@@ -69,9 +75,9 @@ async fn at_p4_a_name_that_was_proven_is_not_proven_again_and_another_one_is() {
     assert_eq!(responder.ever(), 3);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn at_p3_nonces_that_are_never_taken_are_not_tried_for_ever() {
-    let Some(pebble) = pebble(PebbleOptions { nonce_reject: 100, ..PebbleOptions::default() }) else {
+    let Some(pebble) = Quick::start(PebbleOptions { nonce_reject: 100, ..PebbleOptions::default() }).await
+    else {
         return;
     };
     let place = tempfile::tempdir().unwrap();
@@ -82,9 +88,8 @@ async fn at_p3_nonces_that_are_never_taken_are_not_tried_for_ever() {
     assert_eq!(asked, 15, "{}", pebble.said());
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_profile_is_asked_for_and_an_unknown_one_is_answered_with_those_there_are() {
-    let Some(pebble) = pebble(PebbleOptions::default()) else { return };
+    let Some(pebble) = Quick::start(PebbleOptions::default()).await else { return };
     if !pebble.is_complete() {
         return;
     }
@@ -103,9 +108,8 @@ async fn a_profile_is_asked_for_and_an_unknown_one_is_answered_with_those_there_
     assert_eq!(error.into_provider_error(UnixTime::from_secs(0)).code(), "pki.provider.refused");
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_name_that_the_authority_does_not_issue_for_is_refused_in_its_words_and_nothing_stays() {
-    let Some(pebble) = pebble(PebbleOptions::default()) else { return };
+    let Some(pebble) = Quick::start(PebbleOptions::default()).await else { return };
     let place = tempfile::tempdir().unwrap();
     let responder = Blind::new();
     let made = Made::new(AcmeSettings::new(issuer(&pebble)), place.path(), Arc::clone(&responder));
@@ -121,9 +125,8 @@ async fn a_name_that_the_authority_does_not_issue_for_is_refused_in_its_words_an
     assert!(made.issue(&["DNS:a.example"]).await.is_ok(), "the next one is not in its way");
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn at_p6_a_directory_over_an_untrusted_connection_is_not_read() {
-    let Some(pebble) = pebble(PebbleOptions::default()) else { return };
+    let Some(pebble) = Quick::start(PebbleOptions::default()).await else { return };
     let place = tempfile::tempdir().unwrap();
     let other = Lab::new();
     let roots = Roots::Only(vec![other.authority().root().clone()]);
@@ -133,9 +136,11 @@ async fn at_p6_a_directory_over_an_untrusted_connection_is_not_read() {
     assert_eq!(error.code(), "https.server.untrusted", "{}", told(&error));
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn what_it_issues_is_good_for_openssl() {
-    let Some(pebble) = pebble(PebbleOptions { chain_length: 2, ..PebbleOptions::default() }) else { return };
+    let Some(pebble) = Quick::start(PebbleOptions { chain_length: 2, ..PebbleOptions::default() }).await
+    else {
+        return;
+    };
     let Some(openssl) = peer("openssl") else { return };
     let place = tempfile::tempdir().unwrap();
     let made = Made::new(AcmeSettings::new(issuer(&pebble)), place.path(), Blind::new());

@@ -1,9 +1,6 @@
 //! Renewals at a Pebble: its advice (RFC 9773), what an order replaces, revocation.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-#![allow(clippy::disallowed_methods, reason = "a deadline of a test is wall time")]
 
-mod support;
-
+use crate::support::{Blind, DEADLINE, Made, Quick, issuer, request};
 use dwcp_base::{Clock, Coded, LocalDisk, SystemClock, UnixTime};
 use dwcp_pki::{Certificate, RevocationReason};
 use dwcp_pki_acme::{AcmeError, AcmeSettings, Cache, LastRecord, NamesDigest};
@@ -12,10 +9,9 @@ use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use support::{Blind, DEADLINE, Made, issuer, request};
 
-fn pebble() -> Option<Pebble> {
-    let pebble = Pebble::start(&PebbleOptions { always_valid: true, ..PebbleOptions::default() })?;
+async fn quick() -> Option<Quick> {
+    let pebble = Quick::start(PebbleOptions::default()).await?;
     pebble.is_complete().then_some(pebble)
 }
 
@@ -35,8 +31,17 @@ async fn change_last(place: &Path, leaf: &Certificate, change: impl FnOnce(&mut 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn scenarios() {
+    beside!(
+        a_window_is_read_once_in_a_while_and_its_point_survives_a_restart,
+        a_renewal_says_what_it_replaces_and_goes_without_where_that_is_refused,
+        a_certificate_is_revoked_once_and_twice_does_no_harm,
+        names_that_no_order_can_hold_are_refused_before_anybody_is_asked,
+    );
+}
+
 async fn a_window_is_read_once_in_a_while_and_its_point_survives_a_restart() {
-    let Some(pebble) = pebble() else { return };
+    let Some(pebble) = quick().await else { return };
     let place = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::at(SystemClock::new().unix()));
     let settings = AcmeSettings::new(issuer(&pebble));
@@ -70,9 +75,11 @@ async fn a_window_is_read_once_in_a_while_and_its_point_survives_a_restart() {
     assert!(made.told().contains(&"acme.advice.changed"));
 }
 
+// Not beside others: whether a connection is seen to end with its server is a matter of moments.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_that_the_authority_does_not_know_has_no_advice() {
-    let Some(mut pebble) = pebble() else { return };
+    let options = PebbleOptions { always_valid: true, ..PebbleOptions::default() };
+    let Some(mut pebble) = Pebble::start(&options).filter(Pebble::is_complete) else { return };
     let place = tempfile::tempdir().unwrap();
     let made = Made::new(AcmeSettings::new(issuer(&pebble)), place.path(), Blind::new());
     let leaf = made.issue(&["DNS:a.example"]).await.unwrap().leaf().clone();
@@ -85,9 +92,8 @@ async fn a_certificate_that_the_authority_does_not_know_has_no_advice() {
     assert_eq!(error.code(), "https.server.unreachable", "{error:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_renewal_says_what_it_replaces_and_goes_without_where_that_is_refused() {
-    let Some(pebble) = pebble() else { return };
+    let Some(pebble) = quick().await else { return };
     let place = tempfile::tempdir().unwrap();
     let made = Made::new(AcmeSettings::new(issuer(&pebble)), place.path(), Blind::new());
     let refused = || made.told().iter().filter(|code| **code == "acme.replaces.refused").count();
@@ -118,9 +124,8 @@ async fn a_renewal_says_what_it_replaces_and_goes_without_where_that_is_refused(
     assert_eq!(refused(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_is_revoked_once_and_twice_does_no_harm() {
-    let Some(pebble) = pebble() else { return };
+    let Some(pebble) = quick().await else { return };
     let place = tempfile::tempdir().unwrap();
     let made = Made::new(AcmeSettings::new(issuer(&pebble)), place.path(), Blind::new());
     let leaf = made.issue(&["DNS:a.example"]).await.unwrap().leaf().clone();
@@ -132,9 +137,8 @@ async fn a_certificate_is_revoked_once_and_twice_does_no_harm() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn names_that_no_order_can_hold_are_refused_before_anybody_is_asked() {
-    let Some(mut pebble) = pebble() else { return };
+    let Some(mut pebble) = quick().await else { return };
     pebble.kill();
     let place = tempfile::tempdir().unwrap();
     let made = Made::new(AcmeSettings::new(issuer(&pebble)), place.path(), Blind::new());
