@@ -36,7 +36,7 @@ pub(super) fn manager(
 ) -> Result<CertificateManager, NodeError> {
     let manager = CertificateManager::new(Arc::clone(clock), Arc::<News>::clone(news));
     let mut spec = match &plan.provider {
-        ProviderPlan::Acme { acme, .. } => super::acme::spec(plan, acme),
+        ProviderPlan::Acme { acme, .. } => super::acme_settings::spec(plan, acme),
         _ => SlotSpec::new(own(plan), names),
     };
     let provider: Option<Arc<dyn CertProvider>> = match identity {
