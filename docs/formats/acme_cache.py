@@ -12,7 +12,7 @@ FORMS = {
         ("profile", f"-|{WORD}"), ("made", TIME), ("finalized-for", f"-|{PIN}")],
     "last": [("names", r"[0-9a-f]{64}"), ("directory", URL), ("account", URL), ("certificate", r"[\w-]+\.[\w-]+"), ("not-after", TIME),
         ("advice", f"-|{TIME} {TIME} {TIME} {TIME}"), ("explanation", f"-|{URL}")],
-    "pause": [("directory", URL), ("from", TIME), ("to", TIME), ("reason", r"(?!-\n| +\n)[ -~]{1,320}")],
+    "pause": [("directory", URL), ("from", TIME), ("to", TIME), ("failures", r"-|(?:[1-9]\d{0,2}|1000) [0-9a-f]{64}"), ("reason", r"(?!-\n| +\n)[ -~]{1,320}")],
 }
 
 def time(text: str) -> datetime.datetime:
@@ -53,7 +53,8 @@ def decode(content: bytes) -> str:
     length = time(value["to"]) - time(value["from"])
     if not datetime.timedelta(0) <= length <= datetime.timedelta(hours=24):
         raise ValueError("no pause of at most 24 h")
-    return f"{value['directory']} is left alone for {length.total_seconds():g} s: {value['reason']}"
+    who = "as it asked" if value["failures"] == "-" else f"after {value['failures'].split()[0]} failures for {value['failures'].split()[1]}"
+    return f"{value['directory']} is left alone for {length.total_seconds():g} s {who}: {value['reason']}"
 
 if len(sys.argv) > 1:
     print(decode(pathlib.Path(sys.argv[1]).read_bytes()))
@@ -62,13 +63,14 @@ else:
     vectors = re.findall(r"^```\n(dwcp-acme-\w+ 1\n.*?)```$", page, re.M | re.S)
     for vector in vectors:
         print(decode(vector.encode()))
-    account, _, order, last, pause = vectors
+    account, _, order, last, pause, own = vectors
     if digest(["IP:192.0.2.1", "DNS:shop.example"]) not in last:
         print("WRONG: the digest of the names")
     for good, old, new in [
         (account, " 1\n", " 2\n"), (account, "https://", "http://"), (account, "Bgc=", "Bgc"), (account, "\nkey", "\r\nkey"), (account, "=\n", "="),
         (account, "=\n", "=\n\n"), (account, "00Z", "00.000Z"), (order, "DNS:", "dns:"), (order, "sha256/A", "sha256/"), (last, "-01-22T", "-01-19T"),
         (last, re.search("2027-01-20.*", last)[0], "-"), (pause, "22T13", "23T13"), (pause, "13:00", "11:00"), (pause, "rateLimited: too many new orders", "-"),
+        (pause, "failures -", "failures 1"), (own, "failures 3", "failures 0"), (own, "failures 3", "failures 03"), (own, "failures 3", "failures 1001"),
     ]:
         try:
             print("WRONG: took", decode(good.replace(old, new).encode()))

@@ -13,7 +13,7 @@ use dwcp_crypto::Secret;
 use instant_acme::{Account, ExternalAccountKey, Key, NewAccount};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::time::Duration;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// What accounts are opened with.
 pub(crate) struct Accounts<'a> {
@@ -28,6 +28,12 @@ impl Accounts<'_> {
     /// The account that is kept, or a new one.
     pub(crate) async fn open(&self) -> Result<Account, AcmeError> {
         let Some(record) = self.record().await? else { return self.make().await };
+        if let Some(external) =
+            self.issuer.external.as_ref().filter(|one| record.external.as_ref() != Some(&one.kid))
+        {
+            // Bound to another one, or to none, since before the settings were changed.
+            return self.make_bound(external).await;
+        }
         match &record.standing {
             AccountStanding::Registered { url } => {
                 let account = self.load(url, &record.key).await?;
@@ -40,6 +46,16 @@ impl Accounts<'_> {
         }
     }
 
+    /// The account that is kept; none is made.
+    pub(crate) async fn existing(&self) -> Result<Account, AcmeError> {
+        match self.record().await? {
+            Some(AccountRecord { standing: AccountStanding::Registered { url }, key, .. }) => {
+                self.load(&url, &key).await
+            }
+            _ => Err(AcmeError::Unsupported { what: "account of ours" }),
+        }
+    }
+
     /// A new account in place of one that the authority does not know any more.
     pub(crate) async fn make_anew(&self, lost: &Account) -> Result<Account, AcmeError> {
         let (issuer, account) = (self.issuer.name.clone(), lost.id().to_owned());
@@ -47,7 +63,8 @@ impl Accounts<'_> {
         self.make().await
     }
 
-    /// A new key for the account; the old one is of no use afterwards (RFC 8555 §7.3.5).
+    /// A new key for the account; the old one is of no use afterwards (RFC 8555 §7.3.5). The protocol's library makes it as it asks: where the answer is
+    /// lost and the authority does not know the old key any more, the new one is lost too, and another account is made.
     pub(crate) async fn roll_over(&self) -> Result<(), AcmeError> {
         let Some(record) = self.record().await? else {
             return Err(AcmeError::Unsupported { what: "account of ours" });
@@ -59,9 +76,28 @@ impl Accounts<'_> {
             return self.register(record).await.map(drop);
         };
         let mut account = self.load(url, &record.key).await?;
-        let credentials = asked!(self.wire, Tries::once(), account.update_key())?;
+        let credentials = match asked!(self.wire, Tries::once(), account.update_key()) {
+            Ok(credentials) => credentials,
+            Err(error) if may_be_done(&error) => return self.after_lost_key(&account, &record, error).await,
+            Err(error) => return Err(error),
+        };
         let key = Secret::from(credentials.private_key().secret_pkcs8_der().to_vec());
         self.keep(&AccountRecord { key, made: self.now(), ..record }).await
+    }
+
+    /// Whether the authority has taken a key that nobody has: it is asked for the account of the old one.
+    async fn after_lost_key(
+        &self,
+        account: &Account,
+        record: &AccountRecord,
+        error: AcmeError,
+    ) -> Result<(), AcmeError> {
+        let directory = || self.issuer.directory.to_string();
+        let build = || Account::builder_with_http(self.wire.for_library());
+        match asked!(self.wire, Tries::repeatable(), build().from_key(parsed(&record.key)?, directory())) {
+            Err(lost) if is_lost(&lost) => self.make_anew(account).await.map(drop),
+            _ => Err(error),
+        }
     }
 
     async fn record(&self) -> Result<Option<AccountRecord>, AcmeError> {
@@ -83,14 +119,16 @@ impl Accounts<'_> {
         if self.wire.directory().wants_external_account {
             return Err(AcmeError::ExternalAccountMissing);
         }
-        let (_, key) = Key::generate_pkcs8().map_err(|_| AcmeError::Key)?;
+        let (_, mut made) = Key::generate_pkcs8().map_err(|_| AcmeError::Key)?;
+        let key = Secret::from(made.secret_pkcs8_der().to_vec());
+        made.zeroize();
         let record = AccountRecord {
             directory: self.issuer.directory.to_string(),
             standing: AccountStanding::Unconfirmed,
             made: self.now(),
             external: None,
             contacts: Vec::new(),
-            key: Secret::from(key.secret_pkcs8_der().to_vec()),
+            key,
         };
         self.keep(&record).await?;
         self.register(record).await
@@ -100,23 +138,17 @@ impl Accounts<'_> {
     /// be repeated.
     async fn register(&self, record: AccountRecord) -> Result<Account, AcmeError> {
         if self.wire.directory().wants_external_account {
-            return match &self.issuer.external {
-                Some(external) => self.make_bound(external).await,
-                None => Err(AcmeError::ExternalAccountMissing),
-            };
+            return Err(AcmeError::ExternalAccountMissing);
         }
-        let key = || {
-            let der = PrivatePkcs8KeyDer::from(record.key.expose().to_vec());
-            let key = Key::from_pkcs8_der(der.clone_key()).map_err(|_| AcmeError::Key)?;
-            Ok::<_, AcmeError>((key, PrivateKeyDer::Pkcs8(der)))
-        };
         let directory = || self.issuer.directory.to_string();
         let build = || Account::builder_with_http(self.wire.for_library());
-        let (account, credentials) =
-            asked!(self.wire, Tries::repeatable(), build().create_from_key(key()?, directory()))?;
+        let (account, credentials) = asked!(
+            self.wire,
+            Tries::repeatable(),
+            build().create_from_key(parsed(&record.key)?, directory())
+        )?;
         drop(credentials);
-        self.wire.vouch(account.id())?;
-        let record = self.confirmed(record, &account);
+        let (record, account) = self.confirmed(record, account).await?;
         self.keep(&record).await?;
         self.told_contacts(&account, record).await?;
         Ok(account)
@@ -132,7 +164,6 @@ impl Accounts<'_> {
         let build = || Account::builder_with_http(self.wire.for_library());
         let (account, credentials) =
             asked!(self.wire, Tries::once(), build().create(&new, directory(), Some(&bound)))?;
-        self.wire.vouch(account.id())?;
         let record = AccountRecord {
             directory: directory(),
             standing: AccountStanding::Unconfirmed,
@@ -141,23 +172,39 @@ impl Accounts<'_> {
             contacts: self.contacts.to_vec(),
             key: Secret::from(credentials.private_key().secret_pkcs8_der().to_vec()),
         };
-        self.keep(&self.confirmed(record, &account)).await?;
+        let (record, account) = self.confirmed(record, account).await?;
+        self.keep(&record).await?;
         Ok(account)
     }
 
-    fn confirmed(&self, record: AccountRecord, account: &Account) -> AccountRecord {
-        let (issuer, url) = (self.issuer.name.clone(), account.id().to_owned());
+    /// An account whose address was looked at, under the one spelling that records have.
+    async fn confirmed(
+        &self,
+        record: AccountRecord,
+        account: Account,
+    ) -> Result<(AccountRecord, Account), AcmeError> {
+        let url = self.wire.vouch(account.id())?.to_string();
+        let account = if account.id() == url { account } else { self.load(&url, &record.key).await? };
+        let issuer = self.issuer.name.clone();
         self.observer.observe(&Event::AccountMade { issuer, account: url.clone() });
-        AccountRecord { standing: AccountStanding::Registered { url }, ..record }
+        Ok((AccountRecord { standing: AccountStanding::Registered { url }, ..record }, account))
     }
 
-    /// Tells the authority contacts that it was not told before.
+    /// Tells the authority contacts that it was not told before. They are for its news alone: one that does not take them issues all the same.
     async fn told_contacts(&self, account: &Account, record: AccountRecord) -> Result<(), AcmeError> {
         if record.contacts == self.contacts {
             return Ok(());
         }
         let contacts: Vec<&str> = self.contacts.iter().map(String::as_str).collect();
-        asked!(self.wire, Tries::repeatable(), account.update_contacts(&contacts))?;
+        match asked!(self.wire, Tries::repeatable(), account.update_contacts(&contacts)) {
+            Ok(()) => {}
+            Err(error) if is_lost(&error) => return Err(error),
+            Err(error) => {
+                let (issuer, message) = (self.issuer.name.clone(), crate::state::told(&error));
+                self.observer.observe(&Event::ContactsRefused { issuer, message });
+                return Ok(());
+            }
+        }
         self.keep(&AccountRecord { contacts: self.contacts.to_vec(), ..record }).await
     }
 
@@ -186,6 +233,24 @@ fn hmac_key(external: &ExternalAccount) -> Result<Zeroizing<Vec<u8>>, AcmeError>
         Ok(key) if (16..=512).contains(&key.len()) => Ok(key),
         _ => Err(bad),
     }
+}
+
+/// A key as the protocol's library takes it.
+fn parsed(key: &Secret) -> Result<(Key, PrivateKeyDer<'static>), AcmeError> {
+    let der = PrivatePkcs8KeyDer::from(key.expose().to_vec());
+    let mut whole = PrivateKeyDer::Pkcs8(der.clone_key());
+    match Key::from_pkcs8_der(der) {
+        Ok(parsed) => Ok((parsed, whole)),
+        Err(_) => {
+            whole.zeroize();
+            Err(AcmeError::Key)
+        }
+    }
+}
+
+/// Whether what was asked may have been done, although there is no word of it.
+fn may_be_done(error: &AcmeError) -> bool {
+    matches!(error, AcmeError::Https(_) | AcmeError::Failing { .. } | AcmeError::Answer { .. })
 }
 
 /// Whether the authority says that it does not know the account.

@@ -3,6 +3,7 @@
 use crate::AcmeError;
 use dwcp_base::{Clock, Tick};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// A deadline, and the clock it is of.
@@ -11,6 +12,9 @@ pub(crate) struct Budget {
     clock: Arc<dyn Clock>,
     from: Tick,
     whole: Duration,
+    /// What there is if nobody else gets a share.
+    rest: Duration,
+    takes_rest: Arc<AtomicBool>,
     /// What is said when it is over: the deadline of whoever asked, of which this may be a share.
     told: Duration,
 }
@@ -20,12 +24,13 @@ impl Budget {
     pub(crate) fn begin(clock: Arc<dyn Clock>, deadline: Duration) -> Self {
         let from = clock.tick();
         let whole = deadline.saturating_sub((deadline / 20).min(LONGEST_MOMENT));
-        Self { clock, from, whole, told: deadline }
+        Self { clock, from, whole, rest: whole, takes_rest: Arc::default(), told: deadline }
     }
 
     /// What is left.
     pub(crate) fn left(&self) -> Duration {
-        self.whole.saturating_sub(self.clock.tick().since(self.from))
+        let whole = if self.takes_rest.load(Ordering::Relaxed) { self.rest } else { self.whole };
+        whole.saturating_sub(self.clock.tick().since(self.from))
     }
 
     /// What is left, unless that is nothing.
@@ -40,8 +45,14 @@ impl Budget {
     /// An equal share of what is left for the first of `takers`; the last one has it all.
     pub(crate) fn share(&self, takers: usize) -> Self {
         let takers = u32::try_from(takers.max(1)).unwrap_or(u32::MAX);
-        let (from, whole) = (self.clock.tick(), self.left() / takers);
-        Self { clock: Arc::clone(&self.clock), from, whole, told: self.told }
+        let (from, rest) = (self.clock.tick(), self.left());
+        let (clock, takes_rest, whole) = (Arc::clone(&self.clock), Arc::default(), rest / takers);
+        Self { clock, from, whole, rest, takes_rest, told: self.told }
+    }
+
+    /// Takes the shares of the others too, for this and its clones: to give up now would throw something away.
+    pub(crate) fn take_rest(&self) {
+        self.takes_rest.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {
@@ -65,5 +76,8 @@ mod tests {
         clock.advance(Duration::from_secs(31));
         assert!(matches!(first.some(), Err(AcmeError::TimedOut { deadline }) if deadline.as_secs() == 60));
         assert_eq!(whole.share(1).some().unwrap(), Duration::from_millis(28_800));
+        // Unless it has begun what can not be begun again.
+        first.clone().take_rest();
+        assert_eq!(first.some().unwrap(), Duration::from_millis(28_800));
     }
 }

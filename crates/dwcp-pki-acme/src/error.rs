@@ -1,7 +1,7 @@
 //! Why an authority issued nothing.
 
-use crate::{AcmeProblem, CacheError, ChallengeKind, ResponderError, Said};
-use dwcp_base::{Blame, Coded, SecretFileError, UnixTime};
+use crate::{AcmeProblem, CacheError, ChallengeKind, Event, PauseCause, ResponderError, Said};
+use dwcp_base::{Blame, Coded, Observer, SecretFileError, UnixTime};
 use dwcp_https::HttpsError;
 use dwcp_pki::SubjectName;
 use std::time::Duration;
@@ -53,11 +53,13 @@ pub enum AcmeError {
         /// What it says.
         said: Said,
     },
-    /// It said before that it is not to be asked yet, and was not.
+    /// It is not to be asked yet, and was not: it said so before, or failed.
     #[error("the authority is not asked again before {until}: {reason}")]
     Paused {
         /// When it may be asked.
         until: UnixTime,
+        /// Who wants it.
+        cause: PauseCause,
         /// Why.
         reason: Said,
     },
@@ -175,6 +177,9 @@ impl AcmeError {
                 problem.kind.fix().to_owned()
             }
             Self::NoChallenge { .. } => "use the challenge that the authority offers".to_owned(),
+            Self::Paused { cause: PauseCause::Failures { .. }, .. } => {
+                "put right what the reason names: it is asked again by itself, or by `dwcp cert renew` at once".to_owned()
+            }
             Self::Failing { .. } | Self::Paused { .. } | Self::Nonces { .. } | Self::TimedOut { .. } => {
                 "wait: it is asked again by itself".to_owned()
             }
@@ -203,15 +208,17 @@ impl AcmeError {
     }
 }
 
-/// A record that is no record counts as none, where nothing but a convenience is lost with it. What somebody else could have
-/// prepared is an error all the same.
-pub(crate) fn sound<T>(found: Result<Option<T>, CacheError>) -> Result<Option<T>, AcmeError> {
-    match found {
-        Err(CacheError::Malformed { .. } | CacheError::TooLarge { .. } | CacheError::Misplaced { .. }) => {
-            Ok(None)
-        }
-        found => found.map_err(AcmeError::Cache),
-    }
+/// A record of an order, a pause or the newest certificate that can not be read counts as none, and is news: nothing but a convenience is
+/// lost with it.
+pub(crate) fn unread<T>(
+    what: &'static str,
+    found: Result<Option<T>, CacheError>,
+    observer: &dyn Observer<Event>,
+) -> Option<T> {
+    found.unwrap_or_else(|error| {
+        observer.observe(&Event::unread(what, error));
+        None
+    })
 }
 
 fn told(all: &[(String, AcmeError)]) -> String {

@@ -69,6 +69,20 @@ pub enum Event {
         /// The point that was drawn from its window.
         renew_at: UnixTime,
     },
+    /// An authority did not take our contacts; what was asked of it goes on.
+    ContactsRefused {
+        /// The authority.
+        issuer: String,
+        /// The error's text with those of its causes.
+        message: String,
+    },
+    /// A record could not be read and counts as none; nothing but a convenience is lost with it.
+    RecordUnread {
+        /// Which one, for example `last`.
+        what: &'static str,
+        /// The error's text with those of its causes.
+        message: String,
+    },
     /// A record could not be written, and nothing but a convenience is lost with it; what was asked for goes on.
     RecordUnsaved {
         /// Which one, for example `last`.
@@ -85,6 +99,11 @@ impl Event {
         Some(Self::RecordUnsaved { what, message })
     }
 
+    /// The news of a record that can not be read.
+    pub(crate) fn unread(what: &'static str, error: CacheError) -> Self {
+        Self::RecordUnread { what, message: told(&AcmeError::Cache(error)) }
+    }
+
     /// Every code, in the order of the variants.
     pub const CODES: &'static [&'static str] = &[
         "acme.account.made",
@@ -95,6 +114,8 @@ impl Event {
         "acme.issuer.failed",
         "acme.issuer.paused",
         "acme.advice.changed",
+        "acme.contacts.refused",
+        "acme.record.unread",
         "acme.record.unsaved",
     ];
 
@@ -109,6 +130,8 @@ impl Event {
             Self::IssuerFailed { .. } => "acme.issuer.failed",
             Self::IssuerPaused { .. } => "acme.issuer.paused",
             Self::AdviceChanged { .. } => "acme.advice.changed",
+            Self::ContactsRefused { .. } => "acme.contacts.refused",
+            Self::RecordUnread { .. } => "acme.record.unread",
             Self::RecordUnsaved { .. } => "acme.record.unsaved",
         }
     }

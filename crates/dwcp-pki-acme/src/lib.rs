@@ -9,8 +9,10 @@ mod error;
 mod event;
 mod fuzzing;
 mod identifiers;
+mod issue;
 mod names_digest;
 mod order;
+mod pauses;
 mod problem;
 mod provider;
 mod responder;
@@ -25,7 +27,7 @@ mod wire;
 pub use ari::Advice;
 pub use cache::{
     AccountRecord, AccountStanding, BadLine, Cache, CacheError, KeptAdvice, LastRecord, LockedCache,
-    OrderRecord, PauseRecord,
+    OrderRecord, PauseCause, PauseRecord,
 };
 pub use error::{AcmeError, NamesFault};
 pub use event::Event;

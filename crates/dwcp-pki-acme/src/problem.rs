@@ -107,10 +107,10 @@ impl ProblemKind {
             }
             Self::Dns => "check that the name resolves in public DNS, and that DNSSEC is in order",
             Self::ExternalAccountRequired => {
-                "configure `eab` with the key identifier and HMAC key that the authority gave"
+                "configure `eab` with the key identifier and HMAC key that the authority gave; one that serves once may be used up, then ask for another"
             }
             Self::IncorrectResponse | Self::Unauthorized => {
-                "check that the name resolves to this machine and that nothing else answers on its port; where an account is meant, its key or EAB"
+                "check that the name resolves to this machine and that nothing else answers on its port; where an account is meant, its key or its EAB, which may serve once and be used up"
             }
             Self::InvalidContact | Self::UnsupportedContact => "correct `email`",
             Self::InvalidProfile => "choose one of the profiles that the authority offers",

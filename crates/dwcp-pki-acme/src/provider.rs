@@ -2,18 +2,19 @@
 
 use crate::account::{self, Accounts};
 use crate::budget::Budget;
-use crate::error::sound;
+use crate::error::unread;
 use crate::identifiers::identifiers;
-use crate::order::{Judge, Ordering};
+use crate::order::{self, Judge};
 use crate::state::{AcmeState, IssuerState, told};
 use crate::wire::Wire;
 use crate::{
-    AcmeError, AcmeIssuer, AcmeSettings, Cache, CacheError, Event, LockedCache, PauseRecord, Responder, Said,
+    AcmeError, AcmeIssuer, AcmeSettings, Cache, CacheError, Event, LockedCache, NamesDigest, PauseRecord,
+    Responder, pauses,
 };
 use dwcp_base::{Clock, Coded, Observer};
-use dwcp_https::{HttpsClient, HttpsError};
-use dwcp_pki::{BoxFuture, CertProvider, CertificateChain, CertificateRequest, Issued, ProviderError};
-use std::fmt;
+use dwcp_https::HttpsClient;
+use dwcp_pki::{CertificateChain, CertificateRequest};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Mutex as Turn;
@@ -38,6 +39,9 @@ pub struct AcmeProvider {
     /// One order at a time: the cache has one writer, and no authority likes two orders for one name.
     turn: Turn<()>,
     state: Mutex<AcmeState>,
+    /// Pauses of this process, for where the disk loses them.
+    pauses: Mutex<Vec<PauseRecord>>,
+    at_once: AtomicBool,
 }
 
 impl AcmeProvider {
@@ -58,14 +62,29 @@ impl AcmeProvider {
         let mut issuers = Vec::new();
         for issuer in settings.issuers() {
             let mut state = IssuerState::new(issuer.name(), issuer.directory.as_str());
-            let pause = sound(cache.pause(issuer.directory.as_str()))?;
-            state.next_try =
-                pause.map(|pause| pause.left(now)).filter(|left| !left.is_zero()).map(|left| now.plus(left));
+            let pause = unread("pause", cache.pause(issuer.directory.as_str()), &*observer);
+            if let Some(pause) = pause.filter(|pause| !pause.left(now).is_zero()) {
+                state.failed(&pauses::of(&pause), pause.from);
+                state.next_try = Some(pause.to);
+            }
             issuers.push(state);
         }
         let state = Mutex::new(AcmeState { issuers, in_use: None });
         let (turn, judge) = (Turn::new(()), Box::new(nothing_against));
-        Ok(Self { settings, clients, cache, responders, judge, clock, observer, turn, state })
+        let (pauses, at_once) = (Mutex::default(), AtomicBool::new(false));
+        Ok(Self {
+            settings,
+            clients,
+            cache,
+            responders,
+            judge,
+            clock,
+            observer,
+            turn,
+            state,
+            pauses,
+            at_once,
+        })
     }
 
     /// Has each chain judged before it counts as issued: one that `judge` refuses, with the reason, is a failure of its authority
@@ -82,9 +101,18 @@ impl AcmeProvider {
         self
     }
 
+    /// Has the next attempt heed no pause of our own making, since an operator wants it. One that an authority asked for holds all the same.
+    pub fn ask_at_once(&self) {
+        self.at_once.store(true, Ordering::SeqCst);
+    }
+
     /// How it stands with each authority.
     pub fn state(&self) -> AcmeState {
-        self.locked_state().clone()
+        let (mut state, now) = (self.locked_state().clone(), self.clock.unix());
+        for issuer in &mut state.issuers {
+            issuer.next_try = issuer.next_try.filter(|at| *at > now);
+        }
+        state
     }
 
     /// The settings it was made with.
@@ -92,7 +120,7 @@ impl AcmeProvider {
         &self.settings
     }
 
-    /// Asks the authorities, one after the other. As [`CertProvider::issue`], with an error that says more.
+    /// Asks the authorities, one after the other. As [`CertProvider::issue`](dwcp_pki::CertProvider::issue), with an error that says more.
     ///
     /// # Errors
     /// [`AcmeError`]; [`AcmeError::All`] when several were asked in vain.
@@ -115,11 +143,13 @@ impl AcmeProvider {
         budget: &Budget,
     ) -> Result<CertificateChain, AcmeError> {
         let _turn = self.turn.lock().await;
-        let cache = self.lock_cache(budget).await?;
+        let at_once = self.at_once.swap(false, Ordering::SeqCst);
+        let names = NamesDigest::of(request.names());
+        let cache = self.lock_cache(budget).await.inspect_err(|error| self.all_failed(error))?;
         let (mut errors, mut asked) = (Vec::new(), Vec::new());
         for at in self.in_order() {
             let Some((issuer, _)) = self.issuer(at) else { continue };
-            match self.paused(&cache, at, issuer)? {
+            match self.paused(&cache, issuer, &names, at_once) {
                 None => asked.push(at),
                 Some(paused) => errors.push((issuer.name.clone(), paused)),
             }
@@ -153,10 +183,10 @@ impl AcmeProvider {
         budget: Budget,
     ) -> Result<CertificateChain, AcmeError> {
         let asked = self.order(at, issuer, client, cache, request, budget).await;
-        let now = self.clock.unix();
+        let (now, names) = (self.clock.unix(), NamesDigest::of(request.names()));
         match &asked {
             Ok(chain) => {
-                self.tell_unsaved("pause", cache.clear_pause(issuer.directory.as_str()));
+                self.end_pauses(cache, issuer, &names);
                 let mut state = self.locked_state();
                 state.in_use = Some(issuer.name.clone());
                 if let Some(state) = state.issuers.get_mut(at) {
@@ -167,22 +197,15 @@ impl AcmeProvider {
                 self.observer.observe(&Event::CertificateIssued { issuer, not_after });
             }
             Err(error) => {
-                let pause = error.retry_after();
                 if let Some(state) = self.locked_state().issuers.get_mut(at) {
                     state.failed(error, now);
-                    state.next_try = pause.map(|pause| now.plus(pause));
                 }
-                let (name, message) = (issuer.name.clone(), told(error));
-                let failed = Event::IssuerFailed {
-                    issuer: name.clone(),
-                    code: error.code(),
-                    message: message.clone(),
-                };
+                let (issuer_name, message) = (issuer.name.clone(), told(error));
+                let failed = Event::IssuerFailed { issuer: issuer_name, code: error.code(), message };
                 self.observer.observe(&failed);
-                if let Some(pause) = pause {
-                    let record = PauseRecord::new(issuer.directory.as_str(), now, pause, &message);
-                    self.tell_unsaved("pause", cache.put_pause(&record));
-                    self.observer.observe(&Event::IssuerPaused { issuer: name, pause, message });
+                let next_try = self.pause_after(cache, issuer, &names, error);
+                if let Some(state) = self.locked_state().issuers.get_mut(at) {
+                    state.next_try = next_try;
                 }
             }
         }
@@ -208,7 +231,7 @@ impl AcmeProvider {
             if let Some(state) = self.locked_state().issuers.get_mut(at) {
                 state.account = Some(account.id().to_owned());
             }
-            let order = Ordering {
+            let order = order::Ordering {
                 wire: &wire,
                 account: &account,
                 cache,
@@ -236,30 +259,22 @@ impl AcmeProvider {
         places
     }
 
-    /// Why an authority is not asked yet, if so: as the disk knows, and where that failed as this process does.
-    fn paused(&self, cache: &Cache, at: usize, issuer: &AcmeIssuer) -> Result<Option<AcmeError>, AcmeError> {
+    /// Puts on record what keeps all authorities from being asked.
+    fn all_failed(&self, error: &AcmeError) {
         let now = self.clock.unix();
-        let kept = sound(cache.pause(issuer.directory.as_str()))?;
-        if let Some(pause) = kept.filter(|pause| !pause.left(now).is_zero()) {
-            let (until, reason) = (now.plus(pause.left(now)), Said::new(&pause.reason));
-            return Ok(Some(AcmeError::Paused { until, reason }));
-        }
-        let state = self.locked_state();
-        let known = state.issuers.get(at).and_then(|one| Some((one.next_try?, one.last_error.as_ref()?)));
-        // A clock that was set back makes no pause longer.
-        let known = known.filter(|(until, error)| now >= error.at && now < *until);
-        Ok(known.map(|(until, error)| AcmeError::Paused { until, reason: Said::new(&error.message) }))
+        self.locked_state().issuers.iter_mut().for_each(|issuer| issuer.failed(error, now));
     }
 
     pub(crate) async fn lock_cache(&self, budget: &Budget) -> Result<LockedCache, AcmeError> {
-        self.cache.lock(budget.left()).await.map_err(|error| match error {
-            // Another process is at it: nothing is wrong with the records.
-            CacheError::Busy { .. } => budget.over(),
-            error => AcmeError::Cache(error),
-        })
+        // Short of all the time there is: who is waited for is told before it is over.
+        self.cache.lock(budget.left() / 10 * 9).await.map_err(AcmeError::Cache)
     }
 
-    fn tell_unsaved(&self, what: &'static str, written: Result<(), CacheError>) {
+    pub(crate) fn locked_pauses(&self) -> MutexGuard<'_, Vec<PauseRecord>> {
+        self.pauses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn tell_unsaved(&self, what: &'static str, written: Result<(), CacheError>) {
         if let Some(news) = Event::unsaved(what, written) {
             self.observer.observe(&news);
         }
@@ -276,35 +291,4 @@ impl AcmeProvider {
 
 fn nothing_against(_: &CertificateRequest, _: &CertificateChain) -> Result<(), String> {
     Ok(())
-}
-
-impl CertProvider for AcmeProvider {
-    fn name(&self) -> &str {
-        "acme"
-    }
-
-    fn issue<'a>(
-        &'a self,
-        request: &'a CertificateRequest,
-        deadline: Duration,
-    ) -> BoxFuture<'a, Result<Issued, ProviderError>> {
-        Box::pin(async move {
-            match self.obtain(request, deadline).await {
-                Ok(chain) => Ok(Issued { chain, roots: Vec::new() }),
-                Err(error) => Err(error.into_provider_error(self.clock.unix())),
-            }
-        })
-    }
-}
-
-impl fmt::Debug for AcmeProvider {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AcmeProvider").field("settings", &self.settings).finish_non_exhaustive()
-    }
-}
-
-impl From<HttpsError> for AcmeError {
-    fn from(error: HttpsError) -> Self {
-        Self::Https(error)
-    }
 }

@@ -3,11 +3,14 @@
 use crate::account::Accounts;
 use crate::ari::{self, Advice};
 use crate::budget::Budget;
-use crate::error::sound;
+use crate::error::unread;
 use crate::translate::{Tries, asked};
 use crate::wire::Wire;
-use crate::{AcmeError, AcmeProvider, Event, LastRecord, NamesDigest, ProblemKind};
-use dwcp_https::HttpsUrl;
+use crate::{
+    AcmeError, AcmeIssuer, AcmeProvider, CacheError, Event, KeptAdvice, LastRecord, NamesDigest, ProblemKind,
+    pauses,
+};
+use dwcp_https::{HttpsClient, HttpsUrl};
 use dwcp_pki::{Certificate, RevocationReason};
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,12 +31,16 @@ impl AcmeProvider {
         let now = self.clock.unix();
         let nothing = || Advice::none(ari::ask_again(now, None));
         let Some(id) = ari::identifier(certificate) else { return Ok(nothing()) };
-        let last = self.last(certificate, &id)?;
+        let last = self.last(certificate, &id);
         let before = last.as_ref().and_then(|last| last.advice.as_ref());
         // A clock that was set back does not silence us for longer than the longest wait.
         let fresh = |ask_again| now < ask_again && now.until(ask_again) <= crate::verdict::LONGEST;
         if let Some(before) = before.filter(|before| fresh(before.ask_again)) {
             return Ok(Advice::kept(before));
+        }
+        if let Some(pause) = self.issuer_of(last.as_ref()).and_then(|(issuer, _)| self.asked_to_wait(issuer))
+        {
+            return Err(pauses::of(&pause));
         }
         let budget = Budget::begin(Arc::clone(&self.clock), deadline);
         let wire = self.wire_to(last.as_ref(), &budget).await?;
@@ -57,11 +64,26 @@ impl AcmeProvider {
             self.observer.observe(&Event::AdviceChanged { issuer, renew_at: advice.renew_at });
         }
         let told = Advice::kept(&advice);
-        if let Some(last) = last {
-            let cache = self.lock_cache(&budget).await?;
-            cache.put_last(&LastRecord { advice: Some(advice), ..last }).map_err(AcmeError::Cache)?;
+        if last.is_some() {
+            let kept = self.keep_advice(certificate, &id, advice, &budget).await;
+            self.tell_unsaved("last", kept);
         }
         Ok(told)
+    }
+
+    /// Keeps what was said of a certificate, if that is still the newest for its names: an order may have replaced it since it was asked about.
+    async fn keep_advice(
+        &self,
+        certificate: &Certificate,
+        id: &str,
+        advice: KeptAdvice,
+        budget: &Budget,
+    ) -> Result<(), CacheError> {
+        let cache = self.cache.lock(budget.left()).await?;
+        match self.last(certificate, id) {
+            Some(last) => cache.put_last(&LastRecord { advice: Some(advice), ..last }),
+            None => Ok(()),
+        }
     }
 
     /// Revokes a certificate that one of our accounts was issued (RFC 8555 §7.6). One that is revoked already is revoked.
@@ -76,7 +98,7 @@ impl AcmeProvider {
     ) -> Result<(), AcmeError> {
         let budget = Budget::begin(Arc::clone(&self.clock), deadline);
         let last = match ari::identifier(certificate) {
-            Some(id) => self.last(certificate, &id)?,
+            Some(id) => self.last(certificate, &id),
             None => None,
         };
         let cache = self.lock_cache(&budget).await?;
@@ -84,7 +106,7 @@ impl AcmeProvider {
         if !wire.directory().has("revokeCert") {
             return Err(AcmeError::Unsupported { what: "service for revocations" });
         }
-        let account = self.accounts(&wire, &cache)?.open().await?;
+        let account = self.accounts(&wire, &cache)?.existing().await?;
         let request = instant_acme::RevocationRequest {
             certificate: certificate.certificate_der(),
             reason: Some(library_reason(reason)),
@@ -95,7 +117,8 @@ impl AcmeProvider {
         }
     }
 
-    /// Gives our account at the authority of this name a new key (RFC 8555 §7.3.5).
+    /// Gives our account at the authority of this name a new key (RFC 8555 §7.3.5). Where the authority has taken a key and its answer was lost, there is
+    /// another account afterwards; a process that ends at that very moment leaves one that is refused until its file is moved away.
     ///
     /// # Errors
     /// [`AcmeError`]; [`AcmeError::Unsupported`] where there is no such authority or account, or accounts keep their keys.
@@ -122,19 +145,23 @@ impl AcmeProvider {
     }
 
     /// What is kept of this very certificate.
-    fn last(&self, certificate: &Certificate, id: &str) -> Result<Option<LastRecord>, AcmeError> {
-        let last = sound(self.cache.last(&NamesDigest::of(certificate.names())))?;
-        Ok(last.filter(|last| last.certificate == id))
+    fn last(&self, certificate: &Certificate, id: &str) -> Option<LastRecord> {
+        let last = unread("last", self.cache.last(&NamesDigest::of(certificate.names())), &*self.observer);
+        last.filter(|last| last.certificate == id)
     }
 
-    /// The way to the authority that issued, or to the first one where that is not known.
-    async fn wire_to(&self, last: Option<&LastRecord>, budget: &Budget) -> Result<Wire, AcmeError> {
+    /// The authority that issued, or the first one where that is not known.
+    fn issuer_of(&self, last: Option<&LastRecord>) -> Option<(&AcmeIssuer, &HttpsClient)> {
         let issued = |at: &usize| {
             let directory = self.issuer(*at).map(|(issuer, _)| issuer.directory().as_str());
             directory.is_some() && directory == last.map(|last| last.directory.as_str())
         };
-        let at = (0..self.settings.issuers().len()).find(issued).unwrap_or(0);
-        let (issuer, client) = self.issuer(at).ok_or(AcmeError::Unsupported { what: "directory" })?;
+        self.issuer((0..self.settings.issuers().len()).find(issued).unwrap_or(0))
+    }
+
+    async fn wire_to(&self, last: Option<&LastRecord>, budget: &Budget) -> Result<Wire, AcmeError> {
+        let found = self.issuer_of(last);
+        let (issuer, client) = found.ok_or(AcmeError::Unsupported { what: "directory" })?;
         Wire::open(client.clone(), issuer.directory().clone(), budget.clone()).await
     }
 

@@ -27,7 +27,7 @@ pub struct IssuerState {
     pub issued: Option<UnixTime>,
     /// What went wrong last; `None` after a success.
     pub last_error: Option<IssuerError>,
-    /// When it may be asked again, where it said so; kept across restarts.
+    /// When it may be asked again, while that is to come. A pause that the authority asked for is known from the start.
     pub next_try: Option<UnixTime>,
 }
 

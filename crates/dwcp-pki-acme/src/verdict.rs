@@ -21,7 +21,7 @@ impl AcmeError {
     }
 
     /// How long to wait before asking again, where that is known.
-    pub(crate) fn wait(&self, now: UnixTime) -> Option<Duration> {
+    pub fn wait(&self, now: UnixTime) -> Option<Duration> {
         match self {
             Self::Paused { until, .. } => Some(now.until(*until)),
             // The first that may be asked again decides.
@@ -154,7 +154,8 @@ mod tests {
     #[test]
     fn a_pause_tells_what_is_left_of_it() {
         let until = NOW.plus(Duration::from_secs(90));
-        let paused = || AcmeError::Paused { until, reason: Said::new("rate") };
+        let cause = crate::PauseCause::Authority;
+        let paused = || AcmeError::Paused { until, cause, reason: Said::new("rate") };
         assert_eq!(paused().wait(NOW), Some(Duration::from_secs(90)));
         assert_eq!(paused().wait(until.plus(Duration::from_secs(1))), Some(Duration::ZERO));
     }

@@ -47,7 +47,7 @@ async fn what_is_kept_is_there_for_the_next_process_and_what_is_cleared_is_gone(
     let locked = cache.lock(SOON).await.unwrap();
     for _ in 0..2 {
         locked.clear_order(DIRECTORY, &digest).unwrap();
-        locked.clear_pause(DIRECTORY).unwrap();
+        locked.clear_pauses(DIRECTORY, &digest).unwrap();
     }
     assert_eq!((locked.order(DIRECTORY, &digest).unwrap(), locked.pause(DIRECTORY).unwrap()), (None, None));
 }

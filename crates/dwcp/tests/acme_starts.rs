@@ -12,7 +12,7 @@ use serde_json::Value;
 use std::fs;
 use std::time::{Duration, Instant};
 use support::acme::Web;
-use support::{assert_three_lines, command, eventually, ok};
+use support::{assert_three_lines, command, eventually, ok, refused};
 
 fn orders(pebble: &Pebble) -> usize {
     pebble.log().matches("POST /order-plz").count()
@@ -94,6 +94,23 @@ fn nothing_is_ordered_that_could_not_be_kept() {
 }
 
 #[test]
+fn a_node_that_is_started_over_and_over_does_not_ask_each_time() {
+    let Some(pebble) = Pebble::start(&PebbleOptions::default()) else { return };
+    let web = Web::new(&pebble, "");
+    web.edit("domains: [web.example,", "domains: [web.blocked.example,");
+    for _ in 0..3 {
+        let (code, said) = web.up_refused();
+        assert_three_lines(&said);
+        assert!(code != 0 && said.contains("blocked.example"), "{code} {said}");
+    }
+    assert_eq!(orders(&pebble), 1, "{}", pebble.said());
+    // What is asked for now did not fail before.
+    web.edit("web.blocked.example", "web.example");
+    let _up = web.up();
+    drop(web.visit(&pebble.issuing_roots()));
+}
+
+#[test]
 fn a_name_that_is_new_and_fails_keeps_no_good_certificate_from_serving_and_is_not_forgotten() {
     let Some(pebble) = Pebble::start(&PebbleOptions::default()) else { return };
     let web = Web::new(&pebble, "");
@@ -114,6 +131,10 @@ fn a_name_that_is_new_and_fails_keeps_no_good_certificate_from_serving_and_is_no
     let reason = check["reason"].as_str().unwrap();
     assert!(reason.contains("lacks DNS:shop.blocked.example") && reason.contains("attempt"), "{reason}");
     assert_eq!(web.leaf().serial(), before);
+    // An operator does not wait for the end of the pause after a failure.
+    let asked = orders(&pebble);
+    let (code, said) = refused(&["cert", "renew", "web", "--socket", &web.file("admin.sock")]);
+    assert!(code != 0 && orders(&pebble) == asked + 1, "{code} {said}");
     assert_eq!(up.wait_after_term(), 0);
     // One that the authority grants is there a moment after the start, without a command.
     web.edit("shop.blocked.example", "shop.web.example");

@@ -2,7 +2,7 @@
 
 use super::keeping::{self, Kind};
 use super::record::Record;
-use super::{AccountRecord, Cache, CacheError, LastRecord, OrderRecord, PauseRecord, private};
+use super::{AccountRecord, Cache, CacheError, LastRecord, OrderRecord, PauseCause, PauseRecord, private};
 use crate::NamesDigest;
 use dwcp_base::UnixTime;
 use std::ffi::OsString;
@@ -99,20 +99,22 @@ impl LockedCache {
         self.put(Kind::Last, &self.last_path(&record.names), record)
     }
 
-    /// Keeps when an authority may be asked again.
+    /// Keeps when an authority may be asked again, in place of another pause with the same cause.
     ///
     /// # Errors
     /// As [`put_order`](Self::put_order).
     pub fn put_pause(&self, record: &PauseRecord) -> Result<(), CacheError> {
-        self.put(Kind::Pause, &self.path(Kind::Pause, &[&record.directory]), record)
+        self.put(Kind::Pause, &self.pause_path(&record.directory, record.cause), record)
     }
 
-    /// Forgets a pause: the authority answered.
+    /// Forgets the pauses for these names, whoever wanted them: the authority issued.
     ///
     /// # Errors
     /// [`CacheError::Storage`] when it could not be removed.
-    pub fn clear_pause(&self, directory: &str) -> Result<(), CacheError> {
-        remove(&self.path(Kind::Pause, &[directory]))
+    pub fn clear_pauses(&self, directory: &str, names: &NamesDigest) -> Result<(), CacheError> {
+        let own = PauseCause::Failures { names: *names, count: 1 };
+        let removed = remove(&self.pause_path(directory, PauseCause::Authority));
+        remove(&self.pause_path(directory, own)).and(removed)
     }
 
     fn put(&self, kind: Kind, path: &Path, record: &impl Record) -> Result<(), CacheError> {

@@ -17,7 +17,7 @@ pub use last::{KeptAdvice, LastRecord};
 pub use lines::BadLine;
 pub use locked::LockedCache;
 pub use order::OrderRecord;
-pub use pause::PauseRecord;
+pub use pause::{PauseCause, PauseRecord};
 
 use crate::NamesDigest;
 use dwcp_base::Disk;
@@ -102,13 +102,31 @@ impl Cache {
         self.read(&self.last_path(names), |record: &LastRecord| record.names == *names)
     }
 
-    /// The newest pause of the authority with this directory URL, over or not.
+    /// The newest pause that the authority with this directory URL asked for, over or not.
     ///
     /// # Errors
     /// [`CacheError`] when there is something that can not be read.
     pub fn pause(&self, directory: &str) -> Result<Option<PauseRecord>, CacheError> {
-        let path = self.path(Kind::Pause, &[directory]);
-        self.read(&path, |record: &PauseRecord| record.directory == directory)
+        let asked_for =
+            |record: &PauseRecord| record.directory == directory && record.cause == PauseCause::Authority;
+        self.read(&self.pause_path(directory, PauseCause::Authority), asked_for)
+    }
+
+    /// The newest pause of our own making after attempts for these names at the authority with this directory URL, over or not.
+    ///
+    /// # Errors
+    /// [`CacheError`] when there is something that can not be read.
+    pub fn pause_after_failures(
+        &self,
+        directory: &str,
+        names: &NamesDigest,
+    ) -> Result<Option<PauseRecord>, CacheError> {
+        let path = self.pause_path(directory, PauseCause::Failures { names: *names, count: 1 });
+        let of_names = |record: &PauseRecord| {
+            record.directory == directory
+                && matches!(record.cause, PauseCause::Failures { names: of, .. } if of == *names)
+        };
+        self.read(&path, of_names)
     }
 
     /// Waits for its turn among all processes, at most `patience`, and holds the cache until the guard is dropped, also by a crash. An order
@@ -122,6 +140,13 @@ impl Cache {
 
     fn order_path(&self, directory: &str, names: &NamesDigest) -> PathBuf {
         self.path(Kind::Order, &[directory, &names.to_string()])
+    }
+
+    fn pause_path(&self, directory: &str, cause: PauseCause) -> PathBuf {
+        match cause {
+            PauseCause::Authority => self.path(Kind::Pause, &[directory]),
+            PauseCause::Failures { names, .. } => self.path(Kind::Pause, &[directory, &names.to_string()]),
+        }
     }
 
     fn last_path(&self, names: &NamesDigest) -> PathBuf {

@@ -28,8 +28,8 @@ fn rewritten(text: &[u8]) -> [Result<Vec<u8>, BadLine>; 4] {
 #[test]
 fn the_vectors_of_the_page_are_read_and_written_the_same() {
     let vectors = vectors();
-    assert_eq!(vectors.len(), 5);
-    for (vector, kind) in vectors.iter().zip([0, 0, 1, 2, 3]) {
+    assert_eq!(vectors.len(), 6);
+    for (vector, kind) in vectors.iter().zip([0, 0, 1, 2, 3, 3]) {
         for (at, read) in rewritten(vector.as_bytes()).into_iter().enumerate() {
             if at == kind {
                 assert_eq!(read.unwrap(), vector.as_bytes())
@@ -83,15 +83,21 @@ fn whatever_differs_from_a_text_of_ours_is_refused() {
         ),
         (4, "to 2026-11-22T13", "to 2026-11-23T13", 4),
         (4, "to 2026-11-22T13", "to 2026-11-22T11", 4),
-        (4, "rateLimited: too many new orders", "-", 5),
-        (4, "rateLimited: too many new orders", "   ", 5),
-        (4, "too many", "\u{1b}[2J", 5),
+        (4, "failures -", "failures 1", 5),
+        (4, "failures -", "failures 0 4", 5),
+        (5, "failures 3", "failures 0", 5),
+        (5, "failures 3", "failures 03", 5),
+        (5, "failures 3", "failures 1001", 5),
+        (5, "failures 3 4", "failures 3 A", 5),
+        (4, "rateLimited: too many new orders", "-", 6),
+        (4, "rateLimited: too many new orders", "   ", 6),
+        (4, "too many", "\u{1b}[2J", 6),
     ] {
         let bad = vectors[at].replacen(from, to, 1);
         assert_ne!(bad, vectors[at], "{from}");
         let lines: Vec<_> =
             rewritten(bad.as_bytes()).into_iter().map(|read| read.map_err(|bad| bad.line)).collect();
-        let kind = [0, 0, 1, 2, 3][at];
+        let kind = [0, 0, 1, 2, 3, 3][at];
         assert_eq!(lines[kind], Err(line), "{bad}");
     }
     assert!(rewritten(&[b'a'; 40_000]).iter().all(|read| *read == Err(BadLine { line: 1 })));
@@ -104,7 +110,7 @@ fn what_does_not_fit_is_not_written() {
         ..PauseRecord::parse(vectors()[4].as_bytes()).unwrap()
     };
     for reason in ["", "-", "ü", &"a".repeat(321)] {
-        assert_eq!(pause(reason).to_text().unwrap_err().line, 5, "{reason}");
+        assert_eq!(pause(reason).to_text().unwrap_err().line, 6, "{reason}");
     }
     assert!(pause("a\nto 2026").to_text().is_err());
     let order = OrderRecord::parse(vectors()[2].as_bytes()).unwrap();
@@ -149,6 +155,15 @@ fn at_p5_a_pause_is_cut_to_a_day_and_its_reason_to_what_can_be_shown() {
             "no reason given"
         );
     }
+    let names = NamesDigest::of(&[SubjectName::Dns("a.example".to_owned())]);
+    let lengths = [(0, 1), (1, 1), (2, 2), (6, 32), (7, 60), (8, 60), (u32::MAX, 60)];
+    for (count, minutes) in lengths {
+        let own = PauseRecord::after_failures("https://ca.example/", names, count, now, &hostile);
+        assert_eq!(own.left(now), Duration::from_secs(minutes * 60), "{count}");
+        assert_eq!(PauseRecord::parse(&own.to_text().unwrap()).unwrap(), own);
+        let short = own.at_most(Duration::from_secs(90));
+        assert_eq!(short.left(now), Duration::from_secs(if minutes == 1 { 60 } else { 90 }));
+    }
     // A clock that was ahead does not hold us up for ever.
     assert_eq!(pause.left(now.minus(Duration::from_millis(1))), Duration::ZERO);
     assert_eq!(pause.left(now.plus(PauseRecord::LONGEST)), Duration::ZERO);
@@ -180,7 +195,7 @@ proptest! {
     #[test]
     fn every_other_record_is_read_as_it_was_written(
         directory in urls(), account in urls(), url in urls(), made in times(), at in times(), later in 0_u64..86_400_000,
-        names in prop::collection::vec("[a-z]{1,9}\\.example", 1..100), finalized in prop::option::of(any::<[u8; 32]>()),
+        names in prop::collection::vec("[a-z]{1,9}\\.example", 1..100), finalized in prop::option::of(any::<[u8; 32]>()), count in prop::option::of(1_u32..=1_000),
         profile in prop::option::of("[!-~]{2,40}"), advised in any::<bool>(), explanation in prop::option::of(urls()),
     ) {
         let names: Vec<_> = names.into_iter().map(SubjectName::Dns).collect();
@@ -192,12 +207,13 @@ proptest! {
         let advice = advised.then_some(KeptAdvice { start: made, end, renew_at: at, ask_again: at, explanation });
         let last = LastRecord { names: digest, directory: directory.clone(), account, certificate: "a-b.c_d".to_owned(), not_after: at, advice };
         prop_assert_eq!(LastRecord::parse(&last.to_text().unwrap()), Ok(last));
-        let pause = PauseRecord { directory, from: made, to: end, reason: "why not".to_owned() };
+        let cause = count.map_or(PauseCause::Authority, |count| PauseCause::Failures { names: digest, count });
+        let pause = PauseRecord { directory, from: made, to: end, cause, reason: "why not".to_owned() };
         prop_assert_eq!(PauseRecord::parse(&pause.to_text().unwrap()), Ok(pause));
     }
 
     #[test]
-    fn one_byte_more_less_or_other_is_refused_or_what_would_be_written(vector in 0_usize..5, at in 0_usize..600, byte: u8, how in 0_u8..3) {
+    fn one_byte_more_less_or_other_is_refused_or_what_would_be_written(vector in 0_usize..6, at in 0_usize..600, byte: u8, how in 0_u8..3) {
         let mut text = vectors().swap_remove(vector).into_bytes();
         let at = at % text.len();
         match how {

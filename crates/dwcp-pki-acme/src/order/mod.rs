@@ -4,7 +4,7 @@ mod certificate;
 mod patience;
 mod proof;
 
-use crate::error::sound;
+use crate::error::unread;
 use crate::identifiers::identifiers;
 use crate::translate::{Tries, asked};
 use crate::wire::Wire;
@@ -75,7 +75,8 @@ impl Ordering<'_> {
 
     /// The order that was begun before and still leads to a certificate for our key, if there is one.
     async fn resumed(&self) -> Result<Option<(Order, OrderRecord)>, AcmeError> {
-        let Some(record) = sound(self.cache.order(self.directory(), &self.names()))? else { return Ok(None) };
+        let kept = self.cache.order(self.directory(), &self.names());
+        let Some(record) = unread("order", kept, self.observer) else { return Ok(None) };
         let now = self.wire.budget().clock().unix();
         let fits = record.account == self.account.id()
             && record.profile == self.issuer.profile
@@ -90,8 +91,8 @@ impl Ordering<'_> {
                         return Ok(Some((order, record)));
                     }
                 }
-                // The authority does not know it any more.
-                Err(AcmeError::Refused(_) | AcmeError::Answer { .. }) => {}
+                // The authority does not know it any more, or has moved away from its address.
+                Err(AcmeError::Refused(_) | AcmeError::Answer { .. } | AcmeError::ForeignUrl { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -129,11 +130,11 @@ impl Ordering<'_> {
             },
         };
         // What is kept is an address that may be asked, and asked again by the next process.
-        self.wire.vouch(order.url())?;
+        let url = self.wire.vouch(order.url())?;
         let record = OrderRecord {
             directory: self.directory().to_owned(),
             account: self.account.id().to_owned(),
-            url: order.url().to_owned(),
+            url: url.to_string(),
             names: self.request.names().to_vec(),
             profile: self.issuer.profile.clone(),
             made: self.wire.budget().clock().unix(),
@@ -171,7 +172,8 @@ impl Ordering<'_> {
         if !self.wire.directory().has("renewalInfo") {
             return Ok(None);
         }
-        let Some(last) = sound(self.cache.last(&self.names()))? else { return Ok(None) };
+        let last = unread("last", self.cache.last(&self.names()), self.observer);
+        let Some(last) = last else { return Ok(None) };
         if last.directory != self.directory() || last.account != self.account.id() {
             return Ok(None);
         }
@@ -186,6 +188,8 @@ impl Ordering<'_> {
         if order.state().status == OrderStatus::Pending {
             self.prove(&mut order, &mut patience).await?;
         }
+        // From here on a certificate is made for a key that the next attempt does not have: it is waited for in the time of the others too.
+        self.wire.budget().take_rest();
         if order.state().status == OrderStatus::Ready {
             // Written first: after a crash nobody takes a certificate for another key for ours.
             record.finalized_for = Some(self.request.key_pin());

@@ -203,6 +203,14 @@ impl Observer<dwcp_pki_acme::Event> for News {
                 tracing::info!(%issuer, %renew_at, "the authority says when to renew");
                 SecurityEvent::local(good).field("issuer", issuer).field("renew_at", renew_at)
             }
+            Event::ContactsRefused { issuer, message } => {
+                tracing::warn!(%issuer, error = %message, "the authority did not take the contacts");
+                SecurityEvent::local(bad).field("issuer", issuer).message(message)
+            }
+            Event::RecordUnread { what, message } => {
+                tracing::warn!(what, error = %message, "a record of the authorities can not be read, and counts as none");
+                SecurityEvent::local(bad).field("what", what).message(message)
+            }
             Event::RecordUnsaved { what, message } => {
                 tracing::error!(what, error = %message, "a record of the authorities could not be written");
                 SecurityEvent::local(bad).severity(Severity::Error).field("what", what).message(message)

@@ -23,7 +23,7 @@ struct Trouble {
     code: String,
     message: String,
     fix: String,
-    since: Option<UnixTime>,
+    since: UnixTime,
 }
 
 /// The check of a provider elsewhere; `None` where this node has none, or it has a check of its own.
@@ -32,8 +32,7 @@ pub(super) fn provider(shared: &Shared) -> Option<Finding> {
     let Standing { who, good, trouble, next_try } = standing(shared)?;
     let Some(trouble) = trouble else { return Some(Finding::pass(ID, format!("{who}: {good}"))) };
     let next = next_try.map(|at| format!("; the next try is at {at}")).unwrap_or_default();
-    let since = trouble.since.map(|since| format!(" (since {since})")).unwrap_or_default();
-    let reason = format!("{who}: {}{since}{next}", trouble.message);
+    let reason = format!("{who}: {} (since {}){next}", trouble.message, trouble.since);
     // What that does to the certificate is for `certs.identity` to say, which fails in time.
     Some(Finding::warn(ID, reason, trouble.fix))
 }
@@ -42,7 +41,7 @@ pub(super) fn provider(shared: &Shared) -> Option<Finding> {
 pub(super) fn status(shared: &Shared) -> Value {
     let Some(Standing { who, good, trouble, next_try }) = standing(shared) else { return Value::Null };
     let error = trouble.map(|trouble| {
-        json!({ "code": trouble.code, "message": trouble.message, "fix": trouble.fix, "since": trouble.since.map(|since| since.to_string()) })
+        json!({ "code": trouble.code, "message": trouble.message, "fix": trouble.fix, "since": trouble.since.to_string() })
     });
     let state = if error.is_some() { "failing" } else { "good" };
     json!({
@@ -63,17 +62,18 @@ fn standing(shared: &Shared) -> Option<Standing> {
     }
 }
 
-/// The authority that issued last; where none has, and each failed or has to be waited for, the first of them.
+/// The authority that issued last; where none has, and one failed or all have to be waited for, the first of them.
 fn of_acme(state: AcmeState, now: UnixTime) -> Standing {
     let names: Vec<_> = state.issuers.iter().map(|issuer| issuer.name.as_str()).collect();
     let who = format!("acme at {}", names.join(", "));
-    let waits = |issuer: &IssuerState| issuer.next_try.filter(|at| *at > now);
-    let is_ill = |issuer: &&IssuerState| issuer.last_error.is_some() || waits(issuer).is_some();
+    let is_paused = |issuer: &IssuerState| {
+        issuer.last_error.as_ref().is_some_and(|error| error.code == PAUSED && waits(issuer, now).is_some())
+    };
     let well = state.issuers.iter().find(|issuer| issuer.issued.is_some() && issuer.last_error.is_none());
-    let other = state.issuers.iter().find(|issuer| issuer.last_error.is_some());
-    // Before anybody was asked, one that may be asked is enough.
-    let asked = well.is_some() || other.is_some();
-    let lost = well.is_none() && (asked || state.issuers.iter().all(|issuer| is_ill(&issuer)));
+    let other =
+        state.issuers.iter().find(|one| one.last_error.as_ref().is_some_and(|error| error.code != PAUSED));
+    // After a restart one that may be asked is enough.
+    let lost = well.is_none() && (other.is_some() || state.issuers.iter().all(is_paused));
     let good = match (&well, &other) {
         (Some(issuer), None) => format!("{} issued the certificate", issuer.name),
         (Some(issuer), Some(other)) => {
@@ -81,22 +81,22 @@ fn of_acme(state: AcmeState, now: UnixTime) -> Standing {
         }
         (None, _) => "nobody was asked yet by this process".to_owned(),
     };
-    let first = other.or_else(|| state.issuers.iter().find(is_ill));
-    let trouble = first.filter(|_| lost).map(|issuer| match &issuer.last_error {
-        Some(error) => Trouble {
+    let first = other.or(state.issuers.first()).filter(|_| lost);
+    let trouble = first.and_then(|issuer| {
+        let error = issuer.last_error.as_ref()?;
+        Some(Trouble {
             code: error.code.to_owned(),
             message: format!("{}: {}", issuer.name, error.message),
             fix: error.fix.clone(),
-            since: Some(error.since),
-        },
-        None => Trouble {
-            code: "acme.authority.paused".to_owned(),
-            message: format!("{}: it failed before this process began, and is not asked yet", issuer.name),
-            fix: "wait: it is asked again by itself".to_owned(),
-            since: None,
-        },
+            since: error.since,
+        })
     });
-    Standing { who, good, trouble, next_try: state.issuers.iter().filter_map(waits).min() }
+    Standing { who, good, trouble, next_try: state.issuers.iter().filter_map(|one| waits(one, now)).min() }
+}
+
+/// What is past is no next try.
+fn waits(issuer: &IssuerState, now: UnixTime) -> Option<UnixTime> {
+    issuer.next_try.filter(|at| *at > now)
 }
 
 fn of_vault(plan: &NodePlan, state: VaultState) -> Standing {
@@ -118,10 +118,13 @@ fn of_vault(plan: &NodePlan, state: VaultState) -> Standing {
             code: trouble.code.to_owned(),
             message: trouble.message,
             fix: trouble.fix,
-            since: Some(trouble.since),
+            since: trouble.since,
         }),
     }
 }
+
+/// The error of a pause from before this process.
+const PAUSED: &str = "acme.authority.paused";
 
 #[cfg(test)]
 mod tests {
@@ -142,46 +145,40 @@ mod tests {
         }
     }
 
+    fn failed(code: &'static str, name: &str, next_try: Option<UnixTime>) -> IssuerState {
+        let (message, fix) = ("status 503".to_owned(), "wait".to_owned());
+        let error = IssuerError { code, message, fix, at: NOW, since: NOW, attempts: 1 };
+        IssuerState { last_error: Some(error), next_try, ..issuer(name) }
+    }
+
     fn of(issuers: &[IssuerState]) -> Standing {
         of_acme(AcmeState { issuers: issuers.to_vec(), in_use: None }, NOW)
     }
 
     #[test]
     fn a_pause_from_before_a_restart_is_told_until_it_is_over() {
-        let hour = Duration::from_secs(3_600);
-        let paused = IssuerState { next_try: Some(NOW.plus(hour)), ..issuer("a.example") };
+        let (soon, past) = (Some(NOW.plus(HOUR)), Some(NOW.minus(HOUR)));
+        let paused = failed(PAUSED, "a.example", soon);
         let Standing { trouble, next_try, .. } = of(std::slice::from_ref(&paused));
         let trouble = trouble.unwrap();
-        assert_eq!((trouble.code.as_str(), next_try), ("acme.authority.paused", paused.next_try));
+        assert_eq!((trouble.code.as_str(), next_try), (PAUSED, soon));
         assert!(trouble.message.starts_with("a.example: "), "{}", trouble.message);
         // Another one may be asked, and would be.
-        let one_of_two = of(&[paused.clone(), issuer("b.example")]);
-        assert!(one_of_two.trouble.is_none() && one_of_two.next_try == paused.next_try);
-        let over = IssuerState { next_try: Some(NOW.minus(hour)), ..issuer("a.example") };
-        assert!(of(std::slice::from_ref(&over)).trouble.is_none());
-        assert_eq!(of(&[over]).next_try, None, "what is past is no next try");
+        let one_of_two = of(&[paused, issuer("b.example")]);
+        assert!(one_of_two.trouble.is_none() && one_of_two.next_try == soon);
+        let over = of(&[failed(PAUSED, "a.example", past)]);
+        assert!(over.trouble.is_none() && over.next_try.is_none(), "what is past is no next try");
     }
 
     #[test]
     fn an_authority_that_issued_makes_up_for_one_that_did_not() {
-        let error = IssuerError {
-            code: "acme.authority.failing",
-            message: "status 503".to_owned(),
-            fix: "wait".to_owned(),
-            at: NOW,
-            since: NOW,
-            attempts: 1,
-        };
-        let failed = IssuerState { last_error: Some(error), ..issuer("a.example") };
-        let issued = IssuerState { issued: Some(NOW), ..issuer("b.example") };
-        assert_eq!(
-            of(&[failed.clone(), issuer("b.example")]).trouble.unwrap().code,
-            "acme.authority.failing"
-        );
-        let both = of(&[failed, issued]);
-        assert!(
-            both.trouble.is_none()
-                && both.good == "b.example issued the certificate, since a.example did not"
-        );
+        let ill = failed("acme.authority.failing", "a.example", None);
+        let well = IssuerState { issued: Some(NOW), ..issuer("b.example") };
+        assert_eq!(of(&[ill.clone(), issuer("b.example")]).trouble.unwrap().code, "acme.authority.failing");
+        let both = of(&[ill, well]);
+        assert!(both.trouble.is_none());
+        assert_eq!(both.good, "b.example issued the certificate, since a.example did not");
     }
+
+    const HOUR: Duration = Duration::from_secs(3_600);
 }

@@ -1,10 +1,8 @@
 //! Authorities that are slow, false, hostile or merely full: what is asked of them is bounded, and nothing they say makes us panic, loop or
 //! ask somebody else.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-#![allow(clippy::disallowed_methods, reason = "a deadline of a test is wall time")]
 
-mod support;
-
+use crate::support::scripted::{Asked, Say, Scripted, attempt, directory};
+use crate::support::{Blind, Made, request};
 use dwcp_base::{Clock, Coded, FaultyDisk, SystemClock};
 use dwcp_pki::ProviderError;
 use dwcp_pki::testing::Forge;
@@ -14,8 +12,6 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use support::scripted::{Asked, Say, Scripted, attempt, directory};
-use support::{Blind, Made, request};
 
 fn made(authority: &Scripted, place: &tempfile::TempDir) -> Made {
     Made::new(AcmeSettings::new(authority.issuer()), place.path(), Blind::new())
@@ -181,7 +177,7 @@ async fn at_p6_redirects_are_errors_that_name_where_they_lead() {
             let authority = Scripted::start(&lab, script).await;
             let error = attempt(&made(&authority, &place)).await.unwrap_err();
             assert_eq!(error.code(), "https.answer.redirected", "{path}: {error:?}");
-            assert!(support::told(&error).contains(to), "{error}");
+            assert!(crate::support::told(&error).contains(to), "{error}");
         }
     }
 }
@@ -309,7 +305,7 @@ async fn hostile(lab: Arc<Lab>, step: &'static str, status: u16, body: String) {
     let error = attempt(&made(&authority, &place)).await.unwrap_err();
     assert!(began.elapsed() < Duration::from_secs(20), "{step}, {status} {shown}: {:?}", began.elapsed());
     assert!(!matches!(error, AcmeError::TimedOut { .. }), "{step}, {status} {shown}: {error:?}");
-    assert!(support::told(&error).len() < 2_000, "{step}, {status} {shown}");
+    assert!(crate::support::told(&error).len() < 2_000, "{step}, {status} {shown}");
     assert!(authority.asked().len() < 40, "{step}, {status} {shown}: {}", authority.asked().len());
 }
 

@@ -1,5 +1,4 @@
 //! What the live suites share: a Pebble, a provider over it, and what judges its certificates.
-#![allow(dead_code, unreachable_pub, reason = "each suite uses its part")]
 
 pub mod alpn;
 pub mod scripted;

@@ -1,9 +1,7 @@
 //! Names that a Pebble really validates: HTTP-01 and TLS-ALPN-01, domains and addresses, and names that are not ours.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-#![allow(clippy::disallowed_methods, reason = "a deadline of a test is wall time")]
 
-mod support;
-
+use crate::support::alpn::Listener;
+use crate::support::{Made, issuer, judge};
 use dwcp_base::Coded;
 use dwcp_pki::CertificateStore;
 use dwcp_pki_acme::{
@@ -12,8 +10,6 @@ use dwcp_pki_acme::{
 use dwcp_testkit::{Lab, Pebble, PebbleOptions};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use support::alpn::Listener;
-use support::{Made, issuer, judge};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -124,5 +120,6 @@ async fn a_challenge_that_nobody_here_answers_is_told_with_those_on_offer() {
     let blind = Arc::new(TlsAlpnResponder::new(lab.store("web")));
     let both =
         Made::with_responders(AcmeSettings::new(issuer(&pebble)), place.path(), vec![responder, blind]);
+    both.provider.ask_at_once();
     assert!(both.issue(&["DNS:a.example"]).await.is_ok());
 }

@@ -1,15 +1,11 @@
 //! Accounts at a Pebble: found again, bound, given new keys, lost and made anew.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-#![allow(clippy::disallowed_methods, reason = "a deadline of a test is wall time")]
 
-mod support;
-
+use crate::support::{Blind, DEADLINE, Made, issuer, judge, told};
 use dwcp_base::{Coded, UnixTime};
 use dwcp_pki_acme::{AcmeError, AcmeSettings, ExternalAccount, ProblemKind};
 use dwcp_testkit::{Pebble, PebbleOptions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use support::{Blind, DEADLINE, Made, issuer, judge, told};
 
 fn pebble(options: PebbleOptions) -> Option<Pebble> {
     Pebble::start(&PebbleOptions { always_valid: true, ..options })

@@ -1,9 +1,8 @@
 //! AT-P7: an authority that answers with a certificate for another key, other names, of another chain or out of date. The provider and the
 //! manager over it serve none of these.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod support;
-
+use crate::support::scripted::Scripted;
+use crate::support::{Blind, DEADLINE, Made};
 use dwcp_base::{Clock, Coded, LocalDisk, Silent, SystemClock};
 use dwcp_pki::testing::{Conduct, Double, Forge, Lie};
 use dwcp_pki::{
@@ -15,8 +14,6 @@ use dwcp_testkit::Lab;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use support::scripted::Scripted;
-use support::{Blind, DEADLINE, Made};
 
 /// An authority of the script that issues as a double does.
 async fn over(lab: &Lab, double: &Double) -> Scripted {
@@ -40,6 +37,7 @@ async fn at_p7_no_lie_of_an_authority_is_ever_served() {
     let authority = over(&lab, &double).await;
     let made = Made::new(AcmeSettings::new(authority.issuer()), place.path(), Blind::new());
     let provider = Arc::new(made.provider);
+    let asked = Arc::clone(&provider);
     let names = vec!["DNS:a.example".parse().unwrap()];
     let spec = SlotSpec { usage: Usage::Server, ..SlotSpec::new("web", names) };
     let known = FirstTrust::Known(&trust);
@@ -64,11 +62,13 @@ async fn at_p7_no_lie_of_an_authority_is_ever_served() {
         (Lie::Gap, "pki.issued.invalid"),
     ] {
         double.turn(Conduct::Lies(lie));
+        asked.ask_at_once();
         let error = manager.renew("web", Activation::Now, DEADLINE).await.unwrap_err();
         assert_eq!(error.code(), code, "{lie:?}: {error}");
         assert_eq!(serial(), first, "{lie:?}");
     }
     double.turn(Conduct::Honest);
+    asked.ask_at_once();
     manager.renew("web", Activation::Now, DEADLINE).await.unwrap();
     assert_ne!(serial(), first);
 }
@@ -109,6 +109,7 @@ async fn at_p7_where_one_issues_what_is_of_no_use_the_next_is_asked_and_nothing_
     // With both false, what is in force keeps its record, and the error says what each did.
     let before = kept();
     honest.turn(Conduct::Lies(Lie::ExtraName));
+    made.provider.ask_at_once();
     let error = made.issue(&names).await.unwrap_err();
     assert!(error.to_string().contains("its names are others"), "{error}");
     assert_eq!(kept(), before);

@@ -1,10 +1,6 @@
 //! A process that ends at any moment of an order, by `SIGKILL`: the next one goes on where it can, and nothing is in its way.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-#![allow(clippy::disallowed_methods, reason = "a deadline of a test is wall time")]
-#![cfg(unix)]
 
-mod support;
-
+use crate::support::{Blind, DEADLINE, Made, issuer, judge, request};
 use dwcp_base::LocalDisk;
 use dwcp_https::Roots;
 use dwcp_pki::{BoxFuture, Certificate, CertificateRequest};
@@ -17,7 +13,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use support::{Blind, DEADLINE, Made, issuer, judge, request};
 
 const NAMES: [&str; 2] = ["DNS:a.example", "DNS:b.example"];
 const PLACE: &str = "DWCP_TEST_ACME_PLACE";
@@ -64,7 +59,7 @@ fn the_process_that_orders() {
 fn start(place: &Path, pebble: &Pebble, stops: bool) -> Child {
     std::fs::copy(pebble.ca_file(), place.join("ca")).unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "the_process_that_orders", "--nocapture"]);
+    command.args(["--exact", "crashes::the_process_that_orders", "--nocapture"]);
     command.env(PLACE, place).env(DIRECTORY, pebble.directory_url());
     if stops {
         command.env(STOPS, "1");

@@ -1,5 +1,4 @@
 //! A front before a Pebble that ends TLS and breaks answers: what a bad network and a bad proxy do to an authority, as a seed draws it.
-#![allow(unreachable_pub, reason = "a part of one suite")]
 
 use dwcp_testkit::{Dice, Pebble};
 use std::collections::BTreeMap;

@@ -1,23 +1,18 @@
 //! A Pebble that refuses half the nonces and reuses half the authorizations, behind a front where three of ten questions go wrong: every
 //! attempt ends in a valid certificate or in a state that says what is wrong and when it is tried again, and attempts end in a certificate.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-#[path = "support/faults.rs"]
-mod faults;
-mod support;
-
+use crate::faults::{Fault, Front};
+use crate::support::{Blind, Made, judge, request, told, trust};
 use dwcp_base::{Clock, Coded, SystemClock, Tick, UnixTime};
 use dwcp_https::Roots;
 use dwcp_pki::{CertificateChain, Credential, ProviderError, Purpose};
 use dwcp_pki_acme::{AcmeError, AcmeIssuer, AcmeSettings};
 use dwcp_testkit::{Dice, Pebble, PebbleOptions};
-use faults::{Fault, Front};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use support::{Blind, Made, judge, request, told, trust};
 
 /// Lanes that issue at the same time, each with an account and a front of its own.
 const LANES: u64 = 5;
@@ -116,7 +111,12 @@ impl Lane {
                 assert!(state.next_try.is_some(), "{text}");
                 self.clock.seconds.fetch_add(wait.as_secs() + 1, Ordering::SeqCst);
             }
-            _ => {}
+            // What failed says from when on it is tried again.
+            _ => {
+                let wait = now.until(state.next_try.expect("a next try"));
+                assert!(wait <= Duration::from_secs(60 * 60), "{wait:?}: {text}");
+                self.clock.seconds.fetch_add(wait.as_secs() + 1, Ordering::SeqCst);
+            }
         }
     }
 

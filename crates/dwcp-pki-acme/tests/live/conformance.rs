@@ -1,9 +1,6 @@
 //! The suite for every provider, over a Pebble.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-#![allow(clippy::disallowed_methods, reason = "a deadline of a test is wall time")]
 
-mod support;
-
+use crate::support::{Blind, Made, issuer, trust};
 use dwcp_base::SystemClock;
 use dwcp_crypto::KeyType;
 use dwcp_pki::Usage;
@@ -13,7 +10,6 @@ use dwcp_testkit::{Pebble, PebbleOptions};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
-use support::{Blind, Made, issuer, trust};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_passes_the_suite_for_providers() {

@@ -1,9 +1,6 @@
 //! Certificates from a Pebble that takes every challenge for met: orders, accounts, profiles, nonces.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-#![allow(clippy::disallowed_methods, reason = "a deadline of a test is wall time")]
 
-mod support;
-
+use crate::support::{Blind, Made, issuer, judge, told};
 use dwcp_base::{Coded, UnixTime};
 use dwcp_https::Roots;
 use dwcp_pki::Certificate;
@@ -11,7 +8,6 @@ use dwcp_pki_acme::{AcmeError, AcmeIssuer, AcmeSettings, ProblemKind};
 use dwcp_testkit::{Lab, Pebble, PebbleOptions, peer};
 use std::sync::Arc;
 use std::time::Duration;
-use support::{Blind, Made, issuer, judge, told};
 
 fn pebble(options: PebbleOptions) -> Option<Pebble> {
     Pebble::start(&PebbleOptions { always_valid: true, ..options })

@@ -1,9 +1,6 @@
 //! Renewals at a Pebble: its advice (RFC 9773), what an order replaces, revocation.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-#![allow(clippy::disallowed_methods, reason = "a deadline of a test is wall time")]
 
-mod support;
-
+use crate::support::{Blind, DEADLINE, Made, issuer, request};
 use dwcp_base::{Clock, Coded, LocalDisk, SystemClock, UnixTime};
 use dwcp_pki::{Certificate, RevocationReason};
 use dwcp_pki_acme::{AcmeError, AcmeSettings, Cache, LastRecord, NamesDigest};
@@ -12,7 +9,6 @@ use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use support::{Blind, DEADLINE, Made, issuer, request};
 
 fn pebble() -> Option<Pebble> {
     let pebble = Pebble::start(&PebbleOptions { always_valid: true, ..PebbleOptions::default() })?;
