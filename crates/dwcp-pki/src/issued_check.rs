@@ -1,7 +1,7 @@
 //! The checks on what a provider answered: nothing of it is believed.
 
 use crate::{
-    Certificate, CertificateRequest, Issued, Purpose, SlotSpec, SubjectName, TrustStore, Usage,
+    Certificate, CertificateChain, CertificateRequest, Purpose, SubjectName, TrustStore, Usage,
     ValidationError,
 };
 use dwcp_base::{Blame, Coded, UnixTime};
@@ -54,16 +54,20 @@ impl Coded for IssuedFault {
     }
 }
 
-/// Checks an answer against the request it answers: same key, exactly the names, and a chain that validates now for each
-/// usage of the slot.
-pub(crate) fn check(
-    issued: &Issued,
+/// Checks an answer against the request it answers, as [`CertificateManager::renew`](crate::CertificateManager::renew) does: same key, exactly the
+/// names, and a chain that validates at `now` for each purpose of `usage`, whatever CRLs are missing or stale. For a provider that has others to
+/// ask where what one of them issued is of no use.
+///
+/// # Errors
+/// [`IssuedFault`] with the first check that failed.
+pub fn check_issued(
+    chain: &CertificateChain,
     request: &CertificateRequest,
-    spec: &SlotSpec,
+    usage: Usage,
     trust: &TrustStore,
     now: UnixTime,
 ) -> Result<(), IssuedFault> {
-    let leaf = issued.chain.leaf();
+    let leaf = chain.leaf();
     if leaf.key_pin() != request.key_pin() {
         return Err(IssuedFault::WrongKey);
     }
@@ -76,13 +80,13 @@ pub(crate) fn check(
     if let Some(name) = answered.difference(&asked).next() {
         return Err(IssuedFault::ExtraName { name: (*name).clone() });
     }
-    let purposes: &[Purpose] = match spec.usage {
+    let purposes: &[Purpose] = match usage {
         Usage::Server => &[Purpose::Server],
         Usage::Client => &[Purpose::Client],
         Usage::Both => &[Purpose::Server, Purpose::Client],
     };
     for purpose in purposes {
-        trust.validate_own(&issued.chain, *purpose, now).map_err(IssuedFault::Invalid)?;
+        trust.validate_own(chain, *purpose, now).map_err(IssuedFault::Invalid)?;
     }
     Ok(())
 }

@@ -68,7 +68,7 @@ pub use crl::{Crl, CrlNumber, DeltaCrl};
 pub use event::{Event, OverdueLevel};
 pub use file_issuer::{BadFileStem, Displaced, FileProvider, FileStem, Unfinished};
 pub use identity::{Peer, PeerIdentity, RevocationChecked, WhyAnonymous};
-pub use issued_check::IssuedFault;
+pub use issued_check::{IssuedFault, check_issued};
 pub use key_file::{KeyFileError, private_key_pem};
 pub use key_pin::{BadKeyPin, KeyPin};
 pub use leaf_marks::PublicMark;

@@ -1,8 +1,8 @@
 //! From a slot's specification to a checked credential: key and request are made here, the provider only signs.
 
 use crate::{
-    CertProvider, Certificate, CertificateRequest, Credential, Issued, ManagerError, RevocationMode,
-    SlotSpec, TrustStore, issued_check,
+    CertProvider, Certificate, CertificateRequest, Credential, ManagerError, RevocationMode, SlotSpec,
+    TrustStore, check_issued,
 };
 use dwcp_base::{Clock, UnixTime};
 use dwcp_crypto::SigningKey;
@@ -56,7 +56,7 @@ pub(crate) async fn request(
     let issued = provider.issue(&request, deadline).await.map_err(ManagerError::Provider)?;
     // Judged by the trust and at the time of the answer, not of the question.
     let trust = trust(&issued.roots)?;
-    issued_check::check(&issued, &request, spec, &trust, clock.unix()).map_err(ManagerError::Issued)?;
+    check_issued(&issued.chain, &request, spec.usage, &trust, clock.unix()).map_err(ManagerError::Issued)?;
     let credential = Credential::new(issued.chain, key).map_err(ManagerError::Credential)?;
     Ok((credential, issued.roots))
 }
@@ -71,8 +71,7 @@ pub(crate) fn check_again(
     // The request that it would be the answer to.
     let request =
         CertificateRequest::generate(credential.key(), &spec.names).map_err(ManagerError::Request)?;
-    let issued = Issued { chain: credential.chain().clone(), roots: Vec::new() };
-    issued_check::check(&issued, &request, spec, trust, now).map_err(ManagerError::Issued)
+    check_issued(credential.chain(), &request, spec.usage, trust, now).map_err(ManagerError::Issued)
 }
 
 fn store_of(roots: &[Certificate]) -> Result<TrustStore, ManagerError> {

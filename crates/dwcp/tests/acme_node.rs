@@ -6,116 +6,19 @@
 mod support;
 
 use dwcp_base::{Clock, LocalDisk, SystemClock};
-use dwcp_pki::{Certificate, CertificateChain};
 use dwcp_pki_acme::{Cache, PauseRecord};
 use dwcp_testkit::{Pebble, PebbleOptions};
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use support::{Running, assert_three_lines, command, echo, eventually, free_port, ok, refused, text};
-
-/// A node for `web.example`, whose listener is where Pebble looks for TLS-ALPN-01.
-struct Web {
-    dir: PathBuf,
-    listen: SocketAddr,
-    admin: SocketAddr,
-    _home: tempfile::TempDir,
-}
-
-impl Web {
-    fn new(pebble: &Pebble, keys: &str) -> Self {
-        let home = tempfile::tempdir().unwrap();
-        let dir = home.path().to_owned();
-        let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let (listen, admin, target) = (local(pebble.tls_port()), local(free_port()), local(free_port()));
-        // Its own TLS, and what it issues.
-        let issued: String = pebble.issuing_roots().iter().map(Certificate::to_pem).collect();
-        let roots = fs::read_to_string(pebble.ca_file()).unwrap() + &issued;
-        fs::write(dir.join("ca.pem"), roots).unwrap();
-        let config = format!(
-            "security:\n  cert_management:\n    provider: acme\n    acme: {{domains: [web.example, www.web.example, 127.0.0.1], email: ops@web.example, \
-             directory: '{}', ca_file: ca.pem, {keys}}}\n\
-             node:\n  name: web\n  admin: {{listen: '{admin}', socket: admin.sock}}\n  \
-             listeners: [{{name: w, listen: '{listen}', target: '{target}', allow: [anonymous]}}]\n",
-            pebble.directory_url(),
-        );
-        fs::write(dir.join("dwcp.yaml"), config).unwrap();
-        echo(target);
-        Self { dir, listen, admin, _home: home }
-    }
-
-    fn file(&self, name: &str) -> String {
-        text(&self.dir.join(name))
-    }
-
-    fn up(&self) -> Running {
-        Running::start(command().args(["up", "--config", &self.file("dwcp.yaml")]), self.admin)
-    }
-
-    fn up_refused(&self) -> (i32, String) {
-        let (code, said) = refused(&["up", "--config", &self.file("dwcp.yaml")]);
-        let at = said.find("error: ").unwrap_or_else(|| panic!("no error: {said}"));
-        (code, said[at..].trim_end().to_owned())
-    }
-
-    fn leaf(&self) -> Certificate {
-        CertificateChain::from_pem(&fs::read(self.dir.join("identity.crt")).unwrap()).unwrap().leaf().clone()
-    }
-
-    fn ask(&self, arguments: &[&str]) -> String {
-        ok(&[arguments, &["--socket", &self.file("admin.sock")]].concat())
-    }
-
-    fn check(&self, id: &str) -> Value {
-        let mut socket = UnixStream::connect(self.dir.join("admin.sock")).unwrap();
-        socket.write_all(b"GET /health/certs HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).unwrap();
-        let report: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
-        report["checks"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|check| check["id"] == id)
-            .cloned()
-            .unwrap_or(Value::Null)
-    }
-
-    /// A session as any browser has one, judged by Pebble's root and the name.
-    fn visit(&self, roots: &[Certificate]) -> StreamOwned<ClientConnection, TcpStream> {
-        let mut store = RootCertStore::empty();
-        roots.iter().for_each(|root| store.add(root.certificate_der().clone()).unwrap());
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .unwrap()
-            .with_root_certificates(store)
-            .with_no_client_auth();
-        let name = ServerName::try_from("www.web.example").unwrap();
-        let stream = TcpStream::connect(self.listen).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        let mut session = StreamOwned::new(ClientConnection::new(Arc::new(config), name).unwrap(), stream);
-        say(&mut session);
-        session
-    }
-}
-
-fn say(session: &mut StreamOwned<ClientConnection, TcpStream>) {
-    session.write_all(b"hello").unwrap();
-    session.flush().unwrap();
-    let mut back = [0; 5];
-    session.read_exact(&mut back).unwrap();
-    assert_eq!(&back, b"hello");
-}
+use support::acme::{Web, say};
+use support::{assert_three_lines, eventually};
 
 #[test]
 fn a_first_certificate_comes_by_tls_alpn_on_the_nodes_own_port_and_renewals_lose_no_connection() {

@@ -237,8 +237,9 @@ impl Core {
     fn late_at(&self) -> Option<UnixTime> {
         let happened = matches!(self.phase, Phase::Prepared { .. } | Phase::Activating { .. });
         let due = self.due().filter(|_| !happened)?;
-        let heard = self.advice.map_or(self.since, |advice| advice.heard);
-        Some(due.max(self.since).max(heard).plus(self.schedule.slack()))
+        let (heard, unmet) = self.advice.map_or((self.since, None), |advice| (advice.heard, advice.unmet));
+        let due = due.max(self.since).max(heard);
+        Some(unmet.map_or(due, |unmet| unmet.min(due)).plus(self.schedule.slack()))
     }
 
     /// The time of an order: in the next span of the window, no later than the alarm.

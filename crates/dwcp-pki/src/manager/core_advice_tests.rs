@@ -156,6 +156,48 @@ fn advice_that_is_followed_by_failures_backs_off_and_becomes_an_alarm() {
     assert_eq!(world.alarms(), [OverdueLevel::Due]);
 }
 
+#[test]
+fn an_issuer_that_moves_its_window_along_does_not_hold_off_the_alarm() {
+    for ahead in [-HOUR.as_secs().cast_signed(), 0, HOUR.as_secs().cast_signed()] {
+        let mut world = World::new(rules(), 90 * DAY);
+        let serial = world.core.life().serial;
+        let asked = |now: UnixTime| UnixTime::from_secs(now.secs() + ahead);
+        while world.now < START.plus(10 * DAY) {
+            assert!(world.core.advised(world.now, serial, Some(asked(world.now))));
+            world.run(world.now.plus(6 * HOUR), |_| false);
+        }
+        assert_eq!(world.alarms(), [OverdueLevel::Due], "{ahead}");
+    }
+    // One that thinks better of it is believed.
+    let mut world = World::new(rules(), 90 * DAY);
+    let serial = world.core.life().serial;
+    assert!(world.core.advised(START, serial, Some(START)));
+    world.run(START.plus(HOUR), |_| false);
+    assert!(world.core.advised(world.now, serial, Some(START.plus(40 * DAY))));
+    world.run(START.plus(30 * DAY), |_| false);
+    assert_eq!(world.alarms(), []);
+}
+
+#[test]
+fn a_clock_that_was_ahead_for_a_while_does_not_silence_an_issuer() {
+    let years = 5 * 365 * DAY;
+    // The process started while the clock was ahead, of a certificate that is good by either.
+    let life = life(0, START, 20 * 365 * DAY);
+    let mut slot = Core::new("node".into(), rules(), life, START.plus(years));
+    assert!(slot.advised(START, life.serial, Some(START.minus(DAY))));
+    assert_eq!(slot.want(START), Want::Renew);
+    // It was renewed by advice while the clock was ahead.
+    let mut world = World::new(rules(), 90 * DAY);
+    let serial = world.core.life().serial;
+    assert!(world.core.advised(START, serial, Some(START)));
+    world.run(START.plus(HOUR), |_| true);
+    assert_eq!(world.renewals.len(), 1);
+    let back = START.minus(30 * DAY);
+    let serial = world.core.life().serial;
+    assert!(world.core.advised(back, serial, Some(back)));
+    assert!(world.core.not_advised_before <= back.plus(DAY));
+}
+
 proptest! {
     #[test]
     fn no_advice_endangers_a_certificate(

@@ -96,11 +96,12 @@ fn missing_files(plan: &NodePlan) -> Vec<PathBuf> {
             files
         }
         ProviderPlan::Acme { acme, .. } => {
-            let issuers = acme.issuers.iter();
-            issuers
-                .flat_map(|issuer| [issuer.roots.as_ref(), issuer.eab.as_ref().map(|eab| &eab.hmac_file)])
-                .flatten()
-                .collect()
+            let mut files: Vec<&PathBuf> = acme.account_key.iter().collect();
+            for issuer in &acme.issuers {
+                files.extend(issuer.roots.iter().chain(&issuer.issued_by));
+                files.extend(issuer.eab.iter().map(|eab| &eab.hmac_file));
+            }
+            files
         }
         _ => Vec::new(),
     };

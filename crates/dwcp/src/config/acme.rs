@@ -1,12 +1,14 @@
 //! `security.cert_management.acme`: which public authorities are asked for which names, and who answers their challenges.
 
+use super::acme_issuers;
 use super::check::{Checked, HOUR, within};
 use super::model::{Config, Security};
-use super::model_providers::{Acme, ExternalAccount};
+use super::model_providers::Acme;
 use super::plan::{DialerPlan, ListenerPlan, ProviderPlan};
 use super::problem::ConfigProblem;
-use dwcp_https::HttpsUrl;
+use dwcp_https::{HttpsUrl, Roots};
 use dwcp_pki::SubjectName;
+use dwcp_pki_acme::{AcmeIssuer, AcmeSettings};
 use dwcp_tls::ClientAuth;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,6 +26,8 @@ pub struct AcmePlan {
     pub cache_dir: PathBuf,
     /// How it is shown that the names are the node's.
     pub challenge: ChallengePlan,
+    /// What seals the accounts, if anything does.
+    pub account_key: Option<PathBuf>,
 }
 
 /// One authority.
@@ -31,8 +35,10 @@ pub struct AcmePlan {
 pub struct AcmeIssuerPlan {
     /// Its directory.
     pub(crate) directory: HttpsUrl,
-    /// Roots of its server and of its certificates, PEM; `None` for those of the system.
+    /// Roots of its server, PEM; `None` for those of the system.
     pub roots: Option<PathBuf>,
+    /// Roots of what it issues, PEM; `None` for those of its server.
+    pub issued_by: Option<PathBuf>,
     /// The profile that is asked for.
     pub profile: Option<String>,
     /// What binds the account to one that is there already.
@@ -67,96 +73,17 @@ pub(super) fn plan(section: &Acme, base: &Path, state_dir: &Path) -> Checked<Acm
             "remove the key, or name another provider",
         ));
     }
+    let issuers = acme_issuers::plans(section, base)?;
+    let mail = |text| issuers.first().map(|first| email(text, &first.directory)).transpose();
+    let email = section.email.as_deref().map(mail).transpose()?.flatten();
     Ok(AcmePlan {
-        issuers: issuers(section, base)?,
+        issuers,
         names: names(section.domains.as_deref().unwrap_or_default())?,
-        email: section.email.as_deref().map(email).transpose()?,
+        email,
         cache_dir: section.cache_dir.as_ref().map_or_else(|| state_dir.join("acme"), |dir| base.join(dir)),
         challenge: challenge(section)?,
+        account_key: section.account_key_file.as_ref().map(|path| base.join(path)),
     })
-}
-
-fn issuers(section: &Acme, base: &Path) -> Checked<Vec<AcmeIssuerPlan>> {
-    let staging = section.use_staging == Some(true);
-    if !section.issuers.is_empty() {
-        let beside = [
-            ("directory", section.directory.is_some()),
-            ("ca_file", section.ca_file.is_some()),
-            ("profile", section.profile.is_some()),
-            ("eab", section.eab.is_some()),
-            ("use_staging", staging),
-        ];
-        if let Some((key, _)) = beside.iter().find(|(_, there)| *there) {
-            return Err(ConfigProblem::new(
-                format!("{SECTION}.{key}"),
-                "stands beside issuers, which say it for each of them",
-                "move it into the list, or remove the list",
-            ));
-        }
-        if section.issuers.len() > MOST_ISSUERS {
-            let what = format!("has {} entries", section.issuers.len());
-            let fix = format!("write {MOST_ISSUERS} at most");
-            return Err(ConfigProblem::new(format!("{SECTION}.issuers"), what, fix));
-        }
-        let issuer = |(at, issuer): (usize, &super::model_providers::AcmeIssuer)| {
-            let key = format!("{SECTION}.issuers[{at}]");
-            Ok(AcmeIssuerPlan {
-                directory: directory(&format!("{key}.directory"), &issuer.directory)?,
-                roots: issuer.ca_file.as_ref().map(|path| base.join(path)),
-                profile: profile(&key, issuer.profile.as_deref())?,
-                eab: eab(&key, issuer.eab.as_ref(), base)?,
-            })
-        };
-        return section.issuers.iter().enumerate().map(issuer).collect();
-    }
-    let written = match (&section.directory, staging) {
-        (Some(_), true) => {
-            return Err(ConfigProblem::new(
-                format!("{SECTION}.use_staging"),
-                "is true, and directory names an authority, whose place for tries this node does not know",
-                "write that place into directory, and remove use_staging",
-            ));
-        }
-        (Some(directory), false) => directory,
-        (None, true) => LETS_ENCRYPT_STAGING,
-        (None, false) => LETS_ENCRYPT,
-    };
-    Ok(vec![AcmeIssuerPlan {
-        directory: directory(&format!("{SECTION}.directory"), written)?,
-        roots: section.ca_file.as_ref().map(|path| base.join(path)),
-        profile: profile(SECTION, section.profile.as_deref())?,
-        eab: eab(SECTION, section.eab.as_ref(), base)?,
-    }])
-}
-
-fn directory(key: &str, text: &str) -> Checked<HttpsUrl> {
-    text.parse().map_err(|error| {
-        // It may be anything that YAML can say, passwords included.
-        ConfigProblem::new(
-            key,
-            format!("can not be asked: {error}"),
-            "write the authority's directory, https:// and all, for example https://acme-v02.api.letsencrypt.org/directory",
-        )
-    })
-}
-
-fn profile(key: &str, written: Option<&str>) -> Checked<Option<String>> {
-    let Some(text) = written else { return Ok(None) };
-    if !text.is_empty() && text.len() <= 64 && text.chars().all(|c| c.is_ascii_graphic()) {
-        return Ok(Some(text.to_owned()));
-    }
-    let fix = "write the name of a profile that the authority offers, for example shortlived";
-    Err(ConfigProblem::new(format!("{key}.profile"), "is no name of a profile", fix))
-}
-
-fn eab(key: &str, written: Option<&ExternalAccount>, base: &Path) -> Checked<Option<ExternalAccountPlan>> {
-    let Some(written) = written else { return Ok(None) };
-    let fit = |c: char| c.is_ascii_graphic();
-    if written.kid.is_empty() || written.kid.len() > 256 || !written.kid.chars().all(fit) {
-        let fix = "copy the key's identifier as the authority gave it";
-        return Err(ConfigProblem::new(format!("{key}.eab.kid"), "is no identifier of a key", fix));
-    }
-    Ok(Some(ExternalAccountPlan { kid: written.kid.clone(), hmac_file: base.join(&written.hmac_file) }))
 }
 
 fn names(written: &[String]) -> Checked<Vec<SubjectName>> {
@@ -190,12 +117,10 @@ fn names(written: &[String]) -> Checked<Vec<SubjectName>> {
     Ok(names)
 }
 
-fn email(text: &str) -> Checked<String> {
-    let fit = |c: char| c.is_ascii_graphic() && !matches!(c, ',' | '?' | '<' | '>' | '"' | '\\');
-    let halves = text
-        .split_once('@')
-        .is_some_and(|(who, host)| !who.is_empty() && !host.is_empty() && !host.contains('@'));
-    if halves && text.len() <= 254 && text.chars().all(fit) {
+/// By the judge of the provider itself, so that what passes here is what a start takes.
+fn email(text: &str, any: &HttpsUrl) -> Checked<String> {
+    let settings = AcmeSettings::new(AcmeIssuer::new(any.clone(), Roots::Only(Vec::new())));
+    if settings.with_contact(text).is_ok() {
         return Ok(text.to_owned());
     }
     let fix = "write one address, for example admin@example.com";
@@ -298,9 +223,6 @@ fn beside(security: &Security) -> Checked<()> {
     ))
 }
 
-const SECTION: &str = "security.cert_management.acme";
-const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
-const LETS_ENCRYPT_STAGING: &str = "https://acme-staging-v02.api.letsencrypt.org/directory";
-const MOST_ISSUERS: usize = 8;
+pub(super) const SECTION: &str = "security.cert_management.acme";
 /// As many as public authorities put into one certificate.
 const MOST_NAMES: usize = 100;

@@ -1,6 +1,7 @@
 //! The configuration: keys, reading, judging, and the plan a node is built from.
 
 mod acme;
+mod acme_issuers;
 mod at_rest;
 mod check;
 mod duration;

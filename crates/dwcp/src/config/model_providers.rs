@@ -96,14 +96,18 @@ pub struct Acme {
     pub challenge: Option<String>,
     /// Another authority's directory: `https://…`.
     pub directory: Option<String>,
-    /// Roots of that authority (PEM).
+    /// Roots of that authority's own TLS (PEM).
     pub ca_file: Option<PathBuf>,
+    /// Roots of what that authority issues (PEM); default those of `ca_file`.
+    pub issued_by: Option<PathBuf>,
     /// The profile that is asked for.
     pub profile: Option<String>,
     /// What binds the account to one that is there already.
     pub eab: Option<ExternalAccount>,
     /// Several authorities in order, in the place of `directory`.
     pub issuers: Vec<AcmeIssuer>,
+    /// A key file that seals the keys of accounts.
+    pub account_key_file: Option<PathBuf>,
 }
 
 /// One of `security.cert_management.acme.issuers`
@@ -112,9 +116,12 @@ pub struct Acme {
 pub struct AcmeIssuer {
     /// Its directory: `https://…`.
     pub directory: String,
-    /// Its roots (PEM).
+    /// Roots of its own TLS (PEM).
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
+    /// Roots of what it issues (PEM); default those of `ca_file`.
+    #[serde(default)]
+    pub issued_by: Option<PathBuf>,
     /// The profile that is asked for.
     #[serde(default)]
     pub profile: Option<String>,

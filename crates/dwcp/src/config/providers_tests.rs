@@ -171,12 +171,28 @@ fn use_staging_chooses_the_directory_for_tries() {
     };
     assert_eq!(directory(""), ["https://acme-v02.api.letsencrypt.org/directory"]);
     assert_eq!(directory("use_staging: false"), ["https://acme-v02.api.letsencrypt.org/directory"]);
-    assert_eq!(directory("use_staging: true"), ["https://acme-staging-v02.api.letsencrypt.org/directory"]);
+    assert_eq!(
+        directory("use_staging: true, issued_by: staging.pem"),
+        ["https://acme-staging-v02.api.letsencrypt.org/directory"]
+    );
     assert_eq!(directory("directory: 'https://ca.example/d'"), ["https://ca.example/d"]);
     let two = "issuers: [{directory: 'https://one.example/d'}, {directory: 'https://two.example/d', profile: p, \
                eab: {kid: k, hmac_file: h}}]";
     assert_eq!(directory(two), ["https://one.example/d", "https://two.example/d"]);
     for (keys, at) in [
+        // What is issued for tries leads to roots that no system has, and `ca_file` is for the TLS of the directory.
+        ("use_staging: true", "issued_by"),
+        ("use_staging: true, ca_file: roots.pem", "issued_by"),
+        ("issued_by: i.pem, issuers: [{directory: 'https://one.example/d'}]", "issued_by"),
+        // What the provider would refuse at the start.
+        ("profile: 'short/lived'", "profile"),
+        ("email: 'a%b@c.example'", "email"),
+        ("email: a@b..example", "email"),
+        ("issuers: [{directory: 'https://one.example/d', profile: 'a+b'}]", "issuers[0].profile"),
+        (
+            "issuers: [{directory: 'https://one.example/d'}, {directory: 'https://one.example/d', profile: p}]",
+            "issuers[1].directory",
+        ),
         ("use_staging: true, directory: 'https://ca.example/d'", "use_staging"),
         ("directory: 'http://ca.example/d'", "directory"),
         ("directory: 'https://ca.example/d', issuers: [{directory: 'https://one.example/d'}]", "directory"),
@@ -194,6 +210,21 @@ fn use_staging_chooses_the_directory_for_tries() {
         let problem = refused(&acme(keys));
         assert_eq!(problem.key, format!("security.cert_management.acme.{at}"), "{keys}");
     }
+}
+
+#[test]
+fn the_roots_of_a_directory_and_of_what_it_issues_are_two_things() {
+    let plan = |keys: &str| {
+        let ProviderPlan::Acme { acme, .. } = judged(&acme(keys)).unwrap().provider else { panic!() };
+        acme
+    };
+    let etc = |name: &str| Some(PathBuf::from("/etc/dwcp").join(name));
+    let one = plan("ca_file: tls.pem, issued_by: issued.pem, account_key_file: acme.key");
+    assert_eq!((&one.issuers[0].roots, &one.issuers[0].issued_by), (&etc("tls.pem"), &etc("issued.pem")));
+    assert_eq!(one.account_key, etc("acme.key"));
+    let listed = plan("issuers: [{directory: 'https://one.example/d', issued_by: i.pem}]");
+    assert_eq!((&listed.issuers[0].roots, &listed.issuers[0].issued_by), (&None, &etc("i.pem")));
+    assert_eq!(listed.account_key, None);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use super::floor::Bound;
 use super::outside::nobody;
 use crate::config::NodePlan;
 use dwcp_base::Clock;
+use dwcp_guard::{ConnectionLimiter, ConnectionLimits};
 use dwcp_pki::{BoxFuture, CertificateStore, TrustStore};
 use dwcp_pki_acme::{ChallengeAnswer, ChallengeKind, Presented, Responder, ResponderError, TlsAlpnResponder};
 use dwcp_tls::{ClientAuth, ServerSettings, TlsContext, TlsManager, UnknownName};
@@ -61,11 +62,12 @@ impl Bootstrap {
             .with_alpn([NOTHING])
             .with_unknown_name(UnknownName::Refuse);
         let context = Arc::new(tls.server(settings).map_err(NodeError::Tls)?);
+        let limiter = ConnectionLimiter::new(LIMITS).map_err(super::compose::unfit)?;
         stage.set(&store);
         let mut tasks = JoinSet::new();
         for listener in &plan.listeners {
             let bound = Bound::new(&format!("listener `{}`", listener.name), listener.listen)?;
-            tasks.spawn(answer(bound.socket, Arc::clone(&context)));
+            tasks.spawn(answer(bound.socket, Arc::clone(&context), limiter.clone()));
         }
         Ok(Self { tasks })
     }
@@ -76,25 +78,28 @@ impl Bootstrap {
     }
 }
 
-async fn answer(socket: TcpListener, context: Arc<TlsContext>) {
+/// One host has some of the places and never all: authorities look from several.
+async fn answer(socket: TcpListener, context: Arc<TlsContext>, limiter: ConnectionLimiter) {
     let mut open: JoinSet<()> = JoinSet::new();
     loop {
-        let Ok((stream, _)) = socket.accept().await else {
+        let Ok((stream, source)) = socket.accept().await else {
             tokio::time::sleep(PAUSE).await;
             continue;
         };
         while open.try_join_next().is_some() {}
-        if open.len() >= MOST {
-            continue;
-        }
+        let Ok(permit) = limiter.acquire(source.ip()) else { continue };
         let context = Arc::clone(&context);
         // Whatever comes of it, there is never a session.
-        open.spawn(async move { drop(context.accept(stream, HANDSHAKE).await) });
+        open.spawn(async move {
+            drop(context.accept(stream, HANDSHAKE).await);
+            drop(permit);
+        });
     }
 }
 
 /// No client offers it.
 const NOTHING: &[u8] = b"no protocol";
-const MOST: usize = 64;
+const LIMITS: ConnectionLimits =
+    ConnectionLimits { total: 64, per_source: 8, per_aggregate: 16, pending: 64, pending_per_source: 8 };
 const HANDSHAKE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(50);

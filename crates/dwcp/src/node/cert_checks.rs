@@ -1,5 +1,6 @@
 //! What `/health/certs` looks at: the identity, its renewal, files, what is shown besides, the authority.
 
+use super::acme_advice;
 use super::following;
 use super::further::Named;
 use super::health::Finding;
@@ -14,7 +15,7 @@ use super::shared::Shared;
 use super::trust_checks;
 use crate::config::ProviderPlan;
 use dwcp_base::UnixTime;
-use dwcp_pki::{OverdueLevel, SlotState, ValidationError};
+use dwcp_pki::{OverdueLevel, SlotState, SubjectName, ValidationError};
 
 /// The identity, its renewal, the authority, the revocation list.
 pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
@@ -58,7 +59,10 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
         Identity::SelfSigned(throw_away) => self_signed(throw_away, not_after, shared),
         Identity::Embedded(_) | Identity::Mesh(_) | Identity::Vault(_) | Identity::Acme(_) => {
             let state = shared.manager.state(&renewal::own(&shared.plan.load()));
-            state.map_or_else(unkept, |state| renewed(&state, not_after))
+            match (state, acme_advice::missing(shared)) {
+                (Some(state), Some(name)) => lacking(&state, not_after, &name),
+                (state, _) => state.map_or_else(unkept, |state| renewed(&state, not_after)),
+            }
         }
     });
     findings.push(renewals(shared));
@@ -141,6 +145,19 @@ fn renewed(state: &SlotState, not_after: UnixTime) -> Finding {
             mend,
         ),
     }
+}
+
+/// A certificate without a name that the configuration has. Clients that ask for that name refuse it.
+fn lacking(state: &SlotState, not_after: UnixTime, name: &SubjectName) -> Finding {
+    let error = match &state.last_failure {
+        Some(failure) => format!("; last attempt: {}", failure.message),
+        None => "; one that has it is on its way".to_owned(),
+    };
+    Finding::warn(
+        "certs.identity",
+        format!("good until {not_after}, and it lacks {name}{error}"),
+        "mend what the error names, or take the name out of security.cert_management.acme.domains; the node tries again by itself",
+    )
 }
 
 /// Whether every renewal that was due has happened; the worst is told.

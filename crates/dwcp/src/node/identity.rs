@@ -1,6 +1,7 @@
 //! Who the node is: the material it starts from, and who renews it.
 
-use super::acme::{self, Acme};
+use super::acme::Acme;
+use super::acme_settings;
 use super::authority;
 use super::brought;
 use super::compose::named;
@@ -81,7 +82,7 @@ impl Material {
             }
             ProviderPlan::Acme { acme, .. } => {
                 let material = Self::judging_by_files(plan, brought::credential(plan)?)?;
-                Ok(Self { issuers: Some(acme::issuers(acme)?), ..material })
+                Ok(Self { issuers: Some(acme_settings::issuers(acme)?), ..material })
             }
             ProviderPlan::Embedded { ca_dir, unseal, .. } => {
                 let authority = authority::open(ca_dir, unseal.as_ref())?;

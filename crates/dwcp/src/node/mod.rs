@@ -1,7 +1,10 @@
 //! The node: everything below it put together, started, reloaded and stopped.
 
 mod acme;
+mod acme_advice;
 mod acme_bootstrap;
+mod acme_http;
+mod acme_settings;
 mod admin;
 mod authority;
 mod brought;

@@ -203,6 +203,18 @@ impl Observer<dwcp_pki_acme::Event> for News {
                 tracing::info!(%issuer, %renew_at, "the authority says when to renew");
                 SecurityEvent::local(good).field("issuer", issuer).field("renew_at", renew_at)
             }
+            Event::ContactsRefused { issuer, message } => {
+                tracing::warn!(%issuer, error = %message, "the authority did not take the contacts");
+                SecurityEvent::local(bad).field("issuer", issuer).message(message)
+            }
+            Event::RecordUnread { what, message } => {
+                tracing::warn!(what, error = %message, "a record of the authorities can not be read, and counts as none");
+                SecurityEvent::local(bad).field("what", what).message(message)
+            }
+            Event::RecordUnsaved { what, message } => {
+                tracing::error!(what, error = %message, "a record of the authorities could not be written");
+                SecurityEvent::local(bad).severity(Severity::Error).field("what", what).message(message)
+            }
             // An event of a later version is at least named.
             _ => SecurityEvent::local(good),
         };
@@ -235,3 +247,7 @@ impl Observer<dwcp_channel::Event> for News {
         self.ledger.note(record.code(event.code()));
     }
 }
+
+#[cfg(test)]
+#[path = "news_tests.rs"]
+mod tests;

@@ -5,7 +5,7 @@ use super::identity::Identity;
 use super::shared::Shared;
 use crate::config::{NodePlan, ProviderPlan};
 use dwcp_base::UnixTime;
-use dwcp_pki_acme::AcmeState;
+use dwcp_pki_acme::{AcmeState, IssuerState};
 use dwcp_pki_vault::VaultState;
 use serde_json::{Value, json};
 
@@ -57,26 +57,32 @@ fn standing(shared: &Shared) -> Option<Standing> {
     let plan = shared.plan.load();
     match &shared.identity {
         Identity::Vault(vault) => Some(of_vault(&plan, vault.client.state())),
-        Identity::Acme(acme) => Some(of_acme(acme.provider.state())),
+        Identity::Acme(acme) => Some(of_acme(acme.provider.state(), shared.now())),
         Identity::Embedded(_) | Identity::Manual | Identity::SelfSigned(_) | Identity::Mesh(_) => None,
     }
 }
 
-/// The authority that issued last; where none has and one failed, that one.
-fn of_acme(state: AcmeState) -> Standing {
+/// The authority that issued last; where none has, and one failed or all have to be waited for, the first of them.
+fn of_acme(state: AcmeState, now: UnixTime) -> Standing {
     let names: Vec<_> = state.issuers.iter().map(|issuer| issuer.name.as_str()).collect();
     let who = format!("acme at {}", names.join(", "));
+    let is_paused = |issuer: &IssuerState| {
+        issuer.last_error.as_ref().is_some_and(|error| error.code == PAUSED && waits(issuer, now).is_some())
+    };
     let well = state.issuers.iter().find(|issuer| issuer.issued.is_some() && issuer.last_error.is_none());
-    let ill = state.issuers.iter().find(|issuer| issuer.last_error.is_some());
-    let waits = state.issuers.iter().filter_map(|issuer| issuer.next_try).min();
-    let good = match (&well, &ill) {
+    let other =
+        state.issuers.iter().find(|one| one.last_error.as_ref().is_some_and(|error| error.code != PAUSED));
+    // After a restart one that may be asked is enough.
+    let lost = well.is_none() && (other.is_some() || state.issuers.iter().all(is_paused));
+    let good = match (&well, &other) {
         (Some(issuer), None) => format!("{} issued the certificate", issuer.name),
         (Some(issuer), Some(other)) => {
             format!("{} issued the certificate, since {} did not", issuer.name, other.name)
         }
         (None, _) => "nobody was asked yet by this process".to_owned(),
     };
-    let trouble = ill.filter(|_| well.is_none()).and_then(|issuer| {
+    let first = other.or(state.issuers.first()).filter(|_| lost);
+    let trouble = first.and_then(|issuer| {
         let error = issuer.last_error.as_ref()?;
         Some(Trouble {
             code: error.code.to_owned(),
@@ -85,7 +91,12 @@ fn of_acme(state: AcmeState) -> Standing {
             since: error.since,
         })
     });
-    Standing { who, good, trouble, next_try: waits }
+    Standing { who, good, trouble, next_try: state.issuers.iter().filter_map(|one| waits(one, now)).min() }
+}
+
+/// What is past is no next try.
+fn waits(issuer: &IssuerState, now: UnixTime) -> Option<UnixTime> {
+    issuer.next_try.filter(|at| *at > now)
 }
 
 fn of_vault(plan: &NodePlan, state: VaultState) -> Standing {
@@ -110,4 +121,64 @@ fn of_vault(plan: &NodePlan, state: VaultState) -> Standing {
             since: trouble.since,
         }),
     }
+}
+
+/// The error of a pause from before this process.
+const PAUSED: &str = "acme.authority.paused";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dwcp_pki_acme::IssuerError;
+    use std::time::Duration;
+
+    const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
+
+    fn issuer(name: &str) -> IssuerState {
+        IssuerState {
+            name: name.to_owned(),
+            directory: format!("https://{name}/"),
+            account: None,
+            issued: None,
+            last_error: None,
+            next_try: None,
+        }
+    }
+
+    fn failed(code: &'static str, name: &str, next_try: Option<UnixTime>) -> IssuerState {
+        let (message, fix) = ("status 503".to_owned(), "wait".to_owned());
+        let error = IssuerError { code, message, fix, at: NOW, since: NOW, attempts: 1 };
+        IssuerState { last_error: Some(error), next_try, ..issuer(name) }
+    }
+
+    fn of(issuers: &[IssuerState]) -> Standing {
+        of_acme(AcmeState { issuers: issuers.to_vec(), in_use: None }, NOW)
+    }
+
+    #[test]
+    fn a_pause_from_before_a_restart_is_told_until_it_is_over() {
+        let (soon, past) = (Some(NOW.plus(HOUR)), Some(NOW.minus(HOUR)));
+        let paused = failed(PAUSED, "a.example", soon);
+        let Standing { trouble, next_try, .. } = of(std::slice::from_ref(&paused));
+        let trouble = trouble.unwrap();
+        assert_eq!((trouble.code.as_str(), next_try), (PAUSED, soon));
+        assert!(trouble.message.starts_with("a.example: "), "{}", trouble.message);
+        // Another one may be asked, and would be.
+        let one_of_two = of(&[paused, issuer("b.example")]);
+        assert!(one_of_two.trouble.is_none() && one_of_two.next_try == soon);
+        let over = of(&[failed(PAUSED, "a.example", past)]);
+        assert!(over.trouble.is_none() && over.next_try.is_none(), "what is past is no next try");
+    }
+
+    #[test]
+    fn an_authority_that_issued_makes_up_for_one_that_did_not() {
+        let ill = failed("acme.authority.failing", "a.example", None);
+        let well = IssuerState { issued: Some(NOW), ..issuer("b.example") };
+        assert_eq!(of(&[ill.clone(), issuer("b.example")]).trouble.unwrap().code, "acme.authority.failing");
+        let both = of(&[ill, well]);
+        assert!(both.trouble.is_none());
+        assert_eq!(both.good, "b.example issued the certificate, since a.example did not");
+    }
+
+    const HOUR: Duration = Duration::from_secs(3_600);
 }

@@ -4,6 +4,8 @@
 #![allow(clippy::disallowed_methods, reason = "a deadline of a test is wall time")]
 
 #[cfg(unix)]
+pub(crate) mod acme;
+#[cfg(unix)]
 pub(crate) mod ahead;
 #[cfg(unix)]
 pub(crate) mod at_rest;

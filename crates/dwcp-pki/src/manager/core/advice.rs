@@ -12,6 +12,8 @@ pub(in crate::manager) struct Advice {
     pub(in crate::manager) at: UnixTime,
     /// When it was first given.
     pub(super) heard: UnixTime,
+    /// Since when a renewal has been due that nobody got done, by the advice before: an issuer that moves its word along does not hold off the alarm.
+    pub(super) unmet: Option<UnixTime>,
 }
 
 impl Core {
@@ -25,11 +27,26 @@ impl Core {
         if serial != self.life().serial {
             return false;
         }
+        // A rest that is longer than any is one of a clock that was ahead.
+        if now.until(self.not_advised_before) > self.rest_after_advice().max(self.schedule.backoff(1)) {
+            self.not_advised_before = now;
+        }
         let same = self.advice.is_some_and(|advice| Some(advice.at) == at);
         if !same {
-            self.advice = at.map(|at| Advice { at, heard: now });
+            let unmet = self.unmet(now);
+            self.advice = at.map(|at| Advice { at, heard: now, unmet: None });
+            // One that has it wait for longer than a renewal may be late is a new word.
+            let soon = self.plan().0 <= now.plus(self.schedule.slack());
+            self.advice = self.advice.map(|advice| Advice { unmet: unmet.filter(|_| soon), ..advice });
         }
         true
+    }
+
+    /// Since when a renewal has been due by advice, if it is.
+    fn unmet(&self, now: UnixTime) -> Option<UnixTime> {
+        let advice = self.advice?;
+        let due = self.plan().0;
+        advice.unmet.or((due <= now).then_some(due.max(advice.heard).max(self.since)))
     }
 
     /// When to renew by `advice`, and what became of the preferred window.
