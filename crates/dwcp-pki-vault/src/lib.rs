@@ -10,6 +10,7 @@ mod health;
 mod lists;
 mod lists_form;
 mod login;
+mod open;
 mod provider;
 mod requests;
 mod role;

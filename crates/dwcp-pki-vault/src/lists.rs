@@ -3,12 +3,11 @@
 use crate::lists_form::{self, Building, ListFault};
 use crate::{VaultClient, VaultError, answer, text};
 use dwcp_base::{Coded, UnixTime};
-use dwcp_https::{Ask, HttpsError, Limits, Verb};
+use dwcp_https::{Limits, Verb};
 use dwcp_pki::{Certificate, Crl, DeltaCrl};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use zeroize::Zeroizing;
 
 /// Fetches the lists of every issuer of the mount.
 ///
@@ -179,7 +178,7 @@ impl VaultLists {
 
     async fn complete(&self, path: &str, issuer: &Certificate, deadline: Duration) -> Result<Crl, ListFault> {
         let limits = Limits { deadline, body: LARGEST };
-        let der = self.open(Verb::Get, &format!("{path}/der"), limits).await?;
+        let der = self.client.open(Verb::Get, &format!("{path}/der"), limits).await?;
         lists_form::complete(der, issuer.clone()).await
     }
 
@@ -190,7 +189,7 @@ impl VaultLists {
         deadline: Duration,
     ) -> Result<Option<DeltaCrl>, ListFault> {
         let limits = Limits { deadline, body: LARGEST };
-        match self.open(Verb::Get, &format!("{path}/delta/der"), limits).await {
+        match self.client.open(Verb::Get, &format!("{path}/delta/der"), limits).await {
             // A server that has none says so in one of these ways.
             Ok(der) if der.is_empty() => Ok(None),
             Err(VaultError::NotFound { .. }) => Ok(None),
@@ -201,7 +200,7 @@ impl VaultLists {
 
     async fn issuer_ids(&self, deadline: Duration) -> Result<Vec<String>, VaultError> {
         let limits = Limits { deadline, body: SMALL };
-        let body = self.open(Verb::List, &format!("{}/issuers", self.mount()), limits).await?;
+        let body = self.client.open(Verb::List, &format!("{}/issuers", self.mount()), limits).await?;
         let ids = answer::keys(&body)?;
         if ids.len() > MOST_ISSUERS {
             return Err(VaultError::Malformed { what: "it has more than 32 issuers" });
@@ -212,7 +211,7 @@ impl VaultLists {
 
     async fn certificate(&self, id: &str, deadline: Duration) -> Result<Certificate, VaultError> {
         let path = format!("{}/issuer/{id}/der", self.mount());
-        let der = self.open(Verb::Get, &path, Limits { deadline, body: SMALL }).await?;
+        let der = self.client.open(Verb::Get, &path, Limits { deadline, body: SMALL }).await?;
         Certificate::from_der(&der).map_err(|_| VaultError::Malformed { what: "an issuer's certificate" })
     }
 
@@ -232,34 +231,6 @@ impl VaultLists {
             }
             Err(VaultError::NotFound { .. } | VaultError::Refused { .. }) => Building::Unknown,
             Err(_) => Building::Unanswered,
-        }
-    }
-
-    /// A request without a token; with it where somebody in between insists.
-    async fn open(&self, verb: Verb, path: &str, limits: Limits) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-        match self.ask(verb, path, limits).await {
-            Err(VaultError::Denied { .. }) => self.client.call(verb, path, None, limits).await,
-            outcome => self.client.session.note(outcome),
-        }
-    }
-
-    async fn ask(&self, verb: Verb, path: &str, limits: Limits) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-        let settings = self.client.settings();
-        let url = settings.address().join(&format!("v1/{path}"));
-        let url = url.map_err(|error| VaultError::Https(error.into()))?;
-        let mut headers = vec![crate::health::REQUEST];
-        headers.extend(settings.namespace().map(|namespace| ("X-Vault-Namespace", namespace)));
-        let asked =
-            self.client.session.plain().ask(Ask { verb, url: &url, headers: &headers, body: None, limits });
-        let answer = asked.await.map_err(|error| match error {
-            HttpsError::TimedOut { deadline, .. } => VaultError::TimedOut { deadline },
-            HttpsError::Redirected { .. } => VaultError::Standby,
-            other => VaultError::Https(other),
-        })?;
-        let body = Zeroizing::new(answer.body);
-        match answer.status {
-            200..=299 => Ok(body),
-            status => Err(answer::fault(status, &answer::words(&body), answer.retry_after, path)),
         }
     }
 

@@ -184,7 +184,11 @@ async fn lists_need_no_login_and_one_issuer_less_no_permission() {
     // A token that nobody knows, and one that may do nothing.
     let nothing = bao.token(&["default"], "1m", &json!({}));
     for token in ["s.nobodyknowsthis", nothing.as_str()] {
-        let (client, _) = client(settings(&bao, token));
+        let (client, told) = client(settings(&bao, token));
+        // Who the issuers are is for everybody too, and no login was tried for it.
+        assert_eq!(client.ca_chain(SOON).await.unwrap(), lost.roots, "{token}");
+        assert_eq!(client.issuers(SOON).await.unwrap()[0].certificate, lost.roots[0], "{token}");
+        assert_eq!(told.codes(), [""; 0], "{token}");
         let listing = VaultLists::new(client).fetch(&[], SOON).await.unwrap();
         assert!(has(&listing.complete, &lost), "{token}");
     }
