@@ -21,8 +21,9 @@ impl VaultClient {
         let mut body = self.wishes(request.names());
         body.insert("csr".to_owned(), Value::String(request.to_pem()));
         let limits = Limits { deadline, body: SMALL };
-        let answer = self.call(Verb::Post, &self.path("sign"), Some(&Value::Object(body)), limits).await?;
-        Ok(Signed::from_answer(&answer)?.issued)
+        let answer = self.call(Verb::Post, &self.path("sign"), Some(&Value::Object(body)), limits).await;
+        let signed = answer.and_then(|answer| Signed::from_answer(&answer));
+        Ok(self.session.signing(signed)?.issued)
     }
 
     /// Has the *server* make a key and a certificate for it (`pki/issue`).
@@ -60,6 +61,7 @@ impl VaultClient {
     }
 
     /// The chain of the mount's default issuer, or of the one that is set: the issuer first, a root at the end where the mount knows it.
+    /// Asked without a token, so that it comes while no login is to be had.
     ///
     /// # Errors
     /// [`VaultError`].
@@ -77,14 +79,14 @@ impl VaultClient {
         Ok(chain)
     }
 
-    /// Every issuer of the mount, at most 32.
+    /// Every issuer of the mount, at most 32. Asked without a token, so that they come while no login is to be had.
     ///
     /// # Errors
     /// [`VaultError`]; one issuer that can not be read fails the whole, so that none goes missing in silence.
     pub async fn issuers(&self, deadline: Duration) -> Result<Vec<VaultIssuer>, VaultError> {
         let budget = self.session.budget(deadline);
         let path = format!("{}/issuers", self.settings().mount());
-        let ids = answer::keys(&self.call(Verb::List, &path, None, Limits { deadline, body: SMALL }).await?)?;
+        let ids = answer::keys(&self.open(Verb::List, &path, Limits { deadline, body: SMALL }).await?)?;
         if ids.len() > MOST_ISSUERS {
             return Err(VaultError::Malformed { what: "it has more than 32 issuers" });
         }
@@ -116,7 +118,7 @@ impl VaultClient {
 
     async fn issuer(&self, reference: &str, deadline: Duration) -> Result<CertificateData, VaultError> {
         let path = format!("{}/issuer/{reference}/json", self.settings().mount());
-        let body = self.call(Verb::Get, &path, None, Limits { deadline, body: SMALL }).await?;
+        let body = self.open(Verb::Get, &path, Limits { deadline, body: SMALL }).await?;
         answer::data(&body)
     }
 

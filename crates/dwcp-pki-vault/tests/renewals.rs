@@ -23,7 +23,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
 
-const SLOTS: [&str; 2] = ["n1", "n2"];
+/// Several, so that there is much to renew in little time.
+const SLOTS: [&str; 5] = ["n1", "n2", "n3", "n4", "n5"];
 
 fn spec(name: &str) -> SlotSpec {
     let texts = [format!("URI:spiffe://novacron.local/node/{name}"), format!("DNS:{name}.novacron.local")];
