@@ -11,7 +11,7 @@ use serde_json::json;
 use std::fs;
 use std::time::Duration;
 use support::vault::{VaultNode, mount, token};
-use support::{Line, eventually};
+use support::{Line, eventually, refused};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -68,6 +68,10 @@ fn lists_come_while_no_login_is_to_be_had() {
     assert!(lets_in(&a, &b) && lets_in(&a, &c));
     let secret = fs::read_to_string(a.path("token")).unwrap();
     bao.write("auth/token/revoke", &json!({ "token": secret.trim() }));
+    // The node learns that it has none any more.
+    let (_, said) = refused(&["cert", "renew", "a", "--socket", &a.file("admin.sock")]);
+    assert!(said.contains("was not renewed"), "{said}");
+    assert_eq!(a.check("certs.provider")["status"], "warn");
     revoke(&bao, "pki", &b.leaf());
     up.signal("HUP");
     eventually(PATIENCE, "who was revoked is refused", || !lets_in(&a, &b));
