@@ -14,6 +14,7 @@ use rustls::ClientConfig;
 use std::fmt;
 use std::time::Duration;
 use tokio::time::timeout;
+use zeroize::Zeroizing;
 
 /// Asks servers over HTTP/1.1 and TLS 1.3. Clones share their connections.
 ///
@@ -84,7 +85,7 @@ impl HttpsClient {
 
     async fn exchange(&self, ask: Ask<'_>, place: &str) -> Result<Answer, HttpsError> {
         let limits = ask.limits;
-        let failed = |error| failure::of(error, place, limits.deadline);
+        let failed = |error: reqwest::Error| failure::of(&error, place, limits.deadline);
         let url = ask.url.engine().clone();
         let mut request = self.engine.request(ask.verb.method(), url).headers(ask.header_map()?);
         if let Some((_, bytes)) = ask.body {
@@ -141,16 +142,27 @@ async fn read(response: &mut Response, place: &str, limits: Limits) -> Result<Ve
     if response.content_length().is_some_and(|length| length > u64::try_from(limit).unwrap_or(u64::MAX)) {
         return Err(too_long());
     }
-    let mut body = Vec::new();
+    let mut body = Zeroizing::new(Vec::new());
     while let Some(chunk) =
-        response.chunk().await.map_err(|error| failure::of(error, place, limits.deadline))?
+        response.chunk().await.map_err(|error| failure::of(&error, place, limits.deadline))?
     {
         if chunk.len() > limit.saturating_sub(body.len()) {
             return Err(too_long());
         }
-        body.extend_from_slice(&chunk);
+        append(&mut body, &chunk);
     }
-    Ok(body)
+    Ok(std::mem::take(&mut body))
+}
+
+/// Grows a body by a copy of which the old place is wiped: an answer may hold a secret, and a vector that grows by itself leaves it behind.
+fn append(body: &mut Zeroizing<Vec<u8>>, chunk: &[u8]) {
+    let length = body.len().saturating_add(chunk.len());
+    if length > body.capacity() {
+        let mut larger = Zeroizing::new(Vec::with_capacity(length.max(body.capacity().saturating_mul(2))));
+        larger.extend_from_slice(body);
+        *body = larger;
+    }
+    body.extend_from_slice(chunk);
 }
 
 fn text_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

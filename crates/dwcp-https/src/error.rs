@@ -1,6 +1,6 @@
 //! Why there is no answer, or none that is taken.
 
-use crate::{BadUrl, Detail};
+use crate::{BadUrl, Detail, failure};
 use dwcp_base::{Blame, Coded};
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -127,6 +127,12 @@ impl HttpsError {
                 "see that the roots are certificates of authorities, and that the key is of a kind that signs"
             }
         }
+    }
+
+    /// What a failure of [`HttpsClient::engine`](crate::HttpsClient::engine) means, where one lies under the error of the library that it
+    /// was lent to; `None` where the library itself is at a loss. `place` is who was asked, `deadline` the time that was given.
+    pub fn of_engine(error: &(dyn StdError + 'static), place: &str, deadline: Duration) -> Option<Self> {
+        failure::under(error, place, deadline)
     }
 
     pub(crate) fn setup(error: impl StdError + 'static) -> Self {

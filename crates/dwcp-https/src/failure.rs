@@ -6,13 +6,12 @@ use std::io;
 use std::time::Duration;
 
 /// The failure of a question to `place`, which had `deadline`.
-pub(crate) fn of(error: reqwest::Error, place: &str, deadline: Duration) -> HttpsError {
-    // A query may hold what is nobody's business.
-    let error = error.without_url();
+pub(crate) fn of(error: &reqwest::Error, place: &str, deadline: Duration) -> HttpsError {
     let place = place.to_owned();
-    if let Some(tls) = layers(&error).find_map(tls_of) {
+    if let Some(tls) = layers(error).find_map(tls_of) {
         return HttpsError::Tls { place, source: Detail::of(tls) };
     }
+    // What lies below names no URL: its query may hold what is nobody's business.
     let source = error.source().map(Detail::of).unwrap_or_default();
     if error.is_timeout() {
         return HttpsError::TimedOut { place, deadline };
@@ -20,10 +19,15 @@ pub(crate) fn of(error: reqwest::Error, place: &str, deadline: Duration) -> Http
     if error.is_connect() {
         return HttpsError::Unreachable { place, source };
     }
-    match layers(&error).any(is_end) {
+    match layers(error).any(is_end) {
         true => HttpsError::BrokenOff { place, source },
         false => HttpsError::Protocol { place, source },
     }
+}
+
+/// The failure of the engine that lies somewhere under an error, if one does.
+pub(crate) fn under(error: &(dyn Error + 'static), place: &str, deadline: Duration) -> Option<HttpsError> {
+    layers(error).find_map(|error| Some(of(error.downcast_ref::<reqwest::Error>()?, place, deadline)))
 }
 
 /// The error and all that lies under it. What an [`io::Error`] carries counts too, which its `source` steps over.

@@ -77,7 +77,7 @@ struct Errors {
 
 impl Signed {
     /// Reads the answer of `sign` and `issue`. The chain begins with the leaf, each certificate followed by the one that it names as its
-    /// issuer, as far as the answer has it; certificates that name themselves are roots.
+    /// issuer, as far as the answer has it; certificates that their own key signed are roots.
     ///
     /// # Errors
     /// [`VaultError::Malformed`] for JSON of another shape, certificates that do not parse, and more than 16 of them.
@@ -126,7 +126,7 @@ impl IssuedWithKey {
 
 /// Leaf first, each followed by its issuer; roots aside.
 fn arranged(leaf: Certificate, pool: Vec<Certificate>) -> Result<Issued, VaultError> {
-    let (roots, mut rest): (Vec<_>, Vec<_>) = pool.into_iter().partition(is_root);
+    let (roots, mut rest): (Vec<_>, Vec<_>) = pool.into_iter().partition(Certificate::is_self_signed);
     let mut chain = vec![leaf];
     while let Some(last) = chain.last() {
         let Some(next) = rest.iter().position(|one| one.subject() == last.issuer()) else { break };
@@ -136,11 +136,6 @@ fn arranged(leaf: Certificate, pool: Vec<Certificate>) -> Result<Issued, VaultEr
     let chain = CertificateChain::new(chain)
         .map_err(|_| VaultError::Malformed { what: "its chain is longer than 16 certificates" })?;
     Ok(Issued { chain, roots })
-}
-
-/// Whether a certificate names itself as its issuer. Whether it is to be trusted is for others to say.
-pub(crate) fn is_root(certificate: &Certificate) -> bool {
-    certificate.subject() == certificate.issuer()
 }
 
 /// Every certificate of a PEM text, at most 16.
@@ -196,13 +191,17 @@ pub(crate) fn fault(
         404 | 405
             if has("no handler for route") || has("unsupported path") || has("route entry not found") =>
         {
-            VaultError::NotFound { what: "mount", path: path.split('/').next().unwrap_or(path).to_owned() }
+            VaultError::NotFound { what: "mount", path: mount(path).to_owned() }
         }
         404 => VaultError::NotFound { what: kind(path), path: path.to_owned() },
         400 if has("unknown role") => VaultError::NotFound { what: "role", path: path.to_owned() },
         // A reference that names nobody is a failure of its own to OpenBao: status 500.
         400 | 500 if has("unable to find PKI issuer") => {
             VaultError::NotFound { what: "issuer", path: path.to_owned() }
+        }
+        // An authority whose key is elsewhere: the mount knows its certificate, and signs no list for it.
+        500 if has("unable to find CRL for issuer") => {
+            VaultError::NotFound { what: "list", path: path.to_owned() }
         }
         // OpenBao answers so where a token is missing or its namespace is another.
         400 if has("missing client token") => VaultError::Denied { path: path.to_owned() },
@@ -226,6 +225,23 @@ fn kind(path: &str) -> &'static str {
         () => "path",
     }
 }
+
+/// The mount that a path is in, which may have several segments: all that is before the first word of an engine.
+fn mount(path: &str) -> &str {
+    let mut end = 0;
+    for (at, segment) in path.split('/').enumerate() {
+        if at > 0 && ENGINES.contains(&segment) && !(at == 1 && path.starts_with("auth/")) {
+            break;
+        }
+        end += segment.len() + usize::from(at > 0);
+    }
+    path.get(..end).unwrap_or(path)
+}
+
+/// What follows a mount in the paths that are asked for here.
+const ENGINES: [&str; 11] = [
+    "sign", "issue", "roles", "issuer", "issuers", "config", "revoke", "login", "encrypt", "decrypt", "keys",
+];
 
 /// A body that may hold secrets, wiped when it goes.
 pub(crate) type Body = Zeroizing<Vec<u8>>;

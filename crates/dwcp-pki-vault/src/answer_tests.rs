@@ -35,6 +35,13 @@ fn every_status_has_its_class() {
             "vault.path.unknown",
             false,
         ),
+        (
+            500,
+            &["unable to find CRL for issuer 1b3f: a"],
+            "pki/issuer/x/crl/der",
+            "vault.path.unknown",
+            false,
+        ),
         (400, &["role requires keys of type rsa"], "pki/sign/r", "vault.request.refused", false),
         (413, &[], "pki/sign/r", "vault.request.refused", false),
         (302, &[], "pki/sign/r", "vault.server.failed", true),
@@ -48,7 +55,19 @@ fn every_status_has_its_class() {
     assert_eq!(limited.retry_after(), Some(Duration::from_secs(300)), "at_p5: what is asked for is bounded");
     assert!(matches!(fault(404, &[], None, "pki/roles/r"), VaultError::NotFound { what: "role", .. }));
     let words = said(&["no handler for route"]);
-    assert!(matches!(fault(404, &words, None, "nope/roles/r"), VaultError::NotFound { what: "mount", .. }));
+    for (path, mount) in [
+        ("nope/roles/r", "nope"),
+        ("pki/int/sign/r", "pki/int"),
+        ("pki/int/issuer/x/sign/r", "pki/int"),
+        ("auth/login/login", "auth/login"),
+        ("auth/a/b/login", "auth/a/b"),
+        ("sys/health", "sys/health"),
+    ] {
+        let VaultError::NotFound { what: "mount", path } = fault(404, &words, None, path) else {
+            panic!("{path}")
+        };
+        assert_eq!(path, mount, "all of the mount is named");
+    }
 }
 
 #[test]

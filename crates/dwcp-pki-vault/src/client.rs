@@ -1,24 +1,24 @@
 //! The client: one identity at one server, with the requests that a node makes.
 
-use crate::answer::{self, Body};
+use crate::answer::Body;
 use crate::budget::Budget;
-use crate::health::{self, REQUEST};
+use crate::exchange::{self, Question};
+use crate::health;
 use crate::session::{Session, Token};
 use crate::{Event, VaultError, VaultHealth, VaultRole, VaultSettings, VaultState};
 use dwcp_base::{Clock, Observer};
 use dwcp_crypto::KeyType;
-use dwcp_https::{Ask, HttpsError, Limits, Verb};
-use dwcp_pki::SubjectName;
+use dwcp_https::{Limits, Verb};
+use dwcp_pki::{SubjectName, Usage};
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use zeroize::Zeroizing;
 
 /// A client of Vault or OpenBao: logs in, keeps its token alive, and asks under one role.
 ///
-/// Nothing is sent before the first request, or before [`keep`](Self::keep) runs. A request that has no token logs in first; one that is
-/// denied logs in once more, since the token may be gone, and is asked once more. Nothing else is repeated: when to come back is for the
+/// Nothing is sent before the first request, or before [`keep`](Self::keep) runs. A request that has no token logs in first. Where one is
+/// denied the server is asked whether it still knows the token; if not, one logs in once more, and asks once more. Nothing else is repeated: when to come back is for the
 /// caller to decide, who is told by [`VaultError::is_retryable`] and [`VaultError::retry_after`].
 pub struct VaultClient {
     pub(crate) session: Session,
@@ -81,7 +81,8 @@ impl VaultClient {
         VaultRole::from_answer(&self.call(Verb::Get, &self.role_path(), None, limits).await?)
     }
 
-    /// Whether the role allows certificates with these names for a key of this kind, before one is asked for.
+    /// Whether the role allows certificates with these names for a key of this kind, good for servers and clients both, before one is asked
+    /// for.
     ///
     /// # Errors
     /// [`VaultError::Preflight`] with each setting that is missing and the value to write; otherwise as [`role`](Self::role).
@@ -92,7 +93,7 @@ impl VaultClient {
         deadline: Duration,
     ) -> Result<(), VaultError> {
         let role = self.role(deadline).await?;
-        self.judge(&role, names, key_type)
+        self.judge(&role, names, key_type, Usage::Both)
     }
 
     pub(crate) fn judge(
@@ -100,8 +101,10 @@ impl VaultClient {
         role: &VaultRole,
         names: &[SubjectName],
         key_type: KeyType,
+        usage: Usage,
     ) -> Result<(), VaultError> {
-        let missing = role.shortcomings(names, key_type);
+        let mut missing = role.shortcomings(names, key_type);
+        missing.extend(role.shortcomings_of_usage(usage));
         match missing.is_empty() {
             true => Ok(()),
             false => Err(VaultError::Preflight { role: self.role_path(), missing }),
@@ -146,33 +149,11 @@ impl VaultClient {
         budget: &Budget,
         limits: Limits,
     ) -> Result<Body, VaultError> {
-        let url = self.settings().address().join(&format!("v1/{path}"));
-        let url = url.map_err(|error| VaultError::Https(error.into()))?;
-        let mut headers = vec![REQUEST, ("X-Vault-Token", token.text.as_str())];
-        if let Some(namespace) = self.settings().namespace() {
-            headers.push(("X-Vault-Namespace", namespace));
-        }
-        let body = match body {
-            Some(value) => {
-                let bytes = serde_json::to_vec(value);
-                let bytes = bytes.map_err(|_| VaultError::Malformed { what: "the request" })?;
-                Some(("application/json", Zeroizing::new(bytes)))
-            }
-            None => None,
-        };
         let limits = Limits { deadline: budget.left()?, ..limits };
-        let asked = token.https.ask(Ask { verb, url: &url, headers: &headers, body, limits }).await;
-        let answer = asked.map_err(|error| match error {
-            HttpsError::TimedOut { .. } => budget.spent(),
-            // A standby that does not forward names the active node. It is not followed: who it is would be taken on its word.
-            HttpsError::Redirected { .. } => VaultError::Standby,
-            other => VaultError::Https(other),
-        })?;
-        let (status, retry_after) = (answer.status, answer.retry_after);
-        let body = Zeroizing::new(answer.body);
-        match status {
-            200..=299 => Ok(body),
-            _ => Err(answer::fault(status, &answer::words(&body), retry_after, path)),
+        let question = Question { verb, path, token: Some(&token.text), body, limits };
+        match exchange::ask(self.settings(), &token.https, question).await {
+            Err(VaultError::TimedOut { .. }) => Err(budget.spent()),
+            outcome => outcome,
         }
     }
 }

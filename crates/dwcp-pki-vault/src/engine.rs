@@ -1,17 +1,21 @@
-//! Logins and renewals through `vaultrs`, over the connection of ours.
+//! Logins, renewals, and the look at a token.
 //!
-//! Its settings show the token in their `Debug`, and its errors carry the bodies of answers: neither leaves this file.
+//! Logins and renewals are asked directly: their bodies hold secrets and are wiped, their answers are bounded, and how long the server asks to
+//! be left alone is kept. The look at a token goes through `vaultrs`, over the connection of ours; its settings show the token in their `Debug`,
+//! and its errors carry the bodies of answers: neither leaves this file.
 
+use crate::exchange::{self, Question, Wiped};
 use crate::login::{Login, Means};
 use crate::session::Token;
 use crate::{LoginError, VaultError, VaultSettings, answer, text};
-use dwcp_https::HttpsClient;
+use dwcp_https::{HttpsClient, HttpsError, Limits, Verb};
 use rustify::errors::ClientError as Fault;
+use serde::Deserialize;
+use serde_json::json;
 use std::ops::Deref;
 use std::time::Duration;
-use vaultrs::api::AuthInfo;
+use tokio::time::timeout;
 use vaultrs::api::EndpointMiddleware;
-use vaultrs::auth::{approle, cert, oidc};
 use vaultrs::client::{VaultClient, VaultClientSettingsBuilder};
 use vaultrs::error::ClientError;
 use zeroize::{Zeroize, Zeroizing};
@@ -70,6 +74,22 @@ impl Drop for Engine {
     }
 }
 
+/// What a login or a renewal answers. Tokens are read where they lie, so that no copy is left.
+#[derive(Deserialize)]
+struct Answer<'a> {
+    #[serde(borrow)]
+    auth: Auth<'a>,
+}
+
+#[derive(Deserialize)]
+struct Auth<'a> {
+    client_token: &'a str,
+    #[serde(default)]
+    lease_duration: u64,
+    #[serde(default)]
+    renewable: bool,
+}
+
 /// Logs in by what the files held.
 pub(crate) async fn log_in(
     settings: &VaultSettings,
@@ -78,65 +98,81 @@ pub(crate) async fn log_in(
     deadline: Duration,
 ) -> Result<(Zeroizing<String>, Grant), VaultError> {
     let login = settings.login();
-    let outcome = match (login, means) {
+    let (mount, body) = match (login, means) {
         (_, Means::Token(text)) => {
-            let engine = Engine::new(settings, https, &text)?;
-            match vaultrs::token::lookup_self(&*engine).await {
-                Ok(mut found) => {
-                    found.id.zeroize();
-                    // In its last second a token has nothing left; one that never ends has no time to end at.
-                    let life = found.expire_time.is_some().then(|| Duration::from_secs(found.ttl));
-                    return Ok((text, Grant { life, renewable: found.renewable.unwrap_or(false) }));
-                }
-                Err(error) => Err(error),
-            }
+            let grant = look_up(settings, https, &text, deadline).await;
+            return grant.map(|grant| (text, grant)).map_err(|error| refused(login, error));
         }
         (Login::AppRole { mount, .. }, Means::AppRole { role_id, secret_id }) => {
-            approle::login(&*Engine::new(settings, https, "")?, mount, &role_id, &secret_id).await
+            (mount, Wiped(json!({ "role_id": role_id, "secret_id": *secret_id })))
         }
         (Login::Certificate { mount, role, .. }, Means::Certificate(_)) => {
-            let role = role.as_deref().unwrap_or("");
-            cert::login(&*Engine::new(settings, https, "")?, mount, role).await
+            (mount, Wiped(role.as_ref().map_or_else(|| json!({}), |role| json!({ "name": role }))))
         }
         (Login::Jwt { mount, role, .. }, Means::Jwt(jwt)) => {
-            oidc::login(&*Engine::new(settings, https, "")?, mount, &jwt, Some(role.clone())).await
+            (mount, Wiped(json!({ "role": role, "jwt": *jwt })))
         }
         _ => return Err(VaultError::Malformed { what: "the login has other means than its method" }),
     };
-    match outcome {
-        Ok(info) => Ok(taken(info)),
-        Err(error) => match fault(settings, error, &format!("auth/{}/login", login.method()), deadline).await
-        {
-            // What a server says to a wrong secret is 400 or 403; both mean the secret, and nothing else of ours.
-            VaultError::Denied { .. } => Err(VaultError::Login {
-                method: login.method(),
-                source: LoginError::Refused { said: "permission denied".to_owned() },
-            }),
-            // OpenBao's failure for a certificate without a common name, by which it would know its holder.
-            VaultError::Server { said, .. } if said.contains("missing name in alias") => {
-                let said = "the certificate has no common name".to_owned();
-                Err(VaultError::Login { method: login.method(), source: LoginError::Refused { said } })
-            }
-            VaultError::Refused { said, .. } => {
-                Err(VaultError::Login { method: login.method(), source: LoginError::Refused { said } })
-            }
-            other => Err(other),
-        },
-    }
+    let path = format!("auth/{mount}/login");
+    let limits = Limits { deadline, body: LARGEST };
+    let question = Question { verb: Verb::Post, path: &path, token: None, body: Some(&body.0), limits };
+    let answer = exchange::ask(settings, https, question).await.map_err(|error| refused(login, error))?;
+    taken(&answer)
+}
+
+/// What a server says to a wrong secret is 400 or 403; both mean the secret, and nothing else of ours.
+fn refused(login: &Login, error: VaultError) -> VaultError {
+    let said = match error {
+        VaultError::Denied { .. } => "permission denied".to_owned(),
+        VaultError::Refused { said, .. } => said,
+        // OpenBao's failure for a certificate without a common name, by which it would know its holder.
+        VaultError::Server { said, .. } if said.contains("missing name in alias") => {
+            "the certificate has no common name".to_owned()
+        }
+        other => return other,
+    };
+    VaultError::Login { method: login.method(), source: LoginError::Refused { said } }
 }
 
 /// Lets the token live longer.
-pub(crate) async fn renew(settings: &VaultSettings, token: &Token) -> Result<Grant, VaultError> {
-    let engine = Engine::new(settings, &token.https, &token.text)?;
-    let increment = settings.token_ttl().map(|ttl| format!("{}s", ttl.as_secs().max(1)));
-    match vaultrs::token::renew_self(&*engine, increment.as_deref()).await {
-        Ok(info) => Ok(taken(info).1),
-        Err(error) => Err(fault(settings, error, "auth/token/renew-self", RENEWAL).await),
+pub(crate) async fn renew(
+    settings: &VaultSettings,
+    token: &Token,
+    deadline: Duration,
+) -> Result<Grant, VaultError> {
+    let body = settings.token_ttl().map(|ttl| json!({ "increment": format!("{}s", ttl.as_secs().max(1)) }));
+    let body = body.unwrap_or_else(|| json!({}));
+    let limits = Limits { deadline, body: LARGEST };
+    let path = "auth/token/renew-self";
+    let question = Question { verb: Verb::Post, path, token: Some(&token.text), body: Some(&body), limits };
+    let answer = exchange::ask(settings, &token.https, question).await?;
+    taken(&answer).map(|(_, grant)| grant)
+}
+
+/// Whether the server knows the token, whatever its policy allows.
+pub(crate) async fn is_known(
+    settings: &VaultSettings,
+    token: &Token,
+    deadline: Duration,
+) -> Result<bool, VaultError> {
+    match look_up(settings, &token.https, &token.text, deadline).await {
+        Ok(_) => Ok(true),
+        Err(VaultError::Denied { .. }) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
-fn taken(info: AuthInfo) -> (Zeroizing<String>, Grant) {
-    (Zeroizing::new(info.client_token), grant(info.lease_duration, info.renewable))
+/// Token and life of an answer. What is not visible ASCII would end in a header that can not be sent.
+fn taken(body: &[u8]) -> Result<(Zeroizing<String>, Grant), VaultError> {
+    let malformed = VaultError::Malformed { what: "a login's answer" };
+    // What serde says of a broken text may quote it.
+    let Ok(Answer { auth }) = serde_json::from_slice::<Answer<'_>>(body) else { return Err(malformed) };
+    let text = auth.client_token;
+    if !(1..=LONGEST_TOKEN).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(malformed);
+    }
+    Ok((Zeroizing::new(text.to_owned()), grant(auth.lease_duration, auth.renewable)))
 }
 
 /// A life of nothing is that of a token that never ends.
@@ -144,32 +180,66 @@ fn grant(seconds: u64, renewable: bool) -> Grant {
     Grant { life: (seconds > 0).then(|| Duration::from_secs(seconds)), renewable }
 }
 
-/// What an error of `vaultrs` means. Where it has no status its cause is asked of the server with a client that tells causes apart.
-pub(crate) async fn fault(
+async fn look_up(
     settings: &VaultSettings,
-    error: ClientError,
-    path: &str,
+    https: &HttpsClient,
+    token: &str,
     deadline: Duration,
-) -> VaultError {
-    match error {
-        ClientError::APIError { code, errors } => {
-            let words: Vec<String> = errors.iter().take(4).map(|word| text::printable(word)).collect();
-            return answer::fault(code, &words, None, path);
+) -> Result<Grant, VaultError> {
+    let engine = Engine::new(settings, https, token)?;
+    let late = |_| VaultError::TimedOut { deadline };
+    match timeout(deadline, vaultrs::token::lookup_self(&*engine)).await.map_err(late)? {
+        Ok(mut found) => {
+            found.id.zeroize();
+            // In its last second a token has nothing left; one that never ends has no time to end at.
+            let life = found.expire_time.is_some().then(|| Duration::from_secs(found.ttl));
+            Ok(Grant { life, renewable: found.renewable.unwrap_or(false) })
         }
-        // A status whose body has no words: a proxy in between, for example.
-        ClientError::RestClientError { source: Fault::ServerResponseError { code, .. } } => {
-            return answer::fault(code, &[], None, path);
-        }
-        _ => {}
-    }
-    match HttpsClient::new(settings.roots()) {
-        Err(error) => VaultError::Https(error),
-        Ok(https) => match crate::health::ask(settings, &https, deadline).await {
-            Err(error) => error,
-            Ok(health) => health.fault().unwrap_or(VaultError::Malformed { what: "a login's answer" }),
-        },
+        Err(error) => Err(fault(settings, &error, "auth/token/lookup-self", deadline)),
     }
 }
 
-/// For the question why a renewal failed.
-const RENEWAL: Duration = Duration::from_secs(5);
+/// What an error of `vaultrs` means.
+fn fault(settings: &VaultSettings, error: &ClientError, path: &str, deadline: Duration) -> VaultError {
+    match error {
+        ClientError::APIError { code, errors } => {
+            let words: Vec<String> = errors.iter().take(4).map(|word| text::printable(word)).collect();
+            return answer::fault(*code, &words, None, path);
+        }
+        // A status whose body has no words: a proxy in between, for example.
+        ClientError::RestClientError { source: Fault::ServerResponseError { code, .. } } => {
+            return answer::fault(*code, &[], None, path);
+        }
+        _ => {}
+    }
+    match HttpsError::of_engine(error, &settings.address().origin(), deadline) {
+        Some(HttpsError::TimedOut { .. }) => VaultError::TimedOut { deadline },
+        Some(error) => VaultError::Https(error),
+        None => VaultError::Malformed { what: "a token's look-up" },
+    }
+}
+
+/// Answers with a token and its policies.
+const LARGEST: usize = 64 << 10;
+const LONGEST_TOKEN: usize = 4 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dwcp_base::Coded;
+
+    #[test]
+    fn a_token_that_can_not_be_sent_is_none() {
+        let body = |token: &str| serde_json::json!({ "auth": { "client_token": token, "lease_duration": 7, "renewable": true } });
+        let read = |body: serde_json::Value| taken(body.to_string().as_bytes());
+        let (text, life) = read(body("s.abc")).unwrap();
+        assert_eq!((text.as_str(), life.life, life.renewable), ("s.abc", Some(Duration::from_secs(7)), true));
+        assert!(read(body(&"t".repeat(LONGEST_TOKEN))).is_ok());
+        for token in ["", "a b", "a\nb", "a\u{0}", "a\u{7f}", "tök", &"t".repeat(LONGEST_TOKEN + 1)] {
+            assert_eq!(read(body(token)).unwrap_err().code(), "vault.answer.malformed", "{token:?}");
+        }
+        for other in [json!({}), json!({ "auth": null }), json!({ "auth": { "client_token": 7 } })] {
+            assert!(read(other).is_err());
+        }
+    }
+}

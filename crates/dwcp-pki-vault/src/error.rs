@@ -46,7 +46,7 @@ pub enum VaultError {
     /// There is no such mount, role, issuer or key.
     #[error("there is no {what} at {path}")]
     NotFound {
-        /// What was looked for: `mount`, `role`, `issuer`, `key`.
+        /// What was looked for: `mount`, `role`, `issuer`, `list`, `key`.
         what: &'static str,
         /// Where.
         path: String,

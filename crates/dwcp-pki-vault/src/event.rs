@@ -54,6 +54,12 @@ pub enum Event {
         /// The code of what is wrong.
         code: &'static str,
     },
+    /// The settings of the mount's lists can not be read, since the policy does not allow it: should the mount stop listing, its empty lists
+    /// count. Said once, and asked again after ten minutes.
+    ListUnchecked {
+        /// The path to be allowed.
+        path: String,
+    },
 }
 
 impl Event {
@@ -67,6 +73,7 @@ impl Event {
         "vault.server.back",
         "vault.preflight.skipped",
         "vault.list.kept",
+        "vault.list.unchecked",
     ];
 
     /// The stable name of the event.
@@ -80,6 +87,7 @@ impl Event {
             Self::ServerBack { .. } => "vault.server.back",
             Self::PreflightSkipped { .. } => "vault.preflight.skipped",
             Self::ListKept { .. } => "vault.list.kept",
+            Self::ListUnchecked { .. } => "vault.list.unchecked",
         }
     }
 }

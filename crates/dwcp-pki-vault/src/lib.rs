@@ -6,6 +6,7 @@ mod client;
 mod engine;
 mod error;
 mod event;
+mod exchange;
 mod health;
 mod lists;
 mod lists_form;

@@ -1,12 +1,12 @@
 //! The revocation lists of a mount: of every issuer, complete and delta, the last good one kept where no better one comes.
 
+use crate::budget::Budget;
 use crate::lists_form::{self, Building, ListFault};
 use crate::{VaultClient, VaultError, answer, text};
-use dwcp_base::{Coded, UnixTime};
+use dwcp_base::{Coded, Tick, UnixTime};
 use dwcp_https::{Limits, Verb};
 use dwcp_pki::{Certificate, Crl, DeltaCrl};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Fetches the lists of every issuer of the mount.
@@ -16,8 +16,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct VaultLists {
     client: Arc<VaultClient>,
-    /// The policy does not let the settings of lists be read.
-    unreadable: AtomicBool,
+    /// Since when the policy does not let the settings of lists be read.
+    unreadable: Mutex<Option<Tick>>,
 }
 
 /// The lists of a mount, as good as they could be had.
@@ -89,7 +89,7 @@ impl StandIn {
 impl VaultLists {
     /// The lists of the client's mount.
     pub fn new(client: Arc<VaultClient>) -> Self {
-        Self { client, unreadable: AtomicBool::new(false) }
+        Self { client, unreadable: Mutex::new(None) }
     }
 
     /// Asks for all lists once. `known` are those of before: an older list never takes the place of one of them, and neither does nothing.
@@ -103,11 +103,16 @@ impl VaultLists {
     pub async fn fetch(&self, known: &[Crl], deadline: Duration) -> Result<VaultListing, VaultError> {
         let budget = self.client.session.budget(deadline);
         let ids = self.issuer_ids(budget.left()?).await?;
-        let building = self.building(budget.left()?).await;
+        // Each has its part of what is left: one that is slow does not take the lists of the others.
+        let part = |to_go: usize| {
+            budget.left().unwrap_or_default() / u32::try_from(to_go).unwrap_or(u32::MAX).max(1)
+        };
+        let building = self.building(part(ids.len().saturating_add(1))).await;
         let mut listing = VaultListing::default();
         let mut seen: Vec<Certificate> = Vec::new();
-        for id in &ids {
-            let issuer = match self.certificate(id, budget.left()?).await {
+        for (at, id) in ids.iter().enumerate() {
+            let mine = self.client.session.budget(part(ids.len().saturating_sub(at)));
+            let issuer = match self.certificate(id, &mine).await {
                 Ok(issuer) => issuer,
                 Err(error) => {
                     listing.tell(id, StandIn::Unsaid, ListFault::of(error));
@@ -118,10 +123,8 @@ impl VaultLists {
             if seen.iter().any(|one| one.subject() == issuer.subject() && one.key_pin() == issuer.key_pin()) {
                 continue;
             }
-            let ours = known.iter().filter(|list| list.issuer() == issuer.subject());
-            let before =
-                ours.filter(|list| lists_form::signed(&issuer, list)).max_by_key(|list| list.number());
-            match self.list(id, &issuer, before, building, budget.left()?).await {
+            let before = lists_form::newest_of(&issuer, known).await;
+            match self.list(id, &issuer, before.as_ref(), building, &mine).await {
                 Ok((list, delta)) => {
                     // A delta that is not to be had is no reason to do without the list.
                     match delta {
@@ -130,16 +133,15 @@ impl VaultLists {
                     }
                     listing.complete.push(list);
                 }
-                Err(fault) => listing.keep(issuer.subject(), before, fault),
+                // An authority whose key is elsewhere, a root above the mount as a rule: its list is published there, if anywhere.
+                Err(fault) if before.is_none() && fault.is_missing() => {}
+                Err(fault) => listing.keep(issuer.subject(), before.as_ref(), fault),
             }
             seen.push(issuer);
         }
         // Certificates of an issuer that was taken out of the mount are still around.
-        let is_gone = |list: &&Crl| {
-            !listing.complete.contains(list) && !seen.iter().any(|issuer| lists_form::signed(issuer, list))
-        };
-        let gone: Vec<Crl> = known.iter().filter(is_gone).cloned().collect();
-        listing.complete.extend(gone);
+        let rest = known.iter().filter(|list| !listing.complete.contains(list)).cloned().collect();
+        listing.complete.extend(lists_form::of_none(seen, rest).await);
         self.observed(&listing);
         Ok(listing)
     }
@@ -151,33 +153,39 @@ impl VaultLists {
         issuer: &Certificate,
         before: Option<&Crl>,
         building: Building,
-        deadline: Duration,
+        budget: &Budget,
     ) -> Result<(Crl, Result<Option<DeltaCrl>, ListFault>), ListFault> {
         if building == Building::Off {
             return Err(ListFault::Disabled);
         }
-        let budget = self.client.session.budget(deadline);
         let path = format!("{}/issuer/{id}/crl", self.mount());
-        let mut list = self.complete(&path, issuer, budget.left()?).await?;
+        let mut list = self.complete(&path, issuer, budget).await?;
         let mut delta = match building {
             Building::OnWithoutDeltas => Ok(None),
-            _ => self.delta(&path, issuer, budget.left()?).await,
+            _ => self.delta(&path, issuer, budget).await,
         };
         if let Ok(Some(found)) = &delta {
             // Rebuilt between the two questions: the delta is one of the next list.
             if list.number().is_some_and(|number| found.base() > number) {
-                list = self.complete(&path, issuer, budget.left()?).await?;
+                match self.complete(&path, issuer, budget).await {
+                    Ok(next) => list = next,
+                    // The list that came is good, and the delta can not be put on top of it.
+                    Err(fault) => {
+                        lists_form::follows(&list, before, building).await?;
+                        return Ok((list, Err(fault)));
+                    }
+                }
             }
             if !lists_form::fits(&list, found) {
                 delta = Ok(None);
             }
         }
-        lists_form::follows(&list, before, building)?;
+        lists_form::follows(&list, before, building).await?;
         Ok((list, delta))
     }
 
-    async fn complete(&self, path: &str, issuer: &Certificate, deadline: Duration) -> Result<Crl, ListFault> {
-        let limits = Limits { deadline, body: LARGEST };
+    async fn complete(&self, path: &str, issuer: &Certificate, budget: &Budget) -> Result<Crl, ListFault> {
+        let limits = Limits { deadline: budget.left()?, body: LARGEST };
         let der = self.client.open(Verb::Get, &format!("{path}/der"), limits).await?;
         lists_form::complete(der, issuer.clone()).await
     }
@@ -186,9 +194,9 @@ impl VaultLists {
         &self,
         path: &str,
         issuer: &Certificate,
-        deadline: Duration,
+        budget: &Budget,
     ) -> Result<Option<DeltaCrl>, ListFault> {
-        let limits = Limits { deadline, body: LARGEST };
+        let limits = Limits { deadline: budget.left()?, body: LARGEST };
         match self.client.open(Verb::Get, &format!("{path}/delta/der"), limits).await {
             // A server that has none says so in one of these ways.
             Ok(der) if der.is_empty() => Ok(None),
@@ -209,28 +217,44 @@ impl VaultLists {
         checked.collect::<Result<_, _>>().map_err(|_| VaultError::Malformed { what: "an issuer's id" })
     }
 
-    async fn certificate(&self, id: &str, deadline: Duration) -> Result<Certificate, VaultError> {
+    async fn certificate(&self, id: &str, budget: &Budget) -> Result<Certificate, VaultError> {
         let path = format!("{}/issuer/{id}/der", self.mount());
-        let der = self.client.open(Verb::Get, &path, Limits { deadline, body: SMALL }).await?;
+        let limits = Limits { deadline: budget.left()?, body: SMALL };
+        let der = self.client.open(Verb::Get, &path, limits).await?;
         Certificate::from_der(&der).map_err(|_| VaultError::Malformed { what: "an issuer's certificate" })
     }
 
     /// What the mount says about its lists, where it may be read.
     async fn building(&self, deadline: Duration) -> Building {
-        if self.unreadable.load(Ordering::Relaxed) {
+        let (since, now) = (self.unreadable(None), self.client.session.now());
+        if since.is_some_and(|since| now < since.plus(UNREADABLE)) {
             return Building::Unknown;
         }
         let path = format!("{}/config/crl", self.mount());
         let limits = Limits { deadline, body: SMALL };
         match self.client.call(Verb::Get, &path, None, limits).await {
-            Ok(body) => Building::from_answer(&body),
-            // Each refusal costs a login: it is not asked for again. Lists are taken as they come then.
-            Err(VaultError::Denied { .. }) => {
-                self.unreadable.store(true, Ordering::Relaxed);
+            Ok(body) => {
+                self.unreadable(Some(None));
+                Building::from_answer(&body)
+            }
+            // It is not asked for each time. Lists are taken as they come then.
+            Err(VaultError::Denied { path }) => {
+                if self.unreadable(Some(Some(now))).is_none() {
+                    self.client.session.tell(&crate::Event::ListUnchecked { path });
+                }
                 Building::Unknown
             }
             Err(VaultError::NotFound { .. } | VaultError::Refused { .. }) => Building::Unknown,
             Err(_) => Building::Unanswered,
+        }
+    }
+
+    /// Since when the settings can not be read; takes another note of it where one is given.
+    fn unreadable(&self, note: Option<Option<Tick>>) -> Option<Tick> {
+        let mut since = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+        match note {
+            Some(note) => std::mem::replace(&mut since, note),
+            None => *since,
         }
     }
 
@@ -247,6 +271,8 @@ impl VaultLists {
 }
 
 const SMALL: usize = 256 << 10;
+/// How long settings of lists that may not be read are left alone.
+const UNREADABLE: Duration = Duration::from_secs(600);
 /// What [`Crl`] reads at most.
 const LARGEST: usize = 64 << 20;
 const MOST_ISSUERS: usize = 32;

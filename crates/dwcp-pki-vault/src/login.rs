@@ -1,9 +1,10 @@
 //! The ways to log in, and the secrets they read: from files, anew at each login.
 
 use crate::{BadSetting, LoginError, text};
-use dwcp_base::{read_bounded, read_secret};
+use dwcp_base::{SecretFileError, read_bounded, read_secret};
 use dwcp_crypto::digest;
 use dwcp_pki::Credential;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 use zeroize::Zeroizing;
@@ -34,7 +35,7 @@ pub enum Login {
     Certificate {
         /// The mount of the method, `cert` by default in Vault.
         mount: String,
-        /// The role to log in to; any that the certificate fits by default.
+        /// The role to log in to, which the server calls its name; any that the certificate fits by default.
         role: Option<String>,
         /// The chain in PEM, leaf first.
         cert: PathBuf,
@@ -134,6 +135,12 @@ impl Login {
             seen.extend_from_slice(format!("{mark:?};").as_bytes());
         }
         digest::sha256(&seen)
+    }
+
+    /// What is said of files that can not be read in time: a file system that hangs.
+    pub(crate) fn silent(&self) -> LoginError {
+        let path = self.files().first().map(|path| path.to_path_buf()).unwrap_or_default();
+        LoginError::File(SecretFileError::Io { path, source: io::ErrorKind::TimedOut.into() })
     }
 
     fn files(&self) -> Vec<&Path> {

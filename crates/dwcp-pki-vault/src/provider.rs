@@ -1,7 +1,7 @@
 //! The provider: has requests signed under the role, one at a time, and nothing else.
 
 use crate::{Event, VaultClient, VaultError, VaultRole};
-use dwcp_pki::{BoxFuture, CertProvider, CertificateRequest, Issued, ProviderError};
+use dwcp_pki::{BoxFuture, CertProvider, CertificateRequest, Issued, ProviderError, Usage};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,13 +18,21 @@ pub struct VaultProvider {
     turn: tokio::sync::Mutex<()>,
     role: Mutex<Option<VaultRole>>,
     unread: AtomicBool,
+    usage: Usage,
 }
 
 impl VaultProvider {
     /// A provider over `client`, which others may use beside it.
     pub fn new(client: Arc<VaultClient>) -> Self {
         let (turn, role) = (tokio::sync::Mutex::new(()), Mutex::new(None));
-        Self { client, turn, role, unread: AtomicBool::new(false) }
+        Self { client, turn, role, unread: AtomicBool::new(false), usage: Usage::Both }
+    }
+
+    /// What the certificates are for, by which the role is judged. Default: servers and clients both, as the nodes of a mesh need them.
+    #[must_use]
+    pub fn with_usage(mut self, usage: Usage) -> Self {
+        self.usage = usage;
+        self
     }
 
     /// The client.
@@ -53,14 +61,14 @@ impl VaultProvider {
     async fn look(&self, request: &CertificateRequest, deadline: Duration) -> Result<(), VaultError> {
         let key_type = request.key_type();
         let known = self.role.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if known.is_some_and(|role| self.client.judge(&role, request.names(), key_type).is_ok()) {
+        if known.is_some_and(|role| self.client.judge(&role, request.names(), key_type, self.usage).is_ok()) {
             return Ok(());
         }
         match self.client.role(deadline).await {
             Ok(role) => {
-                let verdict = self.client.judge(&role, request.names(), key_type);
+                let verdict = self.client.judge(&role, request.names(), key_type, self.usage);
                 self.remember(Some(role));
-                verdict
+                self.client.session.signing(verdict)
             }
             Err(VaultError::Denied { path }) => {
                 if !self.unread.swap(true, Ordering::Relaxed) {

@@ -21,8 +21,9 @@ impl VaultClient {
         let mut body = self.wishes(request.names());
         body.insert("csr".to_owned(), Value::String(request.to_pem()));
         let limits = Limits { deadline, body: SMALL };
-        let answer = self.call(Verb::Post, &self.path("sign"), Some(&Value::Object(body)), limits).await?;
-        Ok(Signed::from_answer(&answer)?.issued)
+        let answer = self.call(Verb::Post, &self.path("sign"), Some(&Value::Object(body)), limits).await;
+        let signed = answer.and_then(|answer| Signed::from_answer(&answer));
+        Ok(self.session.signing(signed)?.issued)
     }
 
     /// Has the *server* make a key and a certificate for it (`pki/issue`).

@@ -2,7 +2,7 @@
 
 use crate::{VaultError, answer, text};
 use dwcp_crypto::KeyType;
-use dwcp_pki::SubjectName;
+use dwcp_pki::{SubjectName, Usage};
 use serde::Deserialize;
 use std::fmt;
 
@@ -24,6 +24,9 @@ pub struct VaultRole {
     allowed_uri_sans: Texts,
     allowed_uri_sans_template: bool,
     require_cn: bool,
+    server_flag: bool,
+    client_flag: bool,
+    ext_key_usage: Texts,
 }
 
 /// A list that older servers write as one text with commas.
@@ -64,6 +67,9 @@ impl Default for VaultRole {
             allowed_uri_sans: Texts::Nothing(()),
             allowed_uri_sans_template: false,
             require_cn: true,
+            server_flag: true,
+            client_flag: true,
+            ext_key_usage: Texts::Nothing(()),
         }
     }
 }
@@ -90,11 +96,10 @@ impl VaultRole {
                 }
                 SubjectName::Ip(_) => {}
                 SubjectName::Uri(uri) => self.judge_uri(uri, &mut found),
-                // Mail addresses name people; no role of a mesh hands them out.
+                // It is judged by what stands behind the `@`.
                 SubjectName::Email(email) => {
-                    if !self.allow_any_name {
-                        note(&mut found, "allow_any_name", "true".to_owned(), format!("EMAIL:{email}"));
-                    }
+                    let domain = email.rsplit_once('@').map_or(email.as_str(), |(_, domain)| domain);
+                    self.judge_domain(domain, domain, &format!("EMAIL:{email}"), &mut found);
                 }
             }
         }
@@ -120,33 +125,52 @@ impl VaultRole {
         }
     }
 
+    /// What the role lacks for certificates that are good for this; empty when it lacks nothing.
+    pub fn shortcomings_of_usage(&self, usage: Usage) -> Vec<Shortcoming> {
+        let named = self.ext_key_usage.all();
+        let has = |flag: bool, name: &str| flag || named.iter().any(|one| one.eq_ignore_ascii_case(name));
+        let mut found = Vec::new();
+        if usage != Usage::Client && !has(self.server_flag, "ServerAuth") {
+            note(&mut found, "server_flag", "true".to_owned(), "a certificate for a server".to_owned());
+        }
+        if usage != Usage::Server && !has(self.client_flag, "ClientAuth") {
+            note(&mut found, "client_flag", "true".to_owned(), "a certificate for a client".to_owned());
+        }
+        found
+    }
+
     fn judge_dns(&self, dns: &str, found: &mut Vec<Shortcoming>) {
         let (wildcard, base) = match dns.strip_prefix("*.") {
             Some(base) => (true, base),
             None => (false, dns),
         };
-        let wanted_by = || format!("DNS:{dns}");
         if wildcard && self.allow_wildcard_certificates == Some(false) {
-            note(found, "allow_wildcard_certificates", "true".to_owned(), wanted_by());
+            note(found, "allow_wildcard_certificates", "true".to_owned(), format!("DNS:{dns}"));
         }
-        if self.allow_any_name
-            || self.allowed_domains_template
-            || (self.allow_localhost && matches!(base, "localhost" | "localdomain"))
-        {
+        let is_local = matches!(base, "localhost" | "localdomain");
+        if !(self.allow_localhost && is_local) {
+            self.judge_domain(dns, base, &format!("DNS:{dns}"), found);
+        }
+    }
+
+    /// `whole` is what is compared, `base` the same without a wildcard.
+    fn judge_domain(&self, whole: &str, base: &str, wanted_by: &str, found: &mut Vec<Shortcoming>) {
+        if self.allow_any_name || self.allowed_domains_template {
             return;
         }
+        let wanted_by = || wanted_by.to_owned();
         let domains = self.allowed_domains.all();
-        let below = |domain: &str| dns.len() > domain.len() && dns.ends_with(&format!(".{domain}"));
+        let below = |domain: &str| whole.len() > domain.len() && whole.ends_with(&format!(".{domain}"));
         let allowed = domains.iter().map(|domain| domain.to_ascii_lowercase()).any(|domain| {
-            (self.allow_bare_domains && dns == domain)
+            (self.allow_bare_domains && whole == domain)
                 || (self.allow_subdomains && below(&domain))
-                || (self.allow_glob_domains && glob(&domain, dns))
+                || (self.allow_glob_domains && glob(&domain, whole))
         });
         if allowed {
             return;
         }
         // The nearest thing to write: a switch, where the domain is there already.
-        if domains.iter().any(|domain| dns.eq_ignore_ascii_case(domain)) {
+        if domains.iter().any(|domain| whole.eq_ignore_ascii_case(domain)) {
             note(found, "allow_bare_domains", "true".to_owned(), wanted_by());
         } else if domains.iter().any(|domain| below(&domain.to_ascii_lowercase())) {
             note(found, "allow_subdomains", "true".to_owned(), wanted_by());

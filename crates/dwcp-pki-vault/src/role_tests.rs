@@ -45,7 +45,8 @@ fn each_name_asks_for_the_setting_that_allows_it() {
         ("DNS:a.example", "allow_bare_domains=true"),
         ("DNS:x.a.example", "allow_subdomains=true"),
         ("DNS:x.c.example", "allowed_domains=a.example,b.example,c.example"),
-        ("EMAIL:a@a.example", "allow_any_name=true"),
+        ("EMAIL:a@a.example", "allow_bare_domains=true"),
+        ("EMAIL:a@x.a.example", "allow_subdomains=true"),
     ] {
         assert!(missing(&role, &[wanted], KeyType::EcdsaP256).contains(&lacks.to_owned()), "{wanted}");
     }
@@ -112,6 +113,30 @@ fn a_star_stands_for_any_run() {
     ] {
         assert_eq!(glob(pattern, text), fits, "{pattern} {text}");
     }
+}
+
+#[test]
+fn a_mail_address_opens_the_role_to_no_other_name() {
+    let base = json!({ "key_type": "any", "allowed_domains": ["a.example"], "require_cn": false });
+    for wanted in ["EMAIL:a@a.example", "EMAIL:a@b.a.example", "EMAIL:a@elsewhere.example", "EMAIL:a@com"] {
+        let lacks = missing(&role(base.clone()), &[wanted], KeyType::EcdsaP256);
+        assert!(lacks.len() == 1 && !lacks[0].contains("any_name"), "{lacks:?}");
+    }
+    let bare = json!({ "key_type": "any", "allowed_domains": ["a.example"], "require_cn": false, "allow_bare_domains": true });
+    assert!(missing(&role(bare), &["EMAIL:a@a.example"], KeyType::EcdsaP256).is_empty());
+}
+
+#[test]
+fn a_role_says_what_its_certificates_are_for() {
+    let lacks = |settings: serde_json::Value, usage| {
+        role(settings).shortcomings_of_usage(usage).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let one = json!({ "server_flag": true, "client_flag": false });
+    assert_eq!(lacks(one.clone(), Usage::Both), ["client_flag=true"]);
+    assert_eq!(lacks(one.clone(), Usage::Client), ["client_flag=true"]);
+    assert!(lacks(one, Usage::Server).is_empty() && lacks(json!({}), Usage::Both).is_empty());
+    let named = json!({ "server_flag": false, "client_flag": false, "ext_key_usage": ["ClientAuth"] });
+    assert_eq!(lacks(named, Usage::Both), ["server_flag=true"]);
 }
 
 proptest! {

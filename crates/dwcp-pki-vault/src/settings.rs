@@ -19,6 +19,7 @@ pub struct VaultSettings {
     roots: Roots,
     login: Login,
     token_ttl: Option<Duration>,
+    file_watch: Duration,
 }
 
 impl VaultSettings {
@@ -41,6 +42,7 @@ impl VaultSettings {
             roots,
             login,
             token_ttl: None,
+            file_watch: Duration::from_secs(5),
         })
     }
 
@@ -85,6 +87,13 @@ impl VaultSettings {
         self
     }
 
+    /// How often the files of the login are looked at. Default: five seconds; not below ten milliseconds.
+    #[must_use]
+    pub fn with_file_watch(mut self, watch: Duration) -> Self {
+        self.file_watch = watch.max(Duration::from_millis(10));
+        self
+    }
+
     /// Where the server is.
     pub fn address(&self) -> &HttpsUrl {
         &self.address
@@ -121,6 +130,10 @@ impl VaultSettings {
 
     pub(crate) fn roots(&self) -> &Roots {
         &self.roots
+    }
+
+    pub(crate) fn file_watch(&self) -> Duration {
+        self.file_watch
     }
 
     pub(crate) fn token_ttl(&self) -> Option<Duration> {

@@ -8,6 +8,10 @@ use std::time::Duration;
 pub(crate) struct TokenCore {
     lease: Option<Lease>,
     trouble: Option<Trouble>,
+    /// The life that renewals ask for.
+    asked: Option<Duration>,
+    /// A file changed, and no login has taken it up.
+    rotated: bool,
     /// Moves every wait a little, so that a fleet does not come together (AT-P2).
     seed: u64,
     drawn: u64,
@@ -46,8 +50,9 @@ pub(crate) enum Step {
 }
 
 impl TokenCore {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self { lease: None, trouble: None, seed, drawn: 0 }
+    /// `asked` is the life that renewals ask for, where they ask for one.
+    pub(crate) fn new(seed: u64, asked: Option<Duration>) -> Self {
+        Self { lease: None, trouble: None, asked, rotated: false, seed, drawn: 0 }
     }
 
     /// What is to be done at `now`.
@@ -58,11 +63,13 @@ impl TokenCore {
             return Step::Wait(Some(trouble.next));
         }
         let Some(lease) = self.lease else { return Step::LogIn };
-        let Some(life) = lease.life else { return Step::Wait(None) };
-        let due = lease.began.plus(thousandths(life, lease.due));
-        if now < due {
-            return Step::Wait(Some(due));
-        }
+        let due = lease.life.map(|life| (life, lease.began.plus(thousandths(life, lease.due))));
+        let life = match due {
+            // What is there is kept alive, whatever becomes of what is in the file.
+            Some((life, due)) if now >= due => life,
+            _ if self.rotated => return Step::LogIn,
+            other => return Step::Wait(other.map(|(_, due)| due)),
+        };
         match lease.renewable && now < lease.began.plus(life) {
             true => Step::Renew,
             false => Step::LogIn,
@@ -85,6 +92,7 @@ impl TokenCore {
         let due = self.due();
         self.lease = Some(Lease { began: now, life, first: life.unwrap_or_default(), renewable, due });
         self.trouble = None;
+        self.rotated = false;
     }
 
     /// A renewal gave the token `life` from now on.
@@ -92,7 +100,9 @@ impl TokenCore {
         let due = self.due();
         let Some(lease) = &mut self.lease else { return };
         // AT-P1: what is renewed close to its maximum gets less each time. One more renewal would gain next to nothing.
-        let capped = life.is_some_and(|life| life < thousandths(lease.first, 900));
+        // A life that was asked for is no sign of it.
+        let whole = self.asked.map_or(lease.first, |asked| asked.min(lease.first));
+        let capped = life.is_some_and(|life| life < thousandths(whole, 900));
         *lease = Lease { began: now, life, first: lease.first, renewable: renewable && !capped, due };
         self.trouble = None;
     }
@@ -110,14 +120,16 @@ impl TokenCore {
     }
 
     /// An attempt failed. The wait doubles with each in a row, is drawn from its upper half, and is short where little of the token's
-    /// life is left; `retry_after` of the server goes before. Returns how many have failed in a row, and the wait.
+    /// life is left; `retry_after` of the server goes before where it is longer. Returns how many have failed in a row, and the wait.
     pub(crate) fn failed(&mut self, now: Tick, retry_after: Option<Duration>) -> (u32, Duration) {
         let attempts = self.trouble.map_or(0, |trouble| trouble.attempts).saturating_add(1);
         let life = self.lease.and_then(|lease| lease.life).unwrap_or(LONGEST_WAIT * 10);
         let first = (life / 40).clamp(SHORTEST_WAIT, FIRST_WAIT);
         let most = (life / 10).clamp(first, LONGEST_WAIT);
         let full = first.saturating_mul(1 << (attempts - 1).min(16)).min(most);
-        let wait = retry_after.unwrap_or_else(|| thousandths(full, 500 + self.draw(501)));
+        let drawn = thousandths(full, 500 + self.draw(501));
+        // A server that asks for nothing is not asked without a pause.
+        let wait = retry_after.map_or(drawn, |asked| asked.max(drawn));
         self.trouble =
             Some(Trouble { attempts, tried: now, next: now.plus(wait), ordered: retry_after.is_some() });
         (attempts, wait)
@@ -134,6 +146,16 @@ impl TokenCore {
     /// Something changed that may have been the trouble: the next attempt need not wait.
     pub(crate) fn hopeful(&mut self) {
         self.trouble = None;
+    }
+
+    /// A file changed: a login is due, and stays so until one gave a token.
+    pub(crate) fn rotated(&mut self) {
+        self.rotated = true;
+        self.trouble = None;
+    }
+
+    pub(crate) fn is_rotated(&self) -> bool {
+        self.rotated
     }
 
     /// When the next attempt follows, after one that failed.

@@ -21,6 +21,7 @@ use std::time::Duration;
 /// `create` a key that was deleted would be made anew in silence.
 ///
 /// Requests go through the client's own connection and not through `vaultrs`, since what they carry is to be wiped afterwards.
+/// Our copies are; what TLS and HTTP hold of it while it travels is not ours to wipe.
 pub struct TransitKek {
     client: Arc<VaultClient>,
     mount: String,
@@ -73,12 +74,12 @@ impl TransitKek {
     async fn ask(
         &self,
         verb: &str,
-        body: transit_form::Wiped,
+        body: crate::exchange::Wiped,
         deadline: Duration,
     ) -> Result<crate::answer::Body, KekError> {
         let path = format!("{}/{verb}/{}", self.mount, self.key);
         let limits = Limits { deadline, body: LARGEST };
-        let outcome = self.client.call(Verb::Post, &path, Some(body.value()), limits).await;
+        let outcome = self.client.call(Verb::Post, &path, Some(&body.0), limits).await;
         outcome.map_err(|error| match error {
             // It is not the path that is missing.
             VaultError::Refused { said, .. } if said.contains("key not found") => {

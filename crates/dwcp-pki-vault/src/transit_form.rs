@@ -1,12 +1,14 @@
-//! What is said to the transit engine and what it says, with every copy of a secret wiped.
+//! What is said to the transit engine and what it says. Our own copies of a secret are wiped; those that TLS and HTTP make on the way are
+//! theirs.
 
 use crate::VaultError;
 use crate::answer::Envelope;
+use crate::exchange::Wiped;
 use base64ct::{Base64, Encoding};
 use dwcp_crypto::{KekError, Secret};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// The answer to an encryption.
 #[derive(Deserialize)]
@@ -18,27 +20,6 @@ pub(crate) struct Sealed<'a> {
 #[derive(Deserialize)]
 pub(crate) struct Unsealed<'a> {
     pub(crate) plaintext: &'a str,
-}
-
-/// A question whose texts are wiped when it goes.
-pub(crate) struct Wiped(Value);
-
-impl Wiped {
-    pub(crate) fn value(&self) -> &Value {
-        &self.0
-    }
-}
-
-impl Drop for Wiped {
-    fn drop(&mut self) {
-        if let Value::Object(members) = &mut self.0 {
-            for (_, value) in members.iter_mut() {
-                if let Value::String(text) = value {
-                    text.zeroize();
-                }
-            }
-        }
-    }
 }
 
 /// What is to be done, with which context.
@@ -133,9 +114,9 @@ mod tests {
     fn what_goes_out_says_the_context_twice_and_comes_back_as_it_was() {
         let key = encoded(&[7; 32]);
         let question = question("plaintext", &key, b"keyring");
-        assert_eq!(question.value()["associated_data"], "a2V5cmluZw==");
-        assert_eq!(question.value()["context"], "a2V5cmluZw==");
-        let body = format!("{{\"data\":{{\"plaintext\":{}}}}}", question.value()["plaintext"]);
+        assert_eq!(question.0["associated_data"], "a2V5cmluZw==");
+        assert_eq!(question.0["context"], "a2V5cmluZw==");
+        let body = format!("{{\"data\":{{\"plaintext\":{}}}}}", question.0["plaintext"]);
         let Unsealed { plaintext } = data(body.as_bytes()).unwrap();
         assert_eq!(decoded(plaintext).unwrap().expose(), [7; 32]);
         assert!(decoded("AA=").is_err() && decoded("A\nA=").is_err());

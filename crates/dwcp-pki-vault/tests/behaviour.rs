@@ -145,34 +145,75 @@ async fn a_rate_limit_is_told_with_the_time_to_wait() {
     assert!(matches!(error, ProviderError::Unavailable { retry_after: Some(_), .. }), "{error:?}");
     rig.bao.delete("sys/quotas/rate-limit/node");
     assert!(provider.issue(&request(NODE), DEADLINE).await.is_ok());
+    // A login that is limited keeps the server's time as well.
+    let login = approle(&rig, "dwcp-node", &json!({}));
+    let quota = json!({ "path": "auth/approle/", "rate": 1, "interval": "30s" });
+    rig.bao.write("sys/quotas/rate-limit/login", &quota);
+    let mut limited = None;
+    for _ in 0..5 {
+        let ours = rig.client_of(rig.settings(login.clone()));
+        if let Err(error) = ours.client.revoke(&"01".parse().unwrap(), DEADLINE).await
+            && error.code() == "vault.rate.limited"
+        {
+            limited = Some((error, ours.client.revoke(&"01".parse().unwrap(), DEADLINE).await.unwrap_err()));
+            break;
+        }
+    }
+    let (error, paused) = limited.expect("a limit of one login");
+    assert!(
+        error.retry_after().unwrap() > Duration::ZERO && paused.code() == "vault.login.paused",
+        "{paused:?}"
+    );
 }
 
-/// A new token may have a new policy, so one login is tried; and where it changed nothing, no other for a minute.
+/// The token is as good as it was: no other is asked for, and what is added to a policy counts at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn at_p2_requests_that_are_denied_do_not_log_in_each_time() {
     let Some(rig) = Rig::start() else { return };
-    rig.bao.command(&["auth", "enable", "approle"]);
-    let role = |policies: &str| {
-        rig.bao.write("auth/approle/role/node", &json!({ "token_policies": policies, "token_ttl": "1h" }));
-    };
-    role("default");
-    let found = rig.bao.read("auth/approle/role/node/role-id");
-    let role_id = RoleId::Text(found["data"]["role_id"].as_str().unwrap().to_owned());
-    let made = rig.bao.write("auth/approle/role/node/secret-id", &json!({}));
-    let secret_id_file = rig.secret("secret-id", made["data"]["secret_id"].as_str().unwrap());
-    let login = Login::AppRole { mount: "approle".to_owned(), role_id, secret_id_file };
-    let ours = rig.client_of(rig.settings(login.clone()));
+    let ours = rig.client_of(rig.settings(approle(&rig, "default,later", &json!({}))));
     for _ in 0..5 {
         let error = ours.client.sign(&request(NODE), DEADLINE).await.unwrap_err();
         assert_eq!(error.code(), "vault.permission.denied");
     }
-    assert_eq!(ours.count("vault.login.done"), 2, "{:?}", ours.codes());
-    // A policy that was added comes with a new token, and nobody has to restart anything.
-    let ours = rig.client_of(rig.settings(login));
-    assert!(ours.client.ca_chain(DEADLINE).await.is_ok(), "chains are for everybody");
-    role("default,dwcp-node");
+    rig.bao.write("sys/policies/acl/later", &json!({ "policy": rig::POLICY }));
     assert!(ours.signs().await);
-    assert_eq!(ours.count("vault.login.done"), 2, "{:?}", ours.codes());
+    assert_eq!(ours.count("vault.login.done"), 1, "{:?}", ours.codes());
+}
+
+/// Signing is allowed, and no look at the role; the secret is good for one login.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_lets_nothing_be_read_costs_neither_the_token_nor_the_certificate() {
+    let Some(rig) = Rig::start() else { return };
+    let only = r#"path "pki/sign/dwcp-role" { capabilities = ["update"] }"#;
+    rig.bao.write("sys/policies/acl/only", &json!({ "policy": only }));
+    let ours = rig.client_of(rig.settings(approle(&rig, "only", &json!({ "secret_id_num_uses": 1 }))));
+    let provider = ours.provider();
+    let lists = dwcp_pki_vault::VaultLists::new(std::sync::Arc::clone(&ours.client));
+    for _ in 0..3 {
+        let issued = provider.issue(&request(NODE), DEADLINE).await;
+        assert!(issued.is_ok(), "{issued:?} {:?}", ours.codes());
+        assert_eq!(lists.fetch(&[], DEADLINE).await.unwrap().complete.len(), 1);
+    }
+    assert_eq!(
+        (ours.count("vault.login.done"), ours.count("vault.login.failed"), ours.count("vault.token.lost")),
+        (1, 0, 0),
+        "{:?}",
+        ours.codes()
+    );
+    assert_eq!((ours.count("vault.preflight.skipped"), ours.count("vault.list.unchecked")), (1, 1));
+}
+
+/// A role of AppRole with a policy, and a secret for it.
+fn approle(rig: &Rig, policies: &str, more: &serde_json::Value) -> Login {
+    rig.bao.command(&["auth", "enable", "approle"]);
+    let mut role = json!({ "token_policies": policies, "token_ttl": "1h" });
+    role.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    rig.bao.write("auth/approle/role/node", &role);
+    let found = rig.bao.read("auth/approle/role/node/role-id");
+    let role_id = RoleId::Text(found["data"]["role_id"].as_str().unwrap().to_owned());
+    let made = rig.bao.write("auth/approle/role/node/secret-id", &json!({}));
+    let secret_id_file = rig.secret("secret-id", made["data"]["secret_id"].as_str().unwrap());
+    Login::AppRole { mount: "approle".to_owned(), role_id, secret_id_file }
 }
 
 /// What a server says of itself when it is none of the above, in the very bytes that OpenBao's documentation gives.

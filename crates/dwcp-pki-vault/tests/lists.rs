@@ -150,6 +150,48 @@ async fn every_issuer_has_its_list_and_one_that_left_keeps_the_last() {
     assert_eq!(lists.fetch(&[], SOON).await.unwrap().complete.len(), 1);
 }
 
+/// The usual form: a root that is kept elsewhere, and a mount with an authority below it. The mount has the root's certificate and no key
+/// of it.
+#[tokio::test]
+async fn a_mount_below_a_root_has_a_list_of_its_own_authority_alone() {
+    let Some(bao) = bao() else { return };
+    bao.command(&["secrets", "enable", "-path=nodes/int", "pki"]);
+    let asked = json!({ "common_name": "NovaCron Nodes", "key_type": "ec" });
+    let asked = bao.write("nodes/int/intermediate/generate/internal", &asked);
+    let signed_by_root = bao.write(
+        "pki/root/sign-intermediate",
+        &json!({ "csr": asked["data"]["csr"], "common_name": "NovaCron Nodes", "ttl": "8000h" }),
+    );
+    let chain = &signed_by_root["data"];
+    let text =
+        format!("{}\n{}", chain["certificate"].as_str().unwrap(), chain["issuing_ca"].as_str().unwrap());
+    bao.write("nodes/int/intermediate/set-signed", &json!({ "certificate": text }));
+    let role = json!({ "key_type": "ec", "allowed_domains": "novacron.local", "allow_subdomains": true,
+        "allowed_uri_sans": "spiffe://novacron.local/*", "max_ttl": "72h" });
+    bao.write("nodes/int/roles/dwcp-role", &role);
+    let (client, told) = client(settings(&bao, bao.root_token()).with_mount("nodes/int").unwrap());
+    let lost = signed(&client).await;
+    assert_eq!((lost.chain.len(), lost.roots.len()), (2, 1), "the root stands aside");
+    assert_eq!(client.issuers(SOON).await.unwrap().len(), 2, "the mount knows the root");
+
+    client.revoke(&lost.chain.leaf().serial(), SOON).await.unwrap();
+    let lists = VaultLists::new(Arc::clone(&client));
+    let mut known = Vec::new();
+    for _ in 0..3 {
+        let listing = lists.fetch(&known, SOON).await.unwrap();
+        assert!(listing.kept.is_empty(), "{:?}", listing.kept);
+        assert_eq!(listing.complete.len(), 1);
+        assert!(has(&listing.complete, &lost));
+        known = listing.complete;
+    }
+    assert_eq!(told.codes(), ["vault.login.done"], "no outage, and nothing kept");
+    // A list of the root that somebody has is still told of when the mount has none.
+    let of_root = VaultLists::new(root(&bao)).fetch(&[], SOON).await.unwrap().complete;
+    let both = lists.fetch(&of_root, SOON).await.unwrap();
+    assert_eq!((both.complete.len(), both.kept.len()), (2, 1));
+    assert!(!told.codes().contains(&"vault.server.unavailable"));
+}
+
 #[tokio::test]
 async fn a_mount_that_is_told_to_list_nothing_takes_nothing_back() {
     let Some(bao) = bao() else { return };

@@ -4,13 +4,16 @@
 
 mod scripted;
 
-use dwcp_base::{Coded, Disk, LocalDisk, Silent, SystemClock};
+use dwcp_base::{Clock, Coded, Disk, LocalDisk, ManualClock, Observer, Recorder, Silent, SystemClock};
 use dwcp_https::Roots;
 use dwcp_pki::{CertificateAuthority, Crl};
-use dwcp_pki_vault::{Login, StandIn, VaultClient, VaultError, VaultListing, VaultLists, VaultSettings};
+use dwcp_pki_vault::{
+    Event, Login, StandIn, VaultClient, VaultError, VaultListing, VaultLists, VaultSettings,
+};
 use dwcp_testkit::Lab;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// What a mount with one issuer says, unless told otherwise.
@@ -47,15 +50,31 @@ impl Mount {
     }
 
     async fn fetched(self, lab: &Lab, known: &[Crl]) -> Result<VaultListing, VaultError> {
-        let address = scripted::serve(lab, move |path| self.says(path)).await;
-        let path = lab.directory().join("token");
-        LocalDisk.replace(&path, b"s.token", true).unwrap();
-        let roots = Roots::Only(vec![lab.authority().certificate().clone()]);
-        let login = Login::TokenFile { path };
-        let settings = VaultSettings::new(address.parse().unwrap(), roots, "role", login).unwrap();
-        let client = VaultClient::new(settings, Arc::new(SystemClock::new()), Arc::new(Silent)).unwrap();
-        VaultLists::new(Arc::new(client)).fetch(known, Duration::from_secs(10)).await
+        let client = client_of(lab, move |path| self.says(path)).await;
+        VaultLists::new(client).fetch(known, Duration::from_secs(10)).await
     }
+}
+
+async fn client_of(
+    lab: &Lab,
+    says: impl Fn(&str) -> (u16, Vec<u8>) + Send + Sync + 'static,
+) -> Arc<VaultClient> {
+    client_with(lab, says, Arc::new(SystemClock::new()), Arc::new(Silent)).await
+}
+
+async fn client_with(
+    lab: &Lab,
+    says: impl Fn(&str) -> (u16, Vec<u8>) + Send + Sync + 'static,
+    clock: Arc<dyn Clock>,
+    observer: Arc<dyn Observer<Event>>,
+) -> Arc<VaultClient> {
+    let address = scripted::serve(lab, says).await;
+    let path = lab.directory().join("token");
+    LocalDisk.replace(&path, b"s.token", true).unwrap();
+    let roots = Roots::Only(vec![lab.authority().certificate().clone()]);
+    let login = Login::TokenFile { path };
+    let settings = VaultSettings::new(address.parse().unwrap(), roots, "role", login).unwrap();
+    Arc::new(VaultClient::new(settings, clock, observer).unwrap())
 }
 
 /// What is kept, and why.
@@ -111,6 +130,64 @@ async fn a_delta_that_is_none_costs_nothing_but_itself() {
     let config = (200, br#"{"data":{"enable_delta":false}}"#.to_vec());
     let mount = Mount { delta: (200, b"{}".to_vec()), config, ..Mount::of(&lab, &newer) };
     assert!(mount.fetched(&lab, &[]).await.unwrap().kept.is_empty());
+}
+
+/// Whatever part of a second issuer hangs, the first one's lists are there, and what is known of the second.
+#[tokio::test]
+async fn an_issuer_that_is_slow_takes_its_own_part_of_the_time_alone() {
+    let (slow, good) = (Lab::new(), Lab::new());
+    let (known, newer) = (slow.crl(), good.crl());
+    for hangs in
+        ["pki/issuer/a0/der", "pki/issuer/a0/crl/der", "pki/issuer/a0/crl/delta/der", "pki/config/crl"]
+    {
+        let mount = Mount { ids: br#"{"data":{"keys":["a0","a1"]}}"#.to_vec(), ..Mount::of(&good, &newer) };
+        let (certificate, list) = (slow.authority().certificate().der().to_vec(), slow.crl().der().to_vec());
+        let says = move |path: &str| match path {
+            path if path == hangs => (scripted::SILENT, Vec::new()),
+            "pki/issuer/a0/der" => (200, certificate.clone()),
+            "pki/issuer/a0/crl/der" => (200, list.clone()),
+            "pki/issuer/a0/crl/delta/der" => (200, Vec::new()),
+            path => mount.says(path),
+        };
+        let client = client_of(&good, says).await;
+        let deadline = Duration::from_millis(1_500);
+        let listing = VaultLists::new(client).fetch(std::slice::from_ref(&known), deadline).await.unwrap();
+        assert!(listing.complete.contains(&newer), "{hangs}: {:?}", listing.kept);
+        assert_eq!(listing.complete.len(), 2, "{hangs}: what is known of the slow one is not lost");
+        let said: Vec<_> = kept(&listing).iter().map(|(code, _)| *code).collect();
+        let expected: &[&str] = if hangs == "pki/config/crl" { &[] } else { &["vault.server.silent"] };
+        assert_eq!(said, expected, "{hangs}");
+        // A delta that hangs does not take the newer list with it.
+        assert_eq!(
+            listing.complete.contains(&known),
+            hangs.ends_with("a0/der") || hangs.ends_with("a0/crl/der")
+        );
+    }
+}
+
+/// Settings that may not be read: said once, and asked for again when some time has passed.
+#[tokio::test]
+async fn settings_that_may_not_be_read_are_told_once_and_asked_for_again() {
+    let lab = Lab::new();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let (count, mount) = (Arc::clone(&asked), Mount::of(&lab, &lab.crl()));
+    let says = move |path: &str| match path {
+        "pki/config/crl" if count.fetch_add(1, Ordering::SeqCst) < 2 => (403, Vec::new()),
+        "pki/config/crl" => (200, br#"{"data":{"disable":true}}"#.to_vec()),
+        path => mount.says(path),
+    };
+    let clock = Arc::new(ManualClock::at(lab.now()));
+    let told: Arc<Recorder<Event>> = Arc::new(Recorder::with_capacity(100));
+    let client = client_with(&lab, says, Arc::clone(&clock) as _, Arc::clone(&told) as _).await;
+    let lists = VaultLists::new(client);
+    let fetch = async || lists.fetch(&[], Duration::from_secs(10)).await.unwrap().complete.len();
+    let unchecked = || told.events().iter().filter(|event| event.code() == "vault.list.unchecked").count();
+    assert_eq!((fetch().await, fetch().await, asked.load(Ordering::SeqCst), unchecked()), (1, 1, 1, 1));
+    clock.advance(Duration::from_secs(601));
+    assert_eq!((fetch().await, asked.load(Ordering::SeqCst), unchecked()), (1, 2, 1));
+    clock.advance(Duration::from_secs(601));
+    // The mount was told to list nothing meanwhile, and now one sees it.
+    assert_eq!((fetch().await, fetch().await, asked.load(Ordering::SeqCst)), (0, 0, 4));
 }
 
 #[tokio::test]

@@ -178,6 +178,11 @@ async fn a_login_certificate_that_was_rotated_is_shown() {
     assert_eq!(error.code(), "vault.login.refused", "only the second one is known: {error:?}");
     lab.write("login", &second);
     assert!(ours.signs().await, "{:?}", ours.client.state());
+    // The role that is named is asked for, and no other that would fit.
+    let Login::Certificate { mount, cert, key, .. } = login.clone() else { panic!("another login") };
+    let other = Login::Certificate { mount, role: Some("other".to_owned()), cert, key };
+    let error = rig.client_of(rig.settings(other)).client.sign(&request(NODE), DEADLINE).await.unwrap_err();
+    assert_eq!(error.code(), "vault.login.refused", "{error:?}");
     // OpenBao knows a holder by the common name alone.
     let nameless = lab.node("nameless");
     knows(&nameless);
@@ -204,7 +209,7 @@ async fn a_token_of_a_certificate_is_renewed_over_the_connection_that_shows_it()
     rig.bao.command(&["auth", "enable", "cert"]);
     let lab = rig.bao.lab();
     let credential = certified(&rig, "login").await;
-    let body = json!({ "certificate": credential.chain().leaf().to_pem(), "token_policies": "dwcp-node", "token_ttl": "3s" });
+    let body = json!({ "certificate": credential.chain().leaf().to_pem(), "token_policies": "dwcp-node", "token_ttl": "2s" });
     rig.bao.write("auth/cert/certs/node", &body);
     let files = lab.write("login", &credential);
     let login =
@@ -243,15 +248,15 @@ async fn a_json_web_token_logs_in_and_a_rotated_one_after_it() {
     assert!(ours.signs().await);
 }
 
-/// AT-P1: the token lives for three seconds, for nine at most, and there is always one.
+/// AT-P1: the token lives for three seconds, for seven at most, and there is always one.
 #[tokio::test(flavor = "multi_thread")]
 async fn at_p1_tokens_of_seconds_are_renewed_and_replaced_at_their_maximum() {
     let Some(rig) = Rig::start() else { return };
-    let login = app_role_login(&rig, &json!({ "token_ttl": "3s", "token_max_ttl": "9s" }));
+    let login = app_role_login(&rig, &json!({ "token_ttl": "3s", "token_max_ttl": "7s" }));
     let ours = rig.client_of(rig.settings(login));
     let _keeper = kept(&ours);
     until("the first login", || ours.count("vault.login.done") == 1).await;
-    for round in 0..100 {
+    for round in 0..75 {
         assert!(ours.client.state().has_token, "round {round}: {:?}", ours.codes());
         if round % 10 == 0 {
             assert!(ours.signs().await, "round {round}");
@@ -259,8 +264,8 @@ async fn at_p1_tokens_of_seconds_are_renewed_and_replaced_at_their_maximum() {
         sleep(Duration::from_millis(200)).await;
     }
     let (renewals, logins) = (ours.count("vault.token.renewed"), ours.count("vault.login.done"));
-    assert!(renewals >= 4 && (3..=6).contains(&logins), "{renewals} renewals, {logins} logins");
-    assert_eq!(ours.count("vault.login.failed"), 0, "{:?}", ours.codes());
+    assert!(renewals >= 3 && (2..=6).contains(&logins), "{renewals} renewals, {logins} logins");
+    assert_eq!(ours.count("vault.login.failed"), 0, "{:?}", ours.events.events());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -279,7 +284,7 @@ async fn a_token_that_was_revoked_under_us_is_replaced_by_whoever_meets_it_first
 #[tokio::test(flavor = "multi_thread")]
 async fn batch_tokens_are_replaced_since_they_can_not_be_renewed() {
     let Some(rig) = Rig::start() else { return };
-    let login = app_role_login(&rig, &json!({ "token_ttl": "3s", "token_type": "batch" }));
+    let login = app_role_login(&rig, &json!({ "token_ttl": "2s", "token_type": "batch" }));
     let ours = rig.client_of(rig.settings(login));
     let _keeper = kept(&ours);
     until("three logins", || ours.count("vault.login.done") >= 3).await;
@@ -322,6 +327,23 @@ async fn a_token_that_an_agent_keeps_alive_is_taken_as_it_is() {
     let found = rig.bao.ask(&token, "GET", "auth/token/lookup-self", None).json();
     assert!(found["data"]["ttl"].as_u64().unwrap() > 30, "what was asked for came: {found}");
     assert!(ours.client.state().token_until.is_some() && ours.client.state().renews_at.is_some());
+}
+
+/// Renewals that ask for less than the token had at first are renewals, and no sign of its maximum.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_renewed_by_less_than_its_first_life_stays_alive() {
+    let Some(rig) = Rig::start() else { return };
+    let (login, _) = rig.token_login("6s", &json!({}));
+    let ours = rig.client_of(rig.settings(login).with_token_ttl(Duration::from_secs(2)));
+    let _keeper = kept(&ours);
+    until("three renewals", || ours.count("vault.token.renewed") >= 3).await;
+    assert_eq!(
+        (ours.count("vault.login.done"), ours.count("vault.login.failed")),
+        (1, 0),
+        "{:?}",
+        ours.codes()
+    );
+    assert!(ours.signs().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use crate::extensions::ExtensionFacts;
 use crate::fields::RawCertificate;
-use crate::{Document, KeyPin, ParseError, Serial, SubjectName, pem};
+use crate::{Document, KeyPin, ParseError, Serial, SubjectName, pem, signature};
 use der::Decode;
 use dwcp_base::UnixTime;
 use dwcp_crypto::digest;
@@ -139,6 +139,13 @@ impl Certificate {
     /// Whether it may sign certificates: version 3, `cA` set, and keyCertSign where key usage is given.
     pub fn is_authority(&self) -> bool {
         self.authority
+    }
+
+    /// Whether it names itself as its issuer and its own key signed it: a root. One that names itself and is signed by another key is the
+    /// certificate of a roll-over (RFC 5280 §3.2, self-issued), and leads to a root. Whether a root is to be trusted is for others to say.
+    pub fn is_self_signed(&self) -> bool {
+        self.raw()
+            .is_ok_and(|raw| raw.issuer == raw.subject && signature::verify(&self.der, raw.key_info).is_ok())
     }
 
     /// How many authorities may stand below it (RFC 5280 §4.2.1.9); `None` when there is no limit or it is no authority.

@@ -77,7 +77,10 @@ impl Rig {
 
     pub(crate) fn settings(&self, login: Login) -> VaultSettings {
         let address = self.bao.address().parse().unwrap();
-        VaultSettings::new(address, Roots::Only(self.bao.roots()), "dwcp-role", login).unwrap()
+        let settings =
+            VaultSettings::new(address, Roots::Only(self.bao.roots()), "dwcp-role", login).unwrap();
+        // Nobody waits five seconds for each file that is rotated.
+        settings.with_file_watch(Duration::from_millis(100))
     }
 
     pub(crate) fn client_of(&self, settings: VaultSettings) -> Ours {

@@ -1,6 +1,7 @@
 //! A server over TLS that says what a real one would not say.
 
 #![allow(unreachable_pub, reason = "a module of each test binary")]
+#![allow(dead_code, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use dwcp_testkit::Lab;
@@ -12,7 +13,12 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{ServerConfig, version::TLS13};
 
-/// Its address. It serves until the runtime ends: to a path below `/v1/` a status and a body.
+/// In the place of a status: the connection is cut without an answer.
+pub const CUT: u16 = 0;
+/// In the place of a status: nothing is said, and the connection stays.
+pub const SILENT: u16 = 1;
+
+/// Its address. It serves until the runtime ends: to a path below `/v1/` a status and a body. With 429 it asks for a minute's rest.
 pub async fn serve<F>(lab: &Lab, says: F) -> String
 where
     F: Fn(&str) -> (u16, Vec<u8>) + Send + Sync + 'static,
@@ -39,8 +45,14 @@ where
                 let question = String::from_utf8_lossy(&question[..length]).into_owned();
                 let path = question.split(' ').nth(1).unwrap_or_default();
                 let (status, body) = says(path.strip_prefix("/v1/").unwrap_or(path));
+                match status {
+                    CUT => return,
+                    SILENT => std::future::pending().await,
+                    _ => {}
+                }
+                let rest = if status == 429 { "Retry-After: 59\r\n" } else { "" };
                 let head = format!(
-                    "HTTP/1.1 {status} Said\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+                    "HTTP/1.1 {status} Said\r\n{rest}Connection: close\r\nContent-Length: {}\r\n\r\n",
                     body.len()
                 );
                 let _ = stream.write_all(&[head.as_bytes(), &body].concat()).await;

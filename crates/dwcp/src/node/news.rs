@@ -155,6 +155,10 @@ impl Observer<dwcp_pki_vault::Event> for News {
             Event::ListKept { issuer, code } => {
                 SecurityEvent::local(bad).field("issuer", issuer).field("cause", code)
             }
+            Event::ListUnchecked { path } => {
+                tracing::warn!(%path, "whether the mount still lists can not be seen: let the policy read it");
+                SecurityEvent::local(bad).field("path", path)
+            }
             // An event of a later version is at least named.
             _ => SecurityEvent::local(good),
         };
