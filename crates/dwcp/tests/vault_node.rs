@@ -14,6 +14,7 @@ use support::{Line, PATIENCE, assert_three_lines, command, eventually, ok, refus
 
 fn up_refused(node: &VaultNode) -> (i32, String) {
     let (code, said) = refused(&["up", "--config", &node.file("dwcp.yaml")]);
+    assert!(!said.contains("vaultrs") && !said.contains("rustify"), "libraries log on their own: {said}");
     // The log goes to the same place, above it.
     let at = said.find("error: ").unwrap_or_else(|| panic!("no error: {said}"));
     (code, said[at..].trim_end().to_owned())
@@ -87,6 +88,25 @@ fn without_a_server_there_is_no_first_certificate_and_the_error_says_so() {
     bao.restart();
     let _up = node.up();
     assert_eq!(node.check("certs.provider")["status"], "pass");
+}
+
+#[test]
+fn names_that_change_while_nobody_answers_are_asked_for_later() {
+    let Some(bao) = OpenBao::start() else { return };
+    mount(&bao);
+    let node = VaultNode::new(&bao, "a", "24h", &token(&bao, "1h"), None);
+    assert_eq!(node.up().wait_after_term(), 0);
+    node.edit("'DNS:a.novacron.local'", "'DNS:a.novacron.local', 'DNS:another.novacron.local'");
+    bao.seal();
+    let _up = node.up();
+    bao.unseal();
+    let names = || node.leaf().names().iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert!(!names().contains(&"DNS:another.novacron.local".to_owned()), "{:?}", names());
+    let socket = node.file("admin.sock");
+    // The login that failed is tried again first.
+    let renew = || support::dwcp(&["cert", "renew", "a", "--socket", &socket]).status.success();
+    eventually(PATIENCE, "it is renewed", renew);
+    assert!(names().contains(&"DNS:another.novacron.local".to_owned()), "{:?}", names());
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn dozens_of_renewals_under_traffic_lose_no_connection_and_leak_no_token() {
     let threads = traffic.begin(b.plain);
     // Leaves of five seconds, and tokens of six that are renewed at two thirds.
     eventually(Duration::from_secs(60), "24 renewals", || rotations(&[&a, &b]) >= 24.0);
-    for node in [&a, &b] {
+    for (node, up) in [&a, &b].into_iter().zip(&ups) {
         assert_eq!(node.check("certs.provider")["status"], "pass");
         let secret = std::fs::read_to_string(node.path("token")).unwrap();
         let secret = secret.trim();
@@ -105,7 +105,9 @@ fn dozens_of_renewals_under_traffic_lose_no_connection_and_leak_no_token() {
             node.get("/metrics"),
             node.written(),
             node.ask(&["--json", "cert", "list"]),
+            up.said(),
         ];
+        assert!(!up.said().is_empty(), "the log is read");
         assert!(told.iter().all(|text| !text.contains(secret)), "the token is told");
         assert!(
             told[2].contains("vault.token.renewed") || told[2].contains("vault.login.done"),
@@ -126,7 +128,7 @@ fn a_server_that_is_sealed_killed_mute_or_strict_cuts_nothing_and_health_says_wh
     let Some(mut bao) = OpenBao::start_with(&options) else { return };
     mount(&bao);
     let [a, b] = pair(&bao, "40s", "1h");
-    let _ups = [a.up(), b.up()];
+    let ups = [a.up(), b.up()];
     let traffic = Arc::new(Traffic::default());
     let threads = traffic.begin(b.plain);
     let ill = |what: &str, fix: &str| {
@@ -152,6 +154,7 @@ fn a_server_that_is_sealed_killed_mute_or_strict_cuts_nothing_and_health_says_wh
     a.ask(&["cert", "renew", "a"]);
     well("up again");
     let secret = std::fs::read_to_string(a.path("token")).unwrap();
+    let secrets = [secret.trim().to_owned(), std::fs::read_to_string(b.path("token")).unwrap()];
     bao.write("auth/token/revoke", &json!({ "token": secret.trim() }));
     ill("revoked", "write");
     a.write_token(&token(&bao, "1h"));
@@ -169,7 +172,7 @@ fn a_server_that_is_sealed_killed_mute_or_strict_cuts_nothing_and_health_says_wh
     // Another issuer signs from now on, and both are trusted by whoever asks the mount.
     bao.command(&["write", "pki/root/rotate/internal", "common_name=NovaCron Root CA 2", "ttl=8760h"]);
     bao.command(&["write", "pki/root/replace", "default=next"]);
-    for (node, up) in [&a, &b].into_iter().zip(&_ups) {
+    for (node, up) in [&a, &b].into_iter().zip(&ups) {
         up.signal("HUP");
         eventually(Duration::from_secs(20), "both roots are trusted", || {
             std::fs::read_to_string(node.path("vault-ca.crt")).unwrap().matches("BEGIN").count() == 2
@@ -180,4 +183,13 @@ fn a_server_that_is_sealed_killed_mute_or_strict_cuts_nothing_and_health_says_wh
     assert!(a.leaf().issuer().contains("Root CA 2"), "{}", a.leaf().issuer());
     std::thread::sleep(Duration::from_secs(1));
     traffic.end(threads);
+    let now = std::fs::read_to_string(a.path("token")).unwrap();
+    assert!(ups[0].said().contains("sealed"), "the log tells of it: {}", ups[0].said());
+    for up in &ups {
+        let said = up.said();
+        assert!(!said.is_empty(), "the log is read");
+        let tells = |secret: &String| said.contains(secret.trim());
+        assert!(!secrets.iter().chain([&now]).any(tells), "the token is told");
+        assert!(!said.contains("vaultrs") && !said.contains("rustify"), "libraries log on their own: {said}");
+    }
 }

@@ -158,7 +158,9 @@ fn log_to_stderr(logging: &LoggingPlan, verbose: u8) {
         1 => "debug",
         _ => "trace",
     };
-    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    // Both say at length, and as an error, what the node says itself: in a server's own words, of any length.
+    let filter = |level: &str| EnvFilter::try_new(format!("{level},vaultrs=off,rustify=off"));
+    let filter = filter(level).or_else(|_| filter("info")).unwrap_or_default();
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second node in one process (in a test) keeps the first one's subscriber.
     let _ = if logging.json {

@@ -157,7 +157,11 @@ fn what_the_mount_brings_is_not_asked_for_elsewhere() {
         ))
     };
     assert_eq!(with("crl_url: 'http://a/x'").key, "security.tls.crl_url");
-    assert_eq!(with("crl_file: x").key, "security.tls.crl_file");
+    let below = format!(
+        "security: {{tls: {{crl_file: root.crl}}, cert_management: {{provider: vault, vault: {{{ENOUGH}}}}}}}"
+    );
+    let plan = judged(&below).expect("the list of a root above the mount, whose key is not there");
+    assert_eq!(plan.identity.crl, Some(PathBuf::from("/etc/dwcp/root.crl")));
     let beside = format!("security: {{cert_management: {{provider: embedded, vault: {{{ENOUGH}}}}}}}");
     let warnings = judged(&beside).unwrap().warnings;
     assert!(warnings.iter().any(|warning| warning.contains("vault is without effect")), "{warnings:?}");

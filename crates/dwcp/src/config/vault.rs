@@ -38,6 +38,8 @@ pub struct VaultPlan {
     pub kept_roots: Option<PathBuf>,
     /// Where the lists of the mount are kept.
     pub kept_lists: PathBuf,
+    /// Where its delta lists are kept.
+    pub kept_deltas: PathBuf,
 }
 
 /// How a node logs in; all secrets are in files.
@@ -125,6 +127,7 @@ pub(super) fn plan(config: &Config, base: &Path, state_dir: &Path) -> Checked<Va
         login: login(section, base)?,
         kept_roots: tls.ca_file.is_none().then(|| state_dir.join("vault-ca.crt")),
         kept_lists: state_dir.join("vault.crl"),
+        kept_deltas: state_dir.join("vault.delta.crl"),
     })
 }
 
@@ -286,13 +289,6 @@ pub(super) fn refuse_beside(
             "security.tls.crl_url",
             "stands beside `provider: vault`, whose lists come from the mount",
             "remove the key; lists of an authority above the mount's go into security.tls.crl_file",
-        ));
-    }
-    if tls.crl_file.is_some() && tls.ca_file.is_none() {
-        return Err(ConfigProblem::new(
-            "security.tls.crl_file",
-            "has the lists of the roots in ca_file, and there is none: the mount brings its roots and lists",
-            "remove the key, or name the roots in security.tls.ca_file",
         ));
     }
     Ok(())

@@ -5,7 +5,7 @@ use super::fetched::together;
 use super::lists_error::ListsError;
 use super::off_loop::off_loop;
 use super::onion::reason_text;
-use super::pki_files::{credential_error, crls, prefix, roots};
+use super::pki_files::{credential_error, crls, deltas, prefix, roots};
 use super::shared::Shared;
 use crate::config::{NodePlan, ProviderPlan};
 use dwcp_audit::{EventKind, SecurityEvent};
@@ -20,7 +20,9 @@ pub(super) struct Brought {
     /// Whom to trust; `None` where the configuration says it.
     pub(super) roots: Option<Vec<Certificate>>,
     pub(super) lists: Vec<Crl>,
-    /// What goes on top of them; it is not kept.
+    /// Those of before: that one of them counts no more, since its root went, is nothing to tell.
+    pub(super) before: Vec<Crl>,
+    /// What goes on top of them.
     pub(super) deltas: Vec<DeltaCrl>,
     /// Authorities that lists may be of, besides the roots and those of the own chain; those nearest to a root last.
     pub(super) authorities: Vec<Certificate>,
@@ -29,8 +31,12 @@ pub(super) struct Brought {
 /// Where it is kept.
 #[derive(Clone)]
 pub(super) struct Kept {
+    /// What stands above the roots: whose they are; empty where that goes without saying.
+    pub(super) heading: String,
     pub(super) roots: Option<PathBuf>,
     pub(super) lists: Option<PathBuf>,
+    /// Deltas may be all that says what was revoked last; `None` where there are none.
+    pub(super) deltas: Option<PathBuf>,
 }
 
 /// Whether there is neither a certificate nor a key yet.
@@ -60,26 +66,41 @@ impl Kept {
 
     /// The lists of before; nothing where there are none yet.
     pub(super) fn crls(&self) -> Result<Vec<Crl>, NodeError> {
-        let is_there = |path: &&PathBuf| std::fs::metadata(path).is_ok_and(|found| found.len() > 0);
-        self.lists.as_ref().filter(is_there).map(|path| crls(path)).transpose().map(Option::unwrap_or_default)
+        let path = self.lists.as_ref().filter(|path| is_there(path));
+        path.map(|path| crls(path)).transpose().map(Option::unwrap_or_default)
+    }
+
+    /// What went on top of them; nothing where there was nothing.
+    pub(super) fn deltas(&self) -> Result<Vec<DeltaCrl>, NodeError> {
+        let path = self.deltas.as_ref().filter(|path| is_there(path));
+        path.map(|path| deltas(path)).transpose().map(Option::unwrap_or_default)
     }
 
     /// Writes what changed; the roots first, since lists of a root that is not known yet count for nobody. Lists of before stay where none
     /// that came replaces them, as they do in memory.
-    fn keep(&self, taken: Taken, chain: &CertificateChain, now: UnixTime) -> Result<(), ListsError> {
+    fn keep(
+        &self,
+        taken: Taken,
+        deltas: &[DeltaCrl],
+        chain: &CertificateChain,
+        now: UnixTime,
+    ) -> Result<(), ListsError> {
         // What can not be read helps nobody, and is written anew.
         let mut before = self.lists.as_deref().and_then(|path| crls(path).ok()).unwrap_or_default();
         before.retain(|list| taken.counts(list, chain));
         let lists: String = together(taken.lists, before, now).iter().map(Crl::to_pem).collect();
-        if let (Some(path), Some(roots)) = (self.roots.as_deref(), &taken.roots) {
-            write(path, &roots.iter().map(Certificate::to_pem).collect::<String>())?;
+        if let Some(roots) = &taken.roots {
+            self.keep_roots(roots)?;
         }
-        self.lists.as_deref().map_or(Ok(()), |path| write(path, &lists))
+        self.lists.as_deref().map_or(Ok(()), |path| write(path, &lists))?;
+        let deltas: String = deltas.iter().map(DeltaCrl::to_pem).collect();
+        self.deltas.as_deref().map_or(Ok(()), |path| write(path, &deltas))
     }
 
     /// Writes the roots alone: before there is anything else.
     pub(super) fn keep_roots(&self, roots: &[Certificate]) -> Result<(), ListsError> {
-        let text: String = roots.iter().map(Certificate::to_pem).collect();
+        let roots = roots.iter().map(Certificate::to_pem);
+        let text: String = std::iter::once(self.heading.clone()).chain(roots).collect();
         self.roots.as_deref().map_or(Ok(()), |path| write(path, &text))
     }
 }
@@ -98,7 +119,7 @@ pub(super) async fn adopt(
     let before = Arc::clone(&generation);
     let made = off_loop(move || {
         let Bare { trust, lists: own } = bare(&brought)?;
-        let Brought { roots, lists, deltas, authorities } = brought;
+        let Brought { roots, lists, before: known, deltas, authorities } = brought;
         let chain = before.credential().chain();
         let authorities = chains(chain, authorities)?;
         trust.covers(chain).map_err(|refusal| ListsError::Roots(refusal.into()))?;
@@ -111,7 +132,8 @@ pub(super) async fn adopt(
         taken.lists = lists;
         // Keys that were refused a moment ago stay so.
         let blocked: Vec<_> = before.trust().revocation().blocked_keys().copied().collect();
-        let left_out: Vec<String> = others.iter().map(|list| list.issuer().to_owned()).collect();
+        let strangers = others.iter().filter(|list| !known.contains(list));
+        let left_out: Vec<String> = strangers.map(|list| list.issuer().to_owned()).collect();
         Ok::<_, ListsError>((trust.with_blocked_keys(blocked), taken, left_out))
     });
     let (trust, taken, left_out) = made.await.ok_or(ListsError::Interrupted)??;
@@ -123,7 +145,9 @@ pub(super) async fn adopt(
     }
     tell(shared, &left_out);
     let (chain, now) = (Arc::clone(&generation), shared.now());
-    let written = off_loop(move || kept.keep(taken, chain.credential().chain(), now)).await;
+    // All that is in force: what came, and what came before and nothing replaced.
+    let deltas: Vec<DeltaCrl> = shared.store.current().trust().revocation().deltas().cloned().collect();
+    let written = off_loop(move || kept.keep(taken, &deltas, chain.credential().chain(), now)).await;
     written.ok_or(ListsError::Interrupted)?.map(|()| changed)
 }
 
@@ -183,6 +207,11 @@ fn tell(shared: &Shared, left_out: &[String]) {
             .message(&text)
             .field("left_out", left_out.len()),
     );
+}
+
+/// Whether there is something in a file.
+fn is_there(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| found.len() > 0)
 }
 
 fn write(path: &Path, text: &str) -> Result<(), ListsError> {

@@ -69,7 +69,12 @@ pub(super) async fn start(plan: NodePlan) -> Result<Node, NodeError> {
     if let Some(provider) = &throw_away {
         self_signed::keep(&LocalDisk, &plan, provider, &credential)?;
     }
-    let names = credential.names().to_vec();
+    let names = match &plan.provider {
+        // The certificate may be of before they were changed.
+        ProviderPlan::Vault { vault, .. } => vault.names.clone(),
+        _ => None,
+    };
+    let names = names.unwrap_or_else(|| credential.names().to_vec());
 
     // Numbers and evidence, joined in one ledger, and the one observer that writes into both (telemetry, audit).
     let telemetry = Arc::new(TelemetryCollector::new(labels::of(&plan)));

@@ -32,7 +32,8 @@ pub(super) async fn refresh(shared: &Arc<Shared>, of: &Mesh) -> Result<bool, Lis
     let plan = shared.plan.load_full();
     let kept = kept(&plan);
     let Bundle { roots, lists, trust_domain } = bundle;
-    let brought = Brought { roots: Some(roots), lists, deltas: Vec::new(), authorities: Vec::new() };
+    let (before, deltas, authorities) = Default::default();
+    let brought = Brought { roots: Some(roots), lists, before, deltas, authorities };
     let bare = move |brought: &Brought| trust_of(brought, &trust_domain, &plan);
     let changed = adopt(shared, brought, kept, bare).await?;
     shared.lists.set_tag(tag, round);
@@ -40,7 +41,8 @@ pub(super) async fn refresh(shared: &Arc<Shared>, of: &Mesh) -> Result<bool, Lis
 }
 
 fn kept(plan: &NodePlan) -> Kept {
-    Kept { roots: plan.identity.roots.clone(), lists: plan.identity.crl.clone() }
+    let (roots, lists) = (plan.identity.roots.clone(), plan.identity.crl.clone());
+    Kept { heading: String::new(), roots, lists, deltas: None }
 }
 
 /// The roots alone.

@@ -64,6 +64,7 @@ mod tls_status;
 mod trust;
 mod trust_checks;
 mod vault;
+mod vault_settings;
 mod vault_trust;
 
 pub use error::NodeError;

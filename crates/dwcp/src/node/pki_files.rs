@@ -3,7 +3,7 @@
 use super::error::NodeError;
 use crate::config::{ConfigProblem, IdentityFiles};
 use dwcp_base::read_bounded;
-use dwcp_pki::{Certificate, Crl, Document, ParseError};
+use dwcp_pki::{Certificate, Crl, DeltaCrl, Document, ParseError};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
 use std::path::{Path, PathBuf};
@@ -44,11 +44,23 @@ pub(crate) fn crls(path: &Path) -> Result<Vec<Crl>, NodeError> {
     lists_of(&bytes).map_err(|source| NodeError::Content { role: ROLE, path: path.to_owned(), source })
 }
 
+/// Every delta of a file in PEM.
+pub(super) fn deltas(path: &Path) -> Result<Vec<DeltaCrl>, NodeError> {
+    const ROLE: &str = "delta revocation list";
+    let bytes = read_bounded(path, MAX_CRL).map_err(|source| NodeError::File { role: ROLE, source })?;
+    let read = sections(&bytes).and_then(|ders| ders.iter().map(|der| DeltaCrl::from_der(der)).collect());
+    read.map_err(|source| NodeError::Content { role: ROLE, path: path.to_owned(), source })
+}
+
 /// Every list of a document: one in DER, or up to 1 024 in PEM.
 pub(crate) fn lists_of(bytes: &[u8]) -> Result<Vec<Crl>, ParseError> {
     if !bytes.trim_ascii_start().starts_with(b"-----BEGIN") {
         return Ok(vec![Crl::from_der(bytes)?]);
     }
+    sections(bytes)?.iter().map(|der| Crl::from_der(der)).collect()
+}
+
+fn sections(bytes: &[u8]) -> Result<Vec<CertificateRevocationListDer<'static>>, ParseError> {
     let ders: Vec<_> = CertificateRevocationListDer::pem_slice_iter(bytes)
         .take(MOST_LISTS + 1)
         .collect::<Result<_, _>>()
@@ -61,7 +73,7 @@ pub(crate) fn lists_of(bytes: &[u8]) -> Result<Vec<Crl>, ParseError> {
         let rule = "the file has more than 1024 lists";
         return Err(ParseError::Malformed { document: Document::Crl, rule });
     }
-    ders.iter().map(|der| Crl::from_der(der)).collect()
+    Ok(ders)
 }
 
 /// Certificate and key as they are named in errors.

@@ -150,36 +150,20 @@ async fn brought(
     Err(NodeError::Older { cert: plan.identity.cert.clone() })
 }
 
-/// What came last from the mount is not on disk.
-fn with_deltas(shared: &Shared, trust: TrustStore) -> Result<TrustStore, NodeError> {
-    match &shared.identity {
-        Identity::Vault(vault) => trust.with_deltas(vault.deltas()).map_err(NodeError::Trust),
-        _ => Ok(trust),
-    }
-}
-
 /// The trust of an embedded authority where the plan names roots, lists or bundles, whose files are read again, or another
 /// profile. What the authority itself says the keeper brings.
 fn other_trust(shared: &Shared, old: &NodePlan, new: &NodePlan) -> Result<Option<TrustStore>, NodeError> {
+    let names_files = |plan: &NodePlan| {
+        plan.identity.roots.is_some() || plan.identity.crl.is_some() || !plan.bundles.is_empty()
+    };
     if let Identity::Mesh(_) = &shared.identity {
         let as_before = old.bundles.is_empty() && new.bundles.is_empty() && old.profile == new.profile;
         return if as_before { Ok(None) } else { super::mesh::trust_on_disk(new).map(Some) };
     }
     if let ProviderPlan::Vault { vault, .. } = &new.provider {
-        let as_before = old.identity.roots.is_none()
-            && new.identity.roots.is_none()
-            && old.bundles.is_empty()
-            && new.bundles.is_empty()
-            && old.profile == new.profile;
-        return if as_before {
-            Ok(None)
-        } else {
-            vault_trust::on_disk(new, vault).and_then(|trust| with_deltas(shared, trust)).map(Some)
-        };
+        let as_before = !names_files(old) && !names_files(new) && old.profile == new.profile;
+        return if as_before { Ok(None) } else { vault_trust::on_disk(new, vault).map(Some) };
     }
-    let names_files = |plan: &NodePlan| {
-        plan.identity.roots.is_some() || plan.identity.crl.is_some() || !plan.bundles.is_empty()
-    };
     if !names_files(old) && !names_files(new) && old.profile == new.profile {
         return Ok(None);
     }

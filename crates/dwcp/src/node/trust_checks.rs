@@ -50,7 +50,7 @@ pub(super) fn revocation(shared: &Shared) -> Finding {
 fn lists_fix(shared: &Shared) -> &'static str {
     match &shared.identity {
         Identity::Vault(_) => {
-            "see that the mount publishes lists (`bao read pki/config/crl`); the node asks again by itself, and at once after SIGHUP"
+            "see that the mount publishes lists (`bao read pki/config/crl`), and put the list of a root whose key is not there into security.tls.crl_file; the node asks again by itself, and at once after SIGHUP"
         }
         _ => {
             "put fresh lists of the roots in ca_file into crl_file (and send SIGHUP where cert_management.watch is false)"
@@ -60,7 +60,9 @@ fn lists_fix(shared: &Shared) -> &'static str {
 
 fn unlisted_fix(shared: &Shared) -> &'static str {
     match &shared.identity {
-        Identity::Vault(_) if shared.plan.load().identity.roots.is_none() => lists_fix(shared),
+        Identity::Vault(_) if shared.plan.load().identity.roots.is_none() => {
+            "where the mount does not hold its key, put its list into security.tls.crl_file and send SIGHUP; else see that the mount publishes one (`bao read pki/config/crl`)"
+        }
         _ => "put its list into crl_file (and send SIGHUP where cert_management.watch is false)",
     }
 }

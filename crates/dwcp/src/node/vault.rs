@@ -3,21 +3,19 @@
 use super::brought::{self, Bare, Brought, adopt};
 use super::error::NodeError;
 use super::lists_error::ListsError;
-use super::pki_files::{certificates, credential_error, prefix};
+use super::off_loop::off_loop;
+use super::pki_files::{credential_error, prefix};
 use super::renewal::own;
 use super::shared::Shared;
-use super::vault_trust::{bare, kept};
-use crate::config::{ConfigProblem, LoginPlan, NodePlan, ProviderPlan, VaultPlan};
+use super::vault_settings::{problem, settings};
+use super::vault_trust::{self, bare, kept};
+use crate::config::{ConfigProblem, NodePlan, ProviderPlan, VaultPlan};
 use dwcp_base::{Clock, Disk, LocalDisk, Observer};
-use dwcp_https::Roots;
 use dwcp_pki::{
-    Certificate, Credential, DeltaCrl, FirstTrust, ManagerError, ProviderError, RevocationMode, SlotSpec,
-    SubjectName, obtain,
+    Certificate, Credential, FirstTrust, ManagerError, ProviderError, RevocationMode, SlotSpec, SubjectName,
+    obtain,
 };
-use dwcp_pki_vault::{
-    BadSetting, Event, KeptList, Login, RoleId, VaultClient, VaultError, VaultListing, VaultLists,
-    VaultProvider, VaultSettings,
-};
+use dwcp_pki_vault::{Event, KeptList, VaultClient, VaultError, VaultListing, VaultLists, VaultProvider};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,7 +24,8 @@ pub(crate) struct Vault {
     pub(super) client: Arc<VaultClient>,
     pub(super) provider: Arc<VaultProvider>,
     lists: VaultLists,
-    deltas: Mutex<Vec<DeltaCrl>>,
+    /// Those of last time, for when nobody says.
+    authorities: Mutex<Vec<Certificate>>,
 }
 
 impl Vault {
@@ -44,7 +43,7 @@ impl Vault {
         let client = Arc::new(client);
         let provider = Arc::new(VaultProvider::new(Arc::clone(&client)));
         let lists = VaultLists::new(Arc::clone(&client));
-        Ok(Some(Self { lists, deltas: Mutex::default(), provider, client }))
+        Ok(Some(Self { lists, provider, client, authorities: Mutex::default() }))
     }
 
     /// Sees to it that there is something to start from: a certificate, and whom to trust. A pair that is there is enough, and one that has
@@ -55,25 +54,58 @@ impl Vault {
             Err(NodeError::NotIssued { .. }) => None,
             other => Some(other?),
         };
-        let known = vault.kept_roots.as_ref().is_none_or(|path| path.exists());
-        if !known {
-            // Without it nobody is trusted, whatever pair there is.
-            let (roots, _) = self.authorities(vault, DEADLINE).await?;
-            let written = LocalDisk.make_dir(&plan.state_dir);
-            written.map_err(|source| NodeError::Unwritten { path: plan.state_dir.clone(), source })?;
-            kept(vault).keep_roots(&roots).map_err(unkept)?;
-        }
-        match saved {
-            None => self.obtain(plan, vault, clock, DEADLINE).await,
-            Some(credential) if is_fit(&credential, vault, clock) => Ok(()),
-            Some(credential) => {
-                if let Err(error) = self.obtain(plan, vault, clock, SHORT_DEADLINE).await {
-                    let text = super::onion::reason_text(&error);
-                    tracing::warn!(%text, ends = %credential.not_after(), "the node starts with the certificate that it has");
+        let mut stands = saved.as_ref().is_some_and(|credential| is_fit(credential, vault, clock));
+        if let Some(path) = &vault.kept_roots {
+            let there = path.exists();
+            // Roots of another mount, or of before the pair ended, may not be those of today.
+            if !(there && stands && vault_trust::are_of_this_mount(vault)) {
+                match self.ask_roots(plan, vault, saved.as_ref(), there).await {
+                    Ok(leads) => stands &= leads,
+                    Err(error) if there && saved.is_some() => {
+                        let text = super::onion::reason_text(&error);
+                        tracing::warn!(%text, "the node starts with the roots that it has");
+                    }
+                    // What there is no certificate for is said below.
+                    Err(_) if there => {}
+                    // Without them nobody is trusted, whatever pair there is.
+                    Err(error) => return Err(error),
                 }
-                Ok(())
             }
         }
+        let Some(credential) = saved else { return self.obtain(plan, vault, clock, DEADLINE).await };
+        let leads = bare(plan, vault, None)?.trust.covers(credential.chain()).is_ok();
+        if stands && leads {
+            return Ok(());
+        }
+        match self.obtain(plan, vault, clock, SHORT_DEADLINE).await {
+            Err(error) if leads => {
+                let text = super::onion::reason_text(&error);
+                tracing::warn!(%text, ends = %credential.not_after(), "the node starts with the certificate that it has");
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Asks for the roots of the mount and keeps them, with those of before that the pair leads to. True where it leads to those that came.
+    async fn ask_roots(
+        &self,
+        plan: &NodePlan,
+        vault: &VaultPlan,
+        saved: Option<&Credential>,
+        there: bool,
+    ) -> Result<bool, NodeError> {
+        let (roots, _) = self.authorities(vault, if there { SHORT_DEADLINE } else { DEADLINE }).await?;
+        let chain = saved.map(Credential::chain);
+        let leads = chain.is_some_and(|chain| vault_trust::leads(plan, chain, &roots));
+        let roots = match chain {
+            Some(chain) => vault_trust::with_own(plan, vault, roots, chain),
+            None => roots,
+        };
+        let written = LocalDisk.make_dir(&plan.state_dir);
+        written.map_err(|source| NodeError::Unwritten { path: plan.state_dir.clone(), source })?;
+        kept(vault).keep_roots(&roots).map_err(unkept)?;
+        Ok(leads)
     }
 
     async fn obtain(
@@ -140,37 +172,51 @@ impl Vault {
     pub(super) async fn refresh(&self, shared: &Arc<Shared>) -> Result<bool, ListsError> {
         let plan = shared.plan.load_full();
         let ProviderPlan::Vault { vault, .. } = &plan.provider else { return Ok(false) };
-        let (roots, authorities) = self.known(LISTS_DEADLINE).await.map_err(ListsError::Vault)?;
-        let before = kept(vault).crls().unwrap_or_default();
+        let known = self.known(ROOTS_DEADLINE).await;
+        let files = kept(vault);
+        // Up to 96 MiB are read and parsed.
+        let before = off_loop(move || files.crls().unwrap_or_default()).await;
+        let before = before.ok_or(ListsError::Interrupted)?;
         let listing = self.lists.fetch(&before, LISTS_DEADLINE).await.map_err(ListsError::Vault)?;
         let VaultListing { complete: lists, deltas, kept: not_as_new, .. } = listing;
         let _trusting = shared.trusting.lock().await;
-        let roots = vault.kept_roots.is_some().then_some(roots);
-        self.set_deltas(deltas.clone());
-        let brought = Brought { roots, lists, deltas, authorities };
+        // Lists are as good as ever where nobody says whose roots there are: those of before stay.
+        let (roots, authorities, unsaid) = {
+            let mut last = self.authorities.lock().unwrap_or_else(PoisonError::into_inner);
+            match known {
+                Ok((roots, authorities)) => {
+                    last.clone_from(&authorities);
+                    (Some(roots), authorities, None)
+                }
+                Err(error) => (None, last.clone(), Some(error)),
+            }
+        };
+        let roots = roots.filter(|_| vault.kept_roots.is_some());
+        let (of, own) = (Arc::clone(&plan), Arc::clone(shared.store.current().credential()));
+        let roots = off_loop(move || {
+            let ProviderPlan::Vault { vault, .. } = &of.provider else { return roots };
+            roots.map(|roots| vault_trust::with_own(&of, vault, roots, own.chain()))
+        });
+        let roots = roots.await.ok_or(ListsError::Interrupted)?;
+        let brought = Brought { roots, lists, before, deltas, authorities };
         let (of, kept) = (Arc::clone(&plan), kept(vault));
         let made = move |brought: &Brought| -> Result<Bare, ListsError> {
             let ProviderPlan::Vault { vault, .. } = &of.provider else { return Err(ListsError::Interrupted) };
             bare(&of, vault, brought.roots.as_deref()).map_err(|error| ListsError::Client(Box::new(error)))
         };
         let changed = adopt(shared, brought, kept, made).await?;
-        match not_as_new.into_iter().next() {
-            // What came is in force; that not all of it came is a failure all the same.
-            Some(KeptList { issuer, source, .. }) => {
+        // What came is in force; that not all of it came is a failure all the same.
+        let missing = not_as_new
+            .into_iter()
+            .next()
+            .map(|KeptList { issuer, source, .. }| ListsError::Missing { issuer, source });
+        match unsaid.map(ListsError::Vault).or(missing) {
+            Some(error) => {
                 let _ = super::judgement::judge(shared);
-                Err(ListsError::Missing { issuer, source })
+                Err(error)
             }
             None => Ok(changed),
         }
-    }
-
-    /// What goes on top of the lists on disk, since it came last.
-    pub(super) fn deltas(&self) -> Vec<DeltaCrl> {
-        self.deltas.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set_deltas(&self, deltas: Vec<DeltaCrl>) {
-        *self.deltas.lock().unwrap_or_else(PoisonError::into_inner) = deltas;
     }
 }
 
@@ -180,48 +226,6 @@ fn is_fit(credential: &Credential, vault: &VaultPlan, clock: &dyn Clock) -> bool
         names.len() == credential.names().len() && names.iter().all(|name| credential.names().contains(name))
     };
     credential.not_after() > clock.unix() && vault.names.as_ref().is_none_or(named)
-}
-
-fn settings(vault: &VaultPlan) -> Result<VaultSettings, NodeError> {
-    let login = match &vault.login {
-        LoginPlan::Token(path) => Login::TokenFile { path: path.clone() },
-        LoginPlan::AppRole { mount, role_id, secret_id } => Login::AppRole {
-            mount: mount.clone(),
-            role_id: RoleId::File(role_id.clone()),
-            secret_id_file: secret_id.clone(),
-        },
-        LoginPlan::Certificate { mount, role, cert, key } => Login::Certificate {
-            mount: mount.clone(),
-            role: role.clone(),
-            cert: cert.clone(),
-            key: key.clone(),
-        },
-        LoginPlan::Jwt { mount, role, file } => {
-            Login::Jwt { mount: mount.clone(), role: role.clone(), jwt_file: file.clone() }
-        }
-    };
-    let roots = Roots::Only(certificates(&vault.server_roots)?);
-    let bad = |error: BadSetting| problem("address", &error, "correct the setting that is named");
-    let mut settings = VaultSettings::new(vault.address.clone(), roots, &vault.role, login).map_err(bad)?;
-    settings = settings.with_mount(&vault.mount).map_err(bad)?;
-    if let Some(namespace) = &vault.namespace {
-        settings = settings.with_namespace(namespace).map_err(bad)?;
-    }
-    if let Some(issuer) = &vault.issuer {
-        settings = settings.with_issuer(issuer).map_err(bad)?;
-    }
-    if let Some(ttl) = vault.ttl {
-        settings = settings.with_ttl(ttl);
-    }
-    Ok(match vault.token_ttl {
-        Some(ttl) => settings.with_token_ttl(ttl),
-        None => settings,
-    })
-}
-
-fn problem(key: &str, error: &dyn std::error::Error, fix: &str) -> NodeError {
-    let key = format!("security.cert_management.vault.{key}");
-    NodeError::Config(ConfigProblem::new(key, super::onion::reason_text(error), fix))
 }
 
 fn unissued(error: VaultError) -> NodeError {
@@ -238,5 +242,7 @@ fn unkept(error: ListsError) -> NodeError {
 const DEADLINE: Duration = Duration::from_secs(30);
 /// Where there is something to start with, nobody is waited for for long.
 const SHORT_DEADLINE: Duration = Duration::from_secs(5);
+/// Lists are waited for after the roots, and a start waits for both.
+const ROOTS_DEADLINE: Duration = Duration::from_secs(10);
 /// For the lists of a large mount over a slow line.
 const LISTS_DEADLINE: Duration = Duration::from_secs(120);

@@ -2,10 +2,11 @@
 
 use super::brought::{Bare, Kept};
 use super::error::NodeError;
-use super::pki_files::{crls, roots};
+use super::pki_files::{MAX_ROOTS, certificates, crls, roots};
 use super::trust::{self, Own};
 use crate::config::{NodePlan, VaultPlan};
-use dwcp_pki::{Certificate, RevocationMode, TrustStore};
+use dwcp_base::read_bounded;
+use dwcp_pki::{Certificate, CertificateChain, RevocationMode, TrustStore};
 
 /// What its peers are judged by, from files alone: those of the configuration, and those that were written when something was fetched last.
 pub(super) fn on_disk(plan: &NodePlan, vault: &VaultPlan) -> Result<TrustStore, NodeError> {
@@ -13,7 +14,8 @@ pub(super) fn on_disk(plan: &NodePlan, vault: &VaultPlan) -> Result<TrustStore, 
     let Bare { trust, lists } = bare(plan, vault, None)?;
     // A mount may have no list yet: everybody is refused until it has.
     let all = lists.into_iter().chain(kept.crls()?).collect();
-    trust.with_crls(all).map_err(NodeError::Trust)
+    let deltas = kept.deltas()?;
+    trust.with_crls(all).and_then(|trust| trust.with_deltas(deltas)).map_err(NodeError::Trust)
 }
 
 /// The roots without the lists that come from the mount. `brought` are its roots where they were just asked for.
@@ -33,7 +35,49 @@ pub(super) fn bare(
     Ok(Bare { trust: trust::store(own, plan)?, lists })
 }
 
+/// The roots that came; and while the node's own certificate leads to none of them, those of before that it leads to. A mount that moved, or
+/// whose root was replaced, is followed so without a cut, and what was trusted for the certificate alone ends with it.
+pub(super) fn with_own(
+    plan: &NodePlan,
+    vault: &VaultPlan,
+    brought: Vec<Certificate>,
+    chain: &CertificateChain,
+) -> Vec<Certificate> {
+    if leads(plan, chain, &brought) {
+        return brought;
+    }
+    let before = vault.kept_roots.as_deref().and_then(|path| certificates(path).ok()).unwrap_or_default();
+    let own = before.into_iter().filter(|root| leads(plan, chain, std::slice::from_ref(root)));
+    let own: Vec<_> = own.filter(|root| !brought.contains(root)).collect();
+    brought.into_iter().chain(own).collect()
+}
+
+/// Whether a chain leads to one of these roots.
+pub(super) fn leads(plan: &NodePlan, chain: &CertificateChain, roots: &[Certificate]) -> bool {
+    let anchors = roots.iter().map(|root| root.certificate_der().clone()).collect();
+    TrustStore::new(anchors, Vec::new(), RevocationMode::Off)
+        .is_ok_and(|trust| trust.with_profile(plan.profile).covers(chain).is_ok())
+}
+
+/// Whether the roots that are kept came from the mount that the plan names.
+pub(super) fn are_of_this_mount(vault: &VaultPlan) -> bool {
+    let kept = vault.kept_roots.as_deref().and_then(|path| read_bounded(path, MAX_ROOTS).ok());
+    kept.is_some_and(|kept| kept.starts_with(heading(vault).as_bytes()))
+}
+
 /// Where roots and lists of the mount are kept.
 pub(super) fn kept(vault: &VaultPlan) -> Kept {
-    Kept { roots: vault.kept_roots.clone(), lists: Some(vault.kept_lists.clone()) }
+    Kept {
+        heading: heading(vault),
+        roots: vault.kept_roots.clone(),
+        lists: Some(vault.kept_lists.clone()),
+        deltas: Some(vault.kept_deltas.clone()),
+    }
+}
+
+/// The first line of the file with the roots: readers of PEM pass over it.
+fn heading(vault: &VaultPlan) -> String {
+    let namespace =
+        vault.namespace.as_ref().map(|name| format!(" in the namespace {name}")).unwrap_or_default();
+    format!("# Roots of the mount {} at {}{namespace}\n", vault.mount, vault.address.origin())
 }

@@ -32,6 +32,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Runs `dwcp` with no configuration of the machine in sight.
@@ -204,6 +205,7 @@ impl Place {
 /// A node process; killed when dropped.
 pub(crate) struct Running {
     child: Child,
+    said: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Running {
@@ -211,21 +213,30 @@ impl Running {
     pub(crate) fn start(command: &mut Command, admin: SocketAddr) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut log = child.stderr.take().unwrap();
+        let said = Arc::<Mutex<Vec<u8>>>::default();
+        let heard = Arc::clone(&said);
         // Read all the time, since a full pipe would stop the node.
-        let said = std::thread::spawn(move || {
-            let mut said = String::new();
-            let _ = log.read_to_string(&mut said);
-            said
+        let reader = std::thread::spawn(move || {
+            let mut some = [0; 4096];
+            while let Ok(count @ 1..) = log.read(&mut some) {
+                heard.lock().unwrap().extend_from_slice(&some[..count]);
+            }
         });
         let end = Instant::now() + PATIENCE;
         while !answers(admin) {
             if let Some(status) = child.try_wait().unwrap() {
-                panic!("the node ended with {status}: {}", said.join().unwrap());
+                reader.join().unwrap();
+                panic!("the node ended with {status}: {}", String::from_utf8_lossy(&said.lock().unwrap()));
             }
             assert!(Instant::now() < end, "the node does not answer");
             std::thread::sleep(Duration::from_millis(20));
         }
-        Self { child }
+        Self { child, said }
+    }
+
+    /// What it printed to standard error so far: its log.
+    pub(crate) fn said(&self) -> String {
+        String::from_utf8_lossy(&self.said.lock().unwrap()).into_owned()
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -85,6 +85,13 @@ impl VaultNode {
         text(&self.path(name))
     }
 
+    /// Replaces text in the configuration that must be there.
+    pub(crate) fn edit(&self, from: &str, to: &str) {
+        let text = fs::read_to_string(self.path("dwcp.yaml")).unwrap();
+        assert!(text.contains(from), "{from} is not in {text}");
+        fs::write(self.path("dwcp.yaml"), text.replace(from, to)).unwrap();
+    }
+
     /// Puts a token into its file, as a tool does that rotates it.
     pub(crate) fn write_token(&self, token: &str) {
         let new = self.path("token.new");
@@ -98,7 +105,8 @@ impl VaultNode {
     }
 
     pub(crate) fn leaf(&self) -> Certificate {
-        Certificate::from_pem(&fs::read(self.path("identity.crt")).unwrap()).unwrap()
+        // Authorities above it stand below it in the file.
+        Certificate::bundle_from_pem(&fs::read(self.path("identity.crt")).unwrap()).unwrap().remove(0)
     }
 
     /// A check of `/health/certs`; null where it is not there.
