@@ -13,6 +13,11 @@ impl Detail {
         Self(bounded(words, LONGEST))
     }
 
+    /// What is said of a server whose certificate is that of an authority.
+    pub(crate) fn authority() -> Self {
+        Self::new("the server's certificate is a CA (CA:TRUE), which can not be a server's as well")
+    }
+
     /// The words of an error and of all that lies under it, each once.
     pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
         let mut words = String::new();

@@ -104,11 +104,20 @@ impl HttpsError {
         )
     }
 
+    /// Whether the server was refused because it shows the certificate of an authority as its own: one with `CA:TRUE`, as
+    /// `openssl req -x509` makes them.
+    pub fn shows_authority(&self) -> bool {
+        matches!(self, Self::Tls { source, .. } if *source == Detail::authority())
+    }
+
     /// What to do about it.
     pub fn fix(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } | Self::TimedOut { .. } | Self::BrokenOff { .. } => {
                 "see that the server runs, that the address is right, and that nothing in between keeps it away"
+            }
+            Self::Tls { .. } if self.shows_authority() => {
+                "issue a certificate for the server under its authority, one with CA:FALSE, and let the server show that"
             }
             Self::Tls { .. } => {
                 "see that the address is right, that the roots named for it are those of its certificate, and that it speaks TLS 1.3"

@@ -9,7 +9,12 @@ use std::time::Duration;
 pub(crate) fn of(error: &reqwest::Error, place: &str, deadline: Duration) -> HttpsError {
     let place = place.to_owned();
     if let Some(tls) = layers(error).find_map(tls_of) {
-        return HttpsError::Tls { place, source: Detail::of(tls) };
+        let source = Detail::of(tls);
+        // The reason has no name among those of rustls: it hands on what the judge of certificates said.
+        return match source.to_string().contains("CaUsedAsEndEntity") {
+            true => HttpsError::Tls { place, source: Detail::authority() },
+            false => HttpsError::Tls { place, source },
+        };
     }
     // What lies below names no URL: its query may hold what is nobody's business.
     let source = error.source().map(Detail::of).unwrap_or_default();

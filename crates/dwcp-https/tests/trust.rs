@@ -44,6 +44,41 @@ async fn a_certificate_that_has_ended_is_refused() {
     assert!(why.contains("expired"), "{why}");
 }
 
+/// What `openssl req -x509` makes: one certificate that is its own authority.
+#[tokio::test]
+async fn a_certificate_of_an_authority_is_refused_as_what_it_is() {
+    let Some(openssl) = dwcp_testkit::peer("openssl") else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let (cert, key) = (directory.path().join("server.crt"), directory.path().join("server.key"));
+    let mut make = Command::new(openssl);
+    make.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "1",
+    ]);
+    make.args(["-subj", "/CN=vault", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout"]);
+    assert!(make.arg(&key).arg("-out").arg(&cert).output().unwrap().status.success());
+    let credential = dwcp_pki::Credential::load(&cert, &key).unwrap();
+    let client = HttpsClient::new(&Roots::Only(vec![credential.chain().leaf().clone()])).unwrap();
+    let server = Server::start(tls(&credential, None), Script::once(FINE)).await;
+    let error = get(&client, &server.url("/")).await.unwrap_err();
+    assert!(error.shows_authority() && error.fix().contains("CA:FALSE"), "{error:?}");
+    let why = refused(&client, &server).await;
+    assert!(why.contains("is a CA") && !why.contains("OtherError"), "{why}");
+    // No other refusal is taken for it.
+    let error = get(&World::new().client, &server.url("/")).await.unwrap_err();
+    assert_eq!(error.code(), "https.server.untrusted");
+    let stranger = Server::start(tls(&Lab::new().credential(&["IP:127.0.0.1"]), None), Script::once(FINE));
+    let error = get(&client, &stranger.await.url("/")).await.unwrap_err();
+    assert!(!error.shows_authority() && !error.fix().contains("CA:FALSE"), "{error:?}");
+}
+
 #[tokio::test]
 async fn a_certificate_of_another_name_is_refused() {
     let world = World::new();

@@ -176,6 +176,27 @@ pub(crate) fn words(body: &[u8]) -> Vec<String> {
     found.iter().take(4).map(|word| text::printable(word.trim())).collect()
 }
 
+/// Whether an error answer that knows no such path is that of another program: Vault and OpenBao put their words, or none, into a list.
+pub(crate) fn is_strangers(status: u16, body: &[u8]) -> bool {
+    matches!(status, 404 | 405) && {
+        let said: Result<serde_json::Value, _> = serde_json::from_slice(body);
+        said.map_or(true, |said| said.get("errors").is_none())
+    }
+}
+
+/// What a policy calls the right to do what is done here at a path.
+pub(crate) fn capability(path: &str) -> &'static str {
+    let segments: Vec<&str> = path.split('/').collect();
+    match segments.as_slice() {
+        [.., "issuers" | "keys"] => "list",
+        [.., "json" | "der" | "pem" | "lookup-self"] | [.., "roles" | "config", _] => "read",
+        _ => "update",
+    }
+}
+
+/// What is said of an answer of another program.
+pub(crate) const STRANGER: &str = "the address knows no such path, and says so in other words than Vault's";
+
 /// What an error answer means, by its status and its words. `path` is what was asked for, as a policy names it.
 pub(crate) fn fault(
     status: u16,
@@ -192,6 +213,10 @@ pub(crate) fn fault(
             if has("no handler for route") || has("unsupported path") || has("route entry not found") =>
         {
             VaultError::NotFound { what: "mount", path: mount(path).to_owned() }
+        }
+        // OpenBao; the caller knows which.
+        404 if has("namespace not found") => {
+            VaultError::NotFound { what: "namespace", path: path.to_owned() }
         }
         404 => VaultError::NotFound { what: kind(path), path: path.to_owned() },
         400 if has("unknown role") => VaultError::NotFound { what: "role", path: path.to_owned() },

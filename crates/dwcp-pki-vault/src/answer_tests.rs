@@ -71,6 +71,50 @@ fn every_status_has_its_class() {
 }
 
 #[test]
+fn what_a_policy_has_to_allow_is_what_is_done_there() {
+    for (path, wanted) in [
+        ("pki/sign/r", "update"),
+        ("pki/issuer/x/sign/r", "update"),
+        ("pki/issue/r", "update"),
+        ("pki/revoke", "update"),
+        ("auth/token/renew-self", "update"),
+        ("transit/encrypt/k", "update"),
+        ("pki/roles/r", "read"),
+        ("pki/roles/json", "read"),
+        ("pki/config/crl", "read"),
+        ("pkx/issuer/default/json", "read"),
+        ("pki/issuer/x/crl/der", "read"),
+        ("auth/token/lookup-self", "read"),
+        ("pki/issuers", "list"),
+    ] {
+        let fix = fault(403, &[], None, path).fix();
+        assert!(fix.ends_with(&format!("path \"{path}\" {{ capabilities = [\"{wanted}\"] }}")), "{fix}");
+    }
+}
+
+#[test]
+fn a_namespace_that_is_not_there_is_named_and_no_path_is_to_be_created() {
+    let error = fault(404, &said(&["namespace not found"]), None, "auth/approle/login");
+    let error = error.in_namespace(Some("teamx"));
+    assert_eq!(error.to_string(), "there is no namespace at teamx");
+    assert_eq!((error.code(), error.is_retryable()), ("vault.path.unknown", false));
+    assert!(error.fix().contains("`namespace`") && error.fix().ends_with("bao namespace create teamx"));
+    let fix = fault(404, &[], None, "auth/token/login").fix();
+    assert!(!fix.contains("create"), "{fix}");
+    for (status, body, is) in [
+        (404, "404 page not found\n", true),
+        (405, "{\"type\":\"urn:ietf:params:acme:error:malformed\"}", true),
+        (404, "", true),
+        (404, "[]", true),
+        (404, "{\"errors\":[]}", false),
+        (405, "{\"errors\":[\"unsupported operation\"]}", false),
+        (502, "<html>", false),
+    ] {
+        assert_eq!(is_strangers(status, body.as_bytes()), is, "{status} {body}");
+    }
+}
+
+#[test]
 fn a_servers_words_are_bounded_and_stay_on_their_line() {
     let body =
         serde_json::json!({ "errors": ["a\n\u{1b}[2Jb", "x".repeat(100_000), "c", "d", "e"] }).to_string();

@@ -204,7 +204,10 @@ fn fault(settings: &VaultSettings, error: &ClientError, path: &str, deadline: Du
     match error {
         ClientError::APIError { code, errors } => {
             let words: Vec<String> = errors.iter().take(4).map(|word| text::printable(word)).collect();
-            return answer::fault(*code, &words, None, path);
+            return answer::fault(*code, &words, None, path).in_namespace(settings.namespace());
+        }
+        ClientError::RestClientError { source: Fault::ServerResponseError { code: 404 | 405, .. } } => {
+            return VaultError::Malformed { what: answer::STRANGER };
         }
         // A status whose body has no words: a proxy in between, for example.
         ClientError::RestClientError { source: Fault::ServerResponseError { code, .. } } => {

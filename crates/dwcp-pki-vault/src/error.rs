@@ -1,6 +1,6 @@
 //! What can go wrong between a node and its Vault, sorted by who has to do something about it.
 
-use crate::Shortcoming;
+use crate::{Shortcoming, answer};
 use dwcp_base::{Blame, Coded, SecretFileError};
 use dwcp_https::HttpsError;
 use dwcp_pki::{CredentialError, ProviderError};
@@ -46,7 +46,7 @@ pub enum VaultError {
     /// There is no such mount, role, issuer or key.
     #[error("there is no {what} at {path}")]
     NotFound {
-        /// What was looked for: `mount`, `role`, `issuer`, `list`, `key`.
+        /// What was looked for: `namespace`, `mount`, `role`, `issuer`, `list`, `key`.
         what: &'static str,
         /// Where.
         path: String,
@@ -170,11 +170,17 @@ impl VaultError {
             }
             Self::Server { .. } => "see the server's log; the next try follows by itself".to_owned(),
             Self::Denied { path } => {
-                let verb =
-                    if path.contains("/roles/") || path.contains("/config/") { "read" } else { "update" };
+                let verb = answer::capability(path);
                 format!(
                     "allow it in the policy of the login: path \"{path}\" {{ capabilities = [\"{verb}\"] }}"
                 )
+            }
+            Self::NotFound { what: "namespace", path } => {
+                format!("correct `namespace`, or create it: bao namespace create {path}")
+            }
+            // A path of the server's own, which nobody can create.
+            Self::NotFound { what: "path", path } => {
+                format!("correct `address`, `namespace` or the mount: nothing answers at {path}")
             }
             Self::NotFound { what, path } => {
                 format!("create the {what} {path}, or correct the setting that names it")
@@ -192,12 +198,23 @@ impl VaultError {
             Self::Paused { .. } => {
                 "see the error of the last login; the next try follows by itself".to_owned()
             }
+            Self::Https(error) if error.shows_authority() => error.fix().to_owned(),
             Self::TimedOut { .. } | Self::Https(_) => {
                 "check address and ca_file, and that the server runs: bao status".to_owned()
             }
             Self::Malformed { .. } => {
                 "check that the address is that of a Vault or OpenBao server".to_owned()
             }
+        }
+    }
+
+    /// The same with the namespace named that was looked for.
+    pub(crate) fn in_namespace(self, namespace: Option<&str>) -> Self {
+        match (self, namespace) {
+            (Self::NotFound { what: "namespace", .. }, Some(name)) => {
+                Self::NotFound { what: "namespace", path: name.to_owned() }
+            }
+            (error, _) => error,
         }
     }
 

@@ -44,7 +44,11 @@ pub(crate) async fn ask(
     let body = Zeroizing::new(answer.body);
     match status {
         200..=299 => Ok(body),
-        _ => Err(answer::fault(status, &answer::words(&body), retry_after, path)),
+        _ if answer::is_strangers(status, &body) => Err(VaultError::Malformed { what: answer::STRANGER }),
+        _ => {
+            let fault = answer::fault(status, &answer::words(&body), retry_after, path);
+            Err(fault.in_namespace(settings.namespace()))
+        }
     }
 }
 

@@ -175,10 +175,19 @@ impl VaultRole {
         } else if domains.iter().any(|domain| below(&domain.to_ascii_lowercase())) {
             note(found, "allow_subdomains", "true".to_owned(), wanted_by());
         } else {
-            let parent = base.split_once('.').map_or(base, |(_, parent)| parent);
+            // The name itself and never its parent: the role would be open to whatever else is below that, a top-level domain even.
             let mut all = domains;
-            all.push(parent.to_owned());
+            all.push(base.to_owned());
             note(found, "allowed_domains", all.join(","), wanted_by());
+            match whole == base {
+                true if !self.allow_bare_domains => {
+                    note(found, "allow_bare_domains", "true".to_owned(), wanted_by());
+                }
+                false if !self.allow_subdomains => {
+                    note(found, "allow_subdomains", "true".to_owned(), wanted_by());
+                }
+                _ => {}
+            }
         }
     }
 
@@ -216,12 +225,12 @@ impl Shortcoming {
     }
 }
 
-/// `setting=value`, as `bao write` takes it.
+/// `setting=value`, as `bao write` takes it from a shell: a star stands in quotes, since some shells look for files then.
 impl fmt::Display for Shortcoming {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // What the role said before is in the value: it is made safe here, and quoted where a shell would take it apart.
         let value = text::printable(&self.value);
-        match value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.,:/*".contains(&b)) {
+        match value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.,:/".contains(&b)) {
             true => write!(f, "{}={value}", self.setting),
             false => write!(f, "{}='{}'", self.setting, value.replace('\'', "")),
         }

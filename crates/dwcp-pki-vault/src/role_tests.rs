@@ -27,7 +27,7 @@ fn the_role_as_the_mission_has_it_lacks_two_settings() {
     });
     assert_eq!(
         missing(&role(settings.clone()), NODE, KeyType::EcdsaP256),
-        ["key_type=ec", "allowed_uri_sans=spiffe://novacron.local/*"]
+        ["key_type=ec", "allowed_uri_sans='spiffe://novacron.local/*'"]
     );
     settings["key_type"] = json!("ec");
     settings["key_bits"] = json!(256);
@@ -44,7 +44,7 @@ fn each_name_asks_for_the_setting_that_allows_it() {
     for (wanted, lacks) in [
         ("DNS:a.example", "allow_bare_domains=true"),
         ("DNS:x.a.example", "allow_subdomains=true"),
-        ("DNS:x.c.example", "allowed_domains=a.example,b.example,c.example"),
+        ("DNS:x.c.example", "allowed_domains=a.example,b.example,x.c.example"),
         ("EMAIL:a@a.example", "allow_bare_domains=true"),
         ("EMAIL:a@x.a.example", "allow_subdomains=true"),
     ] {
@@ -58,7 +58,7 @@ fn each_name_asks_for_the_setting_that_allows_it() {
             &["DNS:localhost", "URI:spiffe://a/x", "URI:spiffe://b/x", "URI:urn:x"],
             KeyType::EcdsaP256
         ),
-        ["allowed_uri_sans=spiffe://a/*,spiffe://b/*,urn:x"],
+        ["allowed_uri_sans='spiffe://a/*,spiffe://b/*,urn:x'"],
         "one entry that grows"
     );
 }
@@ -69,8 +69,43 @@ fn a_look_alike_of_a_domain_is_not_below_it() {
         role(json!({ "key_type": "ec", "allowed_domains": ["novacron.local"], "allow_subdomains": true }));
     assert!(missing(&role, &["DNS:a.novacron.local"], KeyType::EcdsaP256).is_empty());
     for other in ["DNS:anovacron.local", "DNS:novacron.local.evil.example", "DNS:novacron.local"] {
-        assert_eq!(missing(&role, &[other], KeyType::EcdsaP256).len(), 1, "{other}");
+        assert!(!missing(&role, &[other], KeyType::EcdsaP256).is_empty(), "{other}");
     }
+}
+
+#[test]
+fn what_is_to_be_written_opens_the_role_to_no_parent_of_a_name() {
+    let mission =
+        json!({ "key_type": "ec", "allow_subdomains": true, "allowed_domains": ["novacron.local"] });
+    for (wanted, lacks) in [
+        (&["DNS:evil.com"][..], &["allowed_domains=novacron.local,evil.com", "allow_bare_domains=true"][..]),
+        (&["DNS:shop.co.uk"], &["allowed_domains=novacron.local,shop.co.uk", "allow_bare_domains=true"]),
+        (&["DNS:host"], &["allowed_domains=novacron.local,host", "allow_bare_domains=true"]),
+        (&["DNS:*.evil.com"], &["allowed_domains=novacron.local,evil.com"]),
+        (
+            &["EMAIL:a@evil.com", "DNS:localhost"],
+            &["allowed_domains=novacron.local,evil.com", "allow_bare_domains=true"],
+        ),
+        (
+            &["DNS:a.evil.com", "DNS:b.evil.com"],
+            &["allowed_domains=novacron.local,a.evil.com,b.evil.com", "allow_bare_domains=true"],
+        ),
+    ] {
+        assert_eq!(missing(&role(mission.clone()), wanted, KeyType::EcdsaP256), lacks, "{wanted:?}");
+        // What is written then is enough.
+        let mut written = mission.clone();
+        for one in lacks {
+            let (setting, value) = one.split_once('=').unwrap();
+            written[setting] = if value == "true" { json!(true) } else { json!(value) };
+        }
+        assert!(missing(&role(written), wanted, KeyType::EcdsaP256).is_empty(), "{wanted:?}");
+    }
+    let narrow = role(json!({ "key_type": "ec", "allow_bare_domains": true }));
+    assert_eq!(
+        missing(&narrow, &["DNS:*.evil.com"], KeyType::EcdsaP256),
+        ["allowed_domains=evil.com", "allow_subdomains=true"]
+    );
+    assert_eq!(missing(&narrow, &["DNS:evil.com"], KeyType::EcdsaP256), ["allowed_domains=evil.com"]);
 }
 
 #[test]
@@ -120,7 +155,7 @@ fn a_mail_address_opens_the_role_to_no_other_name() {
     let base = json!({ "key_type": "any", "allowed_domains": ["a.example"], "require_cn": false });
     for wanted in ["EMAIL:a@a.example", "EMAIL:a@b.a.example", "EMAIL:a@elsewhere.example", "EMAIL:a@com"] {
         let lacks = missing(&role(base.clone()), &[wanted], KeyType::EcdsaP256);
-        assert!(lacks.len() == 1 && !lacks[0].contains("any_name"), "{lacks:?}");
+        assert!(!lacks.is_empty() && !lacks.iter().any(|one| one.contains("any_name")), "{lacks:?}");
     }
     let bare = json!({ "key_type": "any", "allowed_domains": ["a.example"], "require_cn": false, "allow_bare_domains": true });
     assert!(missing(&role(bare), &["EMAIL:a@a.example"], KeyType::EcdsaP256).is_empty());

@@ -13,7 +13,7 @@ use dwcp_base::Coded;
 use dwcp_crypto::KeyType;
 use dwcp_pki::testing::conformance::{Means, Rule, check};
 use dwcp_pki::{CertProvider, ProviderError};
-use dwcp_pki_vault::{Login, VaultError};
+use dwcp_pki_vault::{Login, RoleId, VaultError};
 use dwcp_testkit::OpenBaoOptions;
 use rig::{DEADLINE, NODE, Rig, names, request};
 use serde_json::json;
@@ -31,14 +31,14 @@ async fn the_role_as_the_mission_has_it_is_refused_with_what_to_write_and_then_i
     assert!(matches!(refused, ProviderError::Refused(_)), "{refused:?}");
     let said = refused.source().unwrap().to_string();
     assert!(said.contains("key_type=ec"), "{said}");
-    assert!(said.contains("allowed_uri_sans=spiffe://novacron.local/*"), "{said}");
+    assert!(said.contains("allowed_uri_sans='spiffe://novacron.local/*'"), "{said}");
     let trouble = ours.client.preflight(&names(NODE), KeyType::EcdsaP256, DEADLINE).await.unwrap_err();
     assert_eq!(trouble.code(), "vault.role.insufficient");
     // The fix is a command that can be typed.
     let fix = trouble.fix();
     let words: Vec<&str> = fix.split(' ').collect();
     assert_eq!(words[..3], ["bao", "patch", "pki/roles/dwcp-role"]);
-    rig.bao.command(&words[1..]);
+    typed(&rig, &fix);
     // The provider looks again by itself.
     let issued = provider.issue(&request(NODE), DEADLINE).await.unwrap();
     let leaf = issued.chain.leaf();
@@ -297,7 +297,71 @@ async fn a_mount_of_a_namespace_is_another_mount() {
     assert_eq!(edge.client.health(DEADLINE).await.unwrap().fault().map(|fault| fault.code()), None);
     let nowhere = rig.client_of(rig.settings(root()).with_namespace("nowhere").unwrap());
     let error = nowhere.client.sign(&request(NODE), DEADLINE).await.unwrap_err();
+    assert!(
+        matches!(&error, VaultError::NotFound { what: "namespace", path } if path == "nowhere"),
+        "{error:?}"
+    );
     assert!(!error.is_retryable(), "{error:?}");
+    let approle = Login::AppRole {
+        mount: "approle".to_owned(),
+        role_id: RoleId::Text("id".to_owned()),
+        secret_id_file: rig.secret("secret-id", "none"),
+    };
+    let nowhere = rig.client_of(rig.settings(approle).with_namespace("nowhere").unwrap());
+    let error = nowhere.client.sign(&request(NODE), DEADLINE).await.unwrap_err();
+    assert!(error.fix().contains("bao namespace create nowhere"), "{error:?}");
+}
+
+/// A name of another domain: what is to be written lets it in, and nothing beside it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_fix_for_a_name_elsewhere_opens_the_role_to_that_name_alone() {
+    let Some(rig) = Rig::start() else { return };
+    let ours = rig.client();
+    let provider = ours.provider();
+    for name in ["DNS:evil.com", "DNS:shop.co.uk"] {
+        let error = ours.client.preflight(&names(&[name]), KeyType::EcdsaP256, DEADLINE).await.unwrap_err();
+        typed(&rig, &error.fix());
+        let issued = provider.issue(&request(&[name]), DEADLINE).await.unwrap();
+        assert_eq!(issued.chain.leaf().names(), names(&[name]));
+    }
+    for other in ["DNS:com", "DNS:bank.com", "DNS:co.uk", "DNS:bank.co.uk"] {
+        let refused = ours.client.sign(&request(&[other]), DEADLINE).await;
+        assert!(matches!(refused, Err(VaultError::Refused { .. })), "{other}: {refused:?}");
+    }
+}
+
+/// The rule that a refusal prints is the one that is missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rule_that_a_refusal_prints_is_enough() {
+    let Some(rig) = Rig::start() else { return };
+    let token = rig.bao.token(&["default", "grown"], "1h", &json!({}));
+    let ours = rig.client_of(rig.settings(Login::TokenFile { path: rig.secret("grown", &token) }));
+    let mut rules = String::new();
+    let mut allow = |error: VaultError| {
+        let fix = error.fix();
+        rules.push_str(&format!("path{}\n", fix.split_once(": path").unwrap().1));
+        rig.bao.write("sys/policies/acl/grown", &json!({ "policy": rules }));
+    };
+    allow(ours.client.role(DEADLINE).await.unwrap_err());
+    ours.client.role(DEADLINE).await.unwrap();
+    allow(ours.client.sign(&request(NODE), DEADLINE).await.unwrap_err());
+    ours.client.sign(&request(NODE), DEADLINE).await.unwrap();
+}
+
+/// A command of a fix, typed into a shell.
+fn typed(rig: &Rig, command: &str) {
+    let program = dwcp_testkit::peer("bao").unwrap();
+    let path = format!("{}:{}", program.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let mut typed = Command::new(dwcp_testkit::peer("sh").unwrap());
+    // Where a pattern without quotes fits a file, another value is written.
+    let bait = rig.bao.directory().join("allowed_uri_sans=spiffe:/novacron.local");
+    std::fs::create_dir_all(&bait).unwrap();
+    std::fs::write(bait.join("file"), "").unwrap();
+    typed.arg("-c").arg(command).current_dir(rig.bao.directory()).env("PATH", path);
+    typed.env("BAO_ADDR", rig.bao.address()).env("BAO_CACERT", rig.bao.ca_file());
+    typed.env("BAO_TOKEN", rig.bao.root_token()).env("HOME", rig.bao.directory());
+    let output = typed.output().unwrap();
+    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 fn colons(serial: &str) -> String {

@@ -143,6 +143,24 @@ async fn renewed_after(status: u16, body: &str) {
     keeper.abort();
 }
 
+/// A server of ACME, for example: the address is wrong, and no path of it is to be created.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_no_vault_is_told_as_that() {
+    let lab = Lab::new();
+    for (approle, body) in [
+        (false, "404 page not found\n"),
+        (true, "404 page not found\n"),
+        (false, r#"{"type":"urn:ietf:params:acme:error:malformed","status":404}"#),
+        (true, r#"{"type":"urn:ietf:params:acme:error:malformed","status":404}"#),
+    ] {
+        let address = scripted::serve(&lab, move |_| (404, body.as_bytes().to_vec())).await;
+        let (client, _) = over(&lab, &address, approle);
+        let error = client.role(DEADLINE).await.unwrap_err();
+        assert_eq!(error.code(), "vault.answer.malformed", "{approle} {body}: {error:?}");
+        assert!(error.fix().contains("address"), "{}", error.fix());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_line_that_breaks_in_a_login_is_told_as_that() {
     let lab = Lab::new();
