@@ -166,17 +166,6 @@ async fn at_p6_an_origin_that_the_directory_names_may_be_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_no_directory_is_the_address_is_wrong_and_nobody_refused_anything() {
-    let (lab, place) = (Lab::new(), tempfile::tempdir().unwrap());
-    let script = |asked: &Asked, _: &str| (asked.path == "/dir").then(|| Say::new(404, "no such page"));
-    let authority = Scripted::start(&lab, script).await;
-    let error = attempt(&made(&authority, &place)).await.unwrap_err();
-    assert_eq!(error.code(), "acme.answer.malformed", "{error}");
-    assert!(error.to_string().contains("/dir (status 404)"), "{error}");
-    assert!(error.fix().contains("directory's address"), "{}", error.fix());
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn at_p6_redirects_are_errors_that_name_where_they_lead() {
     let lab = Lab::new();
     for path in ["/dir", "/nonce", "/new-account", "/new-order"] {
