@@ -200,7 +200,8 @@ impl AcmeError {
                     .to_owned()
             }
             Self::Responder(error) => error.fix(),
-            Self::Cache(_) | Self::Key => {
+            Self::Cache(error) => error.fix(),
+            Self::Key => {
                 "check `cache_dir`: its owner, its modes, and the space on its disk".to_owned()
             }
             Self::All(all) => all.first().map(|(_, one)| one.fix()).unwrap_or_default(),

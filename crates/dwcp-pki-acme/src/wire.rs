@@ -42,6 +42,11 @@ impl Wire {
         let limits = limits(&budget, directory::LARGEST)?;
         let answer = asked(&client, Verb::Get, &url, None, limits, &budget).await?;
         let noted = Noted::of(&answer);
+        if matches!(answer.status, 404 | 405 | 410) {
+            // Nobody speaks ACME there: no refusal of an order, but a wrong address.
+            let what = format!("there is no directory at {} (status {})", url.as_str(), answer.status);
+            return Err(AcmeError::Answer { what: Said::new(&what) });
+        }
         if !answer.is_success() {
             return Err(noted.failure());
         }

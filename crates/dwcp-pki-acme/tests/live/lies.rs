@@ -1,7 +1,7 @@
 //! AT-P7: an authority that answers with a certificate for another key, other names, of another chain or out of date. The provider and the
 //! manager over it serve none of these.
 
-use crate::support::scripted::Scripted;
+use crate::support::scripted::{Asked, Say, Scripted, attempt};
 use crate::support::{Blind, DEADLINE, Made};
 use dwcp_base::{Clock, Coded, LocalDisk, Silent, SystemClock};
 use dwcp_pki::testing::{Conduct, Double, Forge, Lie};
@@ -113,4 +113,17 @@ async fn at_p7_where_one_issues_what_is_of_no_use_the_next_is_asked_and_nothing_
     let error = made.issue(&names).await.unwrap_err();
     assert!(error.to_string().contains("its names are others"), "{error}");
     assert_eq!(kept(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_no_directory_is_the_address_is_wrong_and_nobody_refused_anything() {
+    let (lab, place) = (Lab::new(), tempfile::tempdir().unwrap());
+    let script = |asked: &Asked, _: &str| (asked.path == "/dir").then(|| Say::new(404, "no such page"));
+    let authority = Scripted::start(&lab, script).await;
+    let error = attempt(&Made::new(AcmeSettings::new(authority.issuer()), place.path(), Blind::new()))
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), "acme.answer.malformed", "{error}");
+    assert!(error.to_string().contains("/dir (status 404)"), "{error}");
+    assert!(error.fix().contains("directory's address"), "{}", error.fix());
 }

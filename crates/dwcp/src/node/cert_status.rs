@@ -4,11 +4,12 @@ use super::error::NodeError;
 use super::http::{Reply, reply};
 use super::onion::reason_text;
 use super::provider_checks;
+use super::provider_word::{Fault, Word};
 use super::renewal;
 use super::shared::Shared;
 use dwcp_audit::{EventKind, SecurityEvent};
 use dwcp_base::{Coded, UnixTime};
-use dwcp_pki::{Activation, OverdueLevel, Renewal, SlotPhase, SlotState, Window, WindowUse};
+use dwcp_pki::{Activation, ManagerError, OverdueLevel, Renewal, SlotPhase, SlotState, Window, WindowUse};
 use hyper::StatusCode;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -142,13 +143,38 @@ pub(super) async fn renew(shared: &Arc<Shared>, slot: &str, query: Option<&str>)
     match done {
         Ok(body) => json_reply(StatusCode::OK, &body),
         Err(error) => {
-            let (status, fix) = kind(error.code());
-            refused(status, error.code(), &reason_text(&error), fix)
+            let Said { status, code, fix } = said(&error);
+            refused(status, code, &reason_text(&error), &fix)
         }
     }
 }
 
-/// How an error answers, and what helps.
+/// How an error answers.
+struct Said {
+    status: StatusCode,
+    code: &'static str,
+    fix: String,
+}
+
+/// The provider's own word, where it has one.
+fn said(error: &NodeError) -> Said {
+    let (status, general) = kind(error.code());
+    let NodeError::Unissued(ManagerError::Provider(provider)) = error else {
+        return Said { status, code: error.code(), fix: general.to_owned() };
+    };
+    let Word { fault, code, fix } = Word::of(provider);
+    let status = match fault {
+        Fault::Unfit => StatusCode::CONFLICT,
+        Fault::Machine => StatusCode::INTERNAL_SERVER_ERROR,
+        Fault::Refused => StatusCode::FORBIDDEN,
+        Fault::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Fault::Untrusted => StatusCode::BAD_GATEWAY,
+    };
+    let fix = fix.map(|fix| format!("{fix}; the old certificate still serves"));
+    Said { status, code, fix: fix.unwrap_or_else(|| general.to_owned()) }
+}
+
+/// How an error answers by its code, and what helps.
 fn kind(code: &str) -> (StatusCode, &'static str) {
     match code {
         "pki.slot.unknown" => (StatusCode::NOT_FOUND, "`dwcp cert list` names the certificates of the node"),
@@ -202,6 +228,26 @@ const MOST_ROWS: usize = 1_000;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_renewal_that_failed_tells_the_provider_s_code_and_its_advice() {
+        use dwcp_pki::ProviderError;
+        use dwcp_pki_vault::VaultError;
+        let source = VaultError::Sealed.into();
+        let unavailable = ProviderError::Unavailable { retry_after: None, source };
+        let told = said(&NodeError::Unissued(ManagerError::Provider(unavailable)));
+        assert_eq!((told.status, told.code), (StatusCode::SERVICE_UNAVAILABLE, "vault.server.sealed"));
+        assert!(told.fix.contains("bao operator unseal"), "{}", told.fix);
+        let denied = VaultError::Denied { path: "pki/sign/role".to_owned() };
+        let refused = ProviderError::Refused(denied.into());
+        let told = said(&NodeError::Unissued(ManagerError::Provider(refused)));
+        assert_eq!((told.status, told.code), (StatusCode::FORBIDDEN, "vault.permission.denied"));
+        assert!(told.fix.contains("pki/sign/role"), "{}", told.fix);
+        // One that says nothing of its own is told by the general advice.
+        let plain = ProviderError::Refused("no".into());
+        let told = said(&NodeError::Unissued(ManagerError::Provider(plain)));
+        assert_eq!((told.status, told.code), (StatusCode::FORBIDDEN, "pki.provider.refused"));
+    }
 
     #[test]
     fn names_are_decoded_and_what_is_no_text_is_refused() {

@@ -32,9 +32,14 @@ pub(super) fn provider(shared: &Shared) -> Option<Finding> {
     let Standing { who, good, trouble, next_try } = standing(shared)?;
     let Some(trouble) = trouble else { return Some(Finding::pass(ID, format!("{who}: {good}"))) };
     let next = next_try.map(|at| format!("; the next try is at {at}")).unwrap_or_default();
-    let reason = format!("{who}: {} (since {}){next}", trouble.message, trouble.since);
+    let reason = format!("{who}: {}{next}", told(&trouble));
     // What that does to the certificate is for `certs.identity` to say, which fails in time.
     Some(Finding::warn(ID, reason, trouble.fix))
+}
+
+/// What is wrong, under the code that the providers' pages explain.
+fn told(trouble: &Trouble) -> String {
+    format!("{} ({}, since {})", trouble.message, trouble.code, trouble.since)
 }
 
 /// The same for scripts; null where there is none.
@@ -163,6 +168,7 @@ mod tests {
         let trouble = trouble.unwrap();
         assert_eq!((trouble.code.as_str(), next_try), (PAUSED, soon));
         assert!(trouble.message.starts_with("a.example: "), "{}", trouble.message);
+        assert!(told(&trouble).contains("(acme.authority.paused, since "), "{}", told(&trouble));
         // Another one may be asked, and would be.
         let one_of_two = of(&[paused, issuer("b.example")]);
         assert!(one_of_two.trouble.is_none() && one_of_two.next_try == soon);

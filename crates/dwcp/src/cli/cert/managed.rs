@@ -36,7 +36,7 @@ pub(super) fn renew(args: &Renew, named: Option<&Path>, socket: Option<&Path>) -
     let (status, answer) = admin_socket::post(&socket, &path)?;
     let error = &answer["error"];
     if status != 200 || error.is_object() {
-        return Err(refused(&args.name, error));
+        return Err(refused(&args.name, status, error));
     }
     let name = inert(&args.name);
     let text = match answer["ordered"].as_str() {
@@ -55,7 +55,7 @@ fn ask(named: Option<&Path>, socket: Option<&Path>) -> Result<Value, Failure> {
 }
 
 /// What the node said no with.
-fn refused(name: &str, error: &Value) -> Failure {
+fn refused(name: &str, status: u16, error: &Value) -> Failure {
     let said = |key: &str| error[key].as_str().unwrap_or_default().to_owned();
     let code = said("code");
     let exit = match code.as_str() {
@@ -65,7 +65,14 @@ fn refused(name: &str, error: &Value) -> Failure {
         "pki.renewal.busy" | "pki.renewal.crowded" => Exit::Unavailable,
         code if code.starts_with("pki.provider.") => Exit::Unavailable,
         code if code.starts_with("pki.issued.") || code == "pki.trial.failed" => Exit::Verification,
-        _ => Exit::Failure,
+        // Codes of providers are theirs to add to: the status says whose fault it is.
+        _ => match status {
+            403 => Exit::Denied,
+            409 => Exit::Configuration,
+            502 => Exit::Verification,
+            503 => Exit::Unavailable,
+            _ => Exit::Failure,
+        },
     };
     let (message, fix) = (said("message"), said("fix"));
     let fix = if fix.is_empty() { "use the node's own version of dwcp".to_owned() } else { fix };
@@ -146,9 +153,10 @@ fn describe(row: &Value) -> String {
     if issuer["error"].is_object() {
         let error = &issuer["error"];
         more(format!(
-            "{}: {} (since {})",
+            "{}: {} ({}, since {})",
             word(&issuer["who"]),
             word(&error["message"]),
+            word(&error["code"]),
             word(&error["since"])
         ));
         more(format!("fix: {}", word(&error["fix"])));
@@ -215,6 +223,22 @@ mod tests {
         // One that is renewed elsewhere has no time of its own.
         assert!(!with(0, "renew_at", Value::Null));
         assert!(!is_due(&row(-60), None));
+    }
+
+    #[test]
+    fn a_refusal_ends_as_its_status_says_and_a_failing_issuer_is_told_with_its_code() {
+        let exit = |status, code: &str| {
+            refused("a", status, &json!({ "code": code, "message": "m", "fix": "f" })).exit
+        };
+        assert_eq!(exit(403, "vault.login.paused"), Exit::Denied);
+        assert_eq!(exit(409, "acme.cache.exposed"), Exit::Configuration);
+        assert_eq!(exit(500, "acme.cache.storage"), Exit::Failure);
+        assert_eq!(exit(502, "https.server.untrusted"), Exit::Verification);
+        assert_eq!(exit(503, "vault.server.sealed"), Exit::Unavailable);
+        let mut row = row(60);
+        let error = json!({ "code": "vault.server.sealed", "message": "m", "fix": "f", "since": "now" });
+        row["issuer"] = json!({ "who": "vault", "error": error });
+        assert!(describe(&row).contains("m (vault.server.sealed, since now)"), "{}", describe(&row));
     }
 
     #[test]
