@@ -5,12 +5,9 @@ mod common;
 
 use common::{DEADLINE, Mesh, Node, Started, eventually, ping, start};
 use dwcp_base::{Clock, UnixTime};
-use dwcp_channel::{
-    ConnectionState, DialError, Ended, JudgeReport, LivePolicy, NODE_ALPN, SHOWN_ALPN, SecureTransport,
-    Session, TlsAcceptor,
-};
+use dwcp_channel::{ConnectionState, JudgeReport, Session};
 use dwcp_pki::{Credential, RevocationReason, TrustStore};
-use dwcp_tls::{ClientAuth, ClientSettings, Resumption, ServerSettings, WithoutAlpn};
+use dwcp_tls::Resumption;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -303,72 +300,6 @@ async fn a_notice_is_taken_back_when_a_newer_certificate_is_shown_within_the_gra
     tokio::time::sleep(GRACE).await;
     assert_eq!(server.registry().snapshot()[0].state, ConnectionState::Open);
     is_alive(&mut late, 0).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_that_only_shows_certificates_is_judged_and_reaches_no_target() {
-    let mesh = Mesh::new();
-    let server = mesh.node("server");
-    let settings = ServerSettings::new(ClientAuth::Required).with_alpn([NODE_ALPN, SHOWN_ALPN]);
-    let context = server.manager.server(settings).unwrap();
-    let policy = LivePolicy::new(common::allow(&["spiffe://mesh/a"]));
-    let acceptor = TlsAcceptor::new(context, server.premises.clone(), policy, "test");
-    let reached = Arc::<AtomicU64>::default();
-    let counted = Arc::clone(&reached);
-    let target = common::target(move |mut stream| {
-        counted.fetch_add(1, Ordering::SeqCst);
-        async move {
-            let (mut from, mut to) = stream.split();
-            let _ = tokio::io::copy(&mut from, &mut to).await;
-        }
-    });
-    let mut forwarder = common::Forwarder::start(acceptor, target.await);
-    let remote = forwarder.remote();
-    let mut old = dialled(&mesh, &server, &remote, mesh.credential_for("a", HOUR), mesh.trust()).await;
-    is_alive(&mut old, 0).await;
-    let show = |name: &str| {
-        let node = mesh.node(name);
-        let settings = ClientSettings::new().with_alpn([SHOWN_ALPN]).without_alpn(WithoutAlpn::Refuse);
-        let connector = node.manager.client(settings).unwrap();
-        let transport = SecureTransport::new(connector, node.premises.clone(), "shower");
-        let (remote, expected) = (remote.clone(), server.expected());
-        async move { transport.dial(&remote, &expected, DEADLINE).await }
-    };
-    let shown = show("a").await.unwrap();
-    assert!(shown.only_shows());
-    shown.part().await;
-    let outcome = forwarder.outcomes.recv().await.unwrap().unwrap();
-    assert!(matches!(outcome.end, Ended::Clean) && outcome.bytes_in + outcome.bytes_out == 0, "{outcome:?}");
-    let refused = show("b").await.unwrap_err();
-    assert!(matches!(refused, DialError::Refused { .. }), "the allow list holds: {refused:?}");
-    assert_eq!(judged(&server, mesh.clock.unix().plus(HOUR * 2)).kept, 1);
-    is_alive(&mut old, 1).await;
-    assert_eq!(reached.load(Ordering::SeqCst), 1, "the stream alone");
-    // Whoever does not know it says so.
-    let (plain, _, _stop, _task) = serving(&server, &Arc::default());
-    let node = mesh.node("c");
-    let settings = ClientSettings::new().with_alpn([SHOWN_ALPN]).without_alpn(WithoutAlpn::Refuse);
-    let connector = node.manager.client(settings).unwrap();
-    let transport = SecureTransport::new(connector, node.premises.clone(), "shower");
-    let unknown = transport.dial(&plain.to_string(), &server.expected(), DEADLINE).await.unwrap_err();
-    assert!(matches!(unknown, DialError::Tls { .. }), "{unknown:?}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_newer_certificate_makes_up_for_no_revocation() {
-    let mesh = Mesh::new();
-    let server = mesh.node("server");
-    let (address, _, _stop, _task) = serving(&server, &Arc::default());
-    let remote = address.to_string();
-    let old = mesh.credential_for("a", HOUR);
-    let serial = old.chain().leaf().serial();
-    let mut old = dialled(&mesh, &server, &remote, old, mesh.trust()).await;
-    let _newer = dialled(&mesh, &server, &remote, mesh.credential("a"), mesh.trust()).await;
-    let _ = mesh.authority.revoke(&serial, RevocationReason::Superseded, mesh.clock.unix()).unwrap();
-    server.premises.store.install_trust(mesh.trust()).unwrap();
-    let report = judged(&server, mesh.clock.unix());
-    assert_eq!((report.kept, report.closed, report.drained), (1, 1, 0));
-    assert!(old.session.read_u8().await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
