@@ -10,8 +10,8 @@ impl Registry {
     /// Judges every connection by `trust` as of `now`, from the identity that its peer proved when it came.
     ///
     /// A peer whose certificate, or whose issuer's, was revoked is cut at once. One whose certificate ended lives on where the same identity has
-    /// shown one that is good today, by a connection that is up or by one that has ended (4 096 of those are remembered, in memory). Whoever else would not be let in today has `grace` to end by itself. Anonymous peers
-    /// have nothing that could change.
+    /// shown one that is good today, by a connection that is up or by one that has ended (4 096 of those are remembered, in memory). Whoever else would not be let in today has `grace` to end by itself; where a
+    /// certificate had ended, that notice is taken back when a good one is shown before the grace is over. Anonymous peers have nothing that could change.
     pub fn judge_by_trust(&self, trust: &TrustStore, now: UnixTime, grace: Duration) -> JudgeReport {
         let entries = self.entries();
         let verdicts: Vec<_> = entries
@@ -34,15 +34,21 @@ impl Registry {
         };
         let mut report = JudgeReport::default();
         for (entry, verdict) in entries.iter().zip(verdicts) {
-            let judgement = match verdict {
-                None | Some(Ok(())) => Judgement::Keep,
-                Some(Err(error)) if error.is_revocation() => Judgement::Close(CloseReason::Revoked),
-                Some(Err(error)) if has_ended(&error) && renewed.contains(&entry.newcomer.peer.label()) => {
-                    Judgement::Keep
+            let renewed = || renewed.contains(&entry.newcomer.peer.label());
+            match verdict {
+                None => entry.obey(Judgement::Keep, &mut report),
+                Some(Err(error)) if error.is_revocation() => {
+                    entry.obey(Judgement::Close(CloseReason::Revoked), &mut report);
                 }
-                Some(Err(_)) => Judgement::Drain(grace),
-            };
-            entry.obey(judgement, &mut report);
+                Some(Err(error)) if has_ended(&error) && !renewed() => {
+                    let _ = entry.signal.lapse(grace);
+                    report.drained += 1;
+                }
+                // Good, or made up for: what was said when its certificate ended holds no longer.
+                Some(Err(error)) if has_ended(&error) => entry.restore(&mut report),
+                Some(Ok(())) => entry.restore(&mut report),
+                Some(Err(_)) => entry.obey(Judgement::Drain(grace), &mut report),
+            }
         }
         report
     }

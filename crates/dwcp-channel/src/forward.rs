@@ -12,7 +12,7 @@ use std::time::Duration;
 /// a node peer is told so.
 ///
 /// A session that is cut while it waits for its target is reset at once, and ends as [`Ended::Cut`] without a byte moved:
-/// that end alone says nothing about the target. After every other one the target was reached.
+/// that end alone says nothing about the target. One that only shows certificates ends as [`Ended::Clean`], with its target unasked. After every other one the target was reached.
 ///
 /// # Errors
 /// [`TargetUnreachable`]; the session is closed by then.
@@ -23,6 +23,10 @@ pub async fn forward(
     deadline: Duration,
     settings: &RelaySettings,
 ) -> Result<RelayOutcome, TargetUnreachable> {
+    if session.only_shows() {
+        session.part().await;
+        return Ok(RelayOutcome { bytes_in: 0, bytes_out: 0, end: Ended::Clean });
+    }
     let reached = tokio::select! {
         biased;
         reason = session.cut() => {

@@ -60,4 +60,4 @@ pub use serve::{ServeSettings, Served, serve, serve_plain};
 pub use session::{Session, Standing, WasCut};
 pub use statistics::PeerStatistics;
 pub use transport::SecureTransport;
-pub use verdict::{MalformedVerdict, NODE_ALPN, Rejection, RejectionKind, Verdict};
+pub use verdict::{MalformedVerdict, NODE_ALPN, Rejection, RejectionKind, SHOWN_ALPN, Verdict};

@@ -1,6 +1,6 @@
 //! The verdict a node peer waits for: sent once, as acceptance or as refusal.
 
-use crate::{NODE_ALPN, Verdict, accept};
+use crate::{NODE_ALPN, SHOWN_ALPN, Verdict, accept};
 use dwcp_tls::TlsSession;
 use std::io;
 use std::pin::Pin;
@@ -21,7 +21,9 @@ impl Owed {
     /// What a peer of this session is owed when it is accepted: a node the frame, a stranger nothing.
     pub(crate) fn to_peer_of(tls: &TlsSession<TcpStream>) -> Self {
         match tls.facts().alpn.as_deref() {
-            Some(NODE_ALPN) => Self::Frame { bytes: Box::new(Verdict::Accepted.to_bytes()), sent: 0 },
+            Some(NODE_ALPN | SHOWN_ALPN) => {
+                Self::Frame { bytes: Box::new(Verdict::Accepted.to_bytes()), sent: 0 }
+            }
             _ => Self::Nothing,
         }
     }

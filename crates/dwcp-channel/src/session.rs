@@ -4,7 +4,7 @@ use crate::connection::Entry;
 use crate::leading::Leading;
 use crate::owed::{Owed, tell};
 use crate::signal::{Seat, Watch};
-use crate::{CloseReason, ConnectionId, Rejection, Tracked, Verdict, accept};
+use crate::{CloseReason, ConnectionId, Rejection, SHOWN_ALPN, Tracked, Verdict, accept};
 use dwcp_pki::{Grant, Peer};
 use dwcp_tls::{HandshakeFacts, TlsSession};
 use std::any::Any;
@@ -16,8 +16,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 /// A secured connection, registered and allowed, that reads and writes the peer's data.
 ///
@@ -142,6 +144,23 @@ impl Session {
         tell(&mut self.tls, &mut self.owed, Verdict::Refused(rejection)).await;
     }
 
+    /// Whether the two sides only show each other their certificates ([`SHOWN_ALPN`]): then there is no data and no target to reach, and
+    /// [`part`](Self::part) is all that is left to do.
+    pub fn only_shows(&self) -> bool {
+        self.facts().alpn.as_deref() == Some(SHOWN_ALPN)
+    }
+
+    /// Ends in good order a session that carries nothing, with the verdict for a node peer that waits for it. Takes at most one second.
+    pub async fn part(mut self) {
+        let parting = async {
+            self.confirm().await?;
+            self.shutdown().await?;
+            // What the other side says is its end; a byte would be out of place, and is not waited for.
+            self.read(&mut [0]).await
+        };
+        let _ = timeout(PARTING, parting).await;
+    }
+
     /// Resolves when the registry cuts the session; for handlers that wait for something else meanwhile.
     pub async fn cut(&mut self) -> CloseReason {
         poll_fn(|cx| self.reader.poll_cut(&self.tracked.entry.signal, cx)).await
@@ -230,3 +249,6 @@ impl fmt::Debug for Session {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the connection was cut: {0}")]
 pub struct WasCut(pub CloseReason);
+
+/// The longest an orderly end is waited for.
+const PARTING: Duration = Duration::from_secs(1);

@@ -19,8 +19,23 @@ pub(crate) struct Signal {
 
 #[derive(Debug)]
 struct Inner {
-    order: Order,
+    cut: Option<CloseReason>,
+    /// By when it is to end for what stays so: the policy, an operator, a lost root.
+    notice: Option<Instant>,
+    /// By when it is to end since its peer's certificate has ended. A newer one makes up for that.
+    lapse: Option<Instant>,
     wakers: [Option<Waker>; 2],
+}
+
+impl Inner {
+    fn order(&self) -> Order {
+        let until = [self.notice, self.lapse].into_iter().flatten().min();
+        match (self.cut, until) {
+            (Some(reason), _) => Order::Cut(reason),
+            (None, Some(until)) => Order::EndBy(until),
+            (None, None) => Order::LiveOn,
+        }
+    }
 }
 
 /// What the registry has ordered.
@@ -33,43 +48,66 @@ pub(crate) enum Order {
 
 impl Signal {
     pub(crate) const fn new() -> Self {
-        let inner = Inner { order: Order::LiveOn, wakers: [const { None }; 2] };
+        let inner = Inner { cut: None, notice: None, lapse: None, wakers: [const { None }; 2] };
         Self { level: AtomicU8::new(LIVE), inner: Mutex::new(inner) }
     }
 
     /// Orders the end; says whether anything changed. The first cut's reason stays, as does the earlier of two deadlines.
     pub(crate) fn cut(&self, reason: CloseReason) -> Changed {
-        self.give(|order| match order {
-            Order::Cut(_) => None,
-            Order::LiveOn | Order::EndBy(_) => Some(Order::Cut(reason)),
+        self.give(|inner| {
+            inner.cut.get_or_insert(reason);
         })
     }
 
     /// Gives the connection `grace` to end by itself.
     pub(crate) fn drain(&self, grace: Duration) -> Changed {
-        // A grace beyond the clock's range is a century away; clamping keeps the addition defined.
-        let until = Instant::now() + grace.min(LONGEST_GRACE);
-        self.give(|order| match order {
-            Order::LiveOn => Some(Order::EndBy(until)),
-            Order::EndBy(earlier) if until < earlier => Some(Order::EndBy(until)),
-            Order::EndBy(_) | Order::Cut(_) => None,
-        })
+        let until = end_of(grace);
+        self.give(|inner| inner.notice = Some(earlier(inner.notice, until)))
+    }
+
+    /// The same, since the peer's certificate has ended: [`restore`](Self::restore) takes it back.
+    pub(crate) fn lapse(&self, grace: Duration) -> Changed {
+        let until = end_of(grace);
+        self.give(|inner| inner.lapse = Some(earlier(inner.lapse, until)))
+    }
+
+    /// Takes the notice of a lapse back, and no other.
+    pub(crate) fn restore(&self) -> Changed {
+        self.give(|inner| inner.lapse = None)
     }
 
     pub(crate) fn order(&self) -> Order {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).order
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).order()
     }
 
-    fn give(&self, next: impl FnOnce(Order) -> Option<Order>) -> Changed {
+    fn give(&self, change: impl FnOnce(&mut Inner)) -> Changed {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(order) = next(inner.order) else { return Changed::No };
-        inner.order = order;
-        self.level.store(if matches!(order, Order::Cut(_)) { CUT } else { DRAINING }, Ordering::Release);
+        let before = inner.order();
+        change(&mut inner);
+        let order = inner.order();
+        if order == before {
+            return Changed::No;
+        }
+        let level = match order {
+            Order::LiveOn => LIVE,
+            Order::EndBy(_) => DRAINING,
+            Order::Cut(_) => CUT,
+        };
+        self.level.store(level, Ordering::Release);
         for waker in inner.wakers.iter().flatten() {
             waker.wake_by_ref();
         }
         Changed::Yes
     }
+}
+
+/// A grace beyond the clock's range is a century away; clamping keeps the addition defined.
+fn end_of(grace: Duration) -> Instant {
+    Instant::now() + grace.min(LONGEST_GRACE)
+}
+
+fn earlier(given: Option<Instant>, until: Instant) -> Instant {
+    given.map_or(until, |given| given.min(until))
 }
 
 /// Whether an order changed anything.
@@ -127,7 +165,7 @@ impl Watch {
             *seat = Some(cx.waker().clone());
         }
         self.registered = Some(cx.waker().clone());
-        inner.order
+        inner.order()
     }
 }
 
@@ -172,6 +210,25 @@ mod tests {
         assert_eq!(signal.drain(Duration::from_secs(600)), Changed::No);
         assert_eq!(task.await.unwrap(), CloseReason::Drained);
         assert_eq!(start.elapsed().as_secs(), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_notice_that_was_taken_back_ends_nothing_and_leaves_the_other_one() {
+        let signal = Arc::new(Signal::new());
+        let (start, watched) = (Instant::now(), Arc::clone(&signal));
+        let task = tokio::spawn(async move { cut_of(&watched).await });
+        tokio::task::yield_now().await;
+        assert_eq!(signal.lapse(Duration::from_secs(10)), Changed::Yes);
+        tokio::task::yield_now().await;
+        assert_eq!((signal.restore(), signal.order()), (Changed::Yes, Order::LiveOn));
+        assert_eq!(signal.restore(), Changed::No);
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        assert!(!task.is_finished(), "the deadline of before counts no more");
+        let _ = signal.drain(Duration::from_secs(30));
+        let _ = signal.lapse(Duration::from_secs(5));
+        let _ = signal.restore();
+        assert_eq!(task.await.unwrap(), CloseReason::Drained);
+        assert_eq!(start.elapsed().as_secs(), 50);
     }
 
     #[tokio::test(start_paused = true)]

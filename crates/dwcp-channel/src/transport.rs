@@ -3,8 +3,8 @@
 use crate::leading::Leading;
 use crate::owed::Owed;
 use crate::{
-    Agreed, DialError, Direction, LivePolicy, Lookups, NODE_ALPN, Newcomer, Premises, RefusedCause, Session,
-    Standing, TlsAcceptor, Verdict,
+    Agreed, DialError, Direction, LivePolicy, Lookups, NODE_ALPN, Newcomer, Premises, RefusedCause,
+    SHOWN_ALPN, Session, Standing, TlsAcceptor, Verdict,
 };
 use dwcp_tls::{ExpectedServer, Resumption, TlsConnector, TlsContext, TlsError, TlsSession};
 use std::fmt;
@@ -54,7 +54,8 @@ impl SecureTransport {
 
     /// Dials `remote` (`host:port`) and returns when the other side has accepted, all within `deadline`.
     ///
-    /// A node (ALPN `dwcp/1`) says so with its verdict, after policy and target. Of a stranger the first data, ticket or
+    /// A node (ALPN `dwcp/1`) says so with its verdict, after policy and target; where certificates are only shown
+    /// ([`SHOWN_ALPN`]), after policy. Of a stranger the first data, ticket or
     /// 500 ms without an alert must do: in TLS 1.3 a client's own "finished" proves nothing about acceptance
     /// (RFC 9846 §4.4.4). When the peer refuses a resumed session, its tickets are dropped and it is dialed once more in full.
     ///
@@ -107,7 +108,7 @@ impl SecureTransport {
         let resumption = tls.facts().resumed;
         let failure = |error| Failure { error, resumption };
         let leading = match tls.facts().alpn.as_deref() {
-            Some(NODE_ALPN) => {
+            Some(NODE_ALPN | SHOWN_ALPN) => {
                 verdict(&mut tls, remote).await.map(|()| Leading::default()).map_err(failure)?
             }
             _ => sign_of_life(&mut tls).await.map_err(|error| failure(failed(error)))?,

@@ -159,6 +159,11 @@ impl Coded for MalformedVerdict {
 /// The ALPN name (RFC 7301) by which nodes agree on the verdict frame.
 pub const NODE_ALPN: &[u8] = b"dwcp/1";
 
+/// The ALPN name of a connection that shows certificates and carries nothing: the verdict answers it, no target is asked, then both sides close.
+///
+/// A node with a long stream makes one when a certificate was renewed, since a stream alone never shows the newer one.
+pub const SHOWN_ALPN: &[u8] = b"dwcp-shown/1";
+
 const MAGIC: [u8; 4] = *b"DWCV";
 const VERSION: u8 = 1;
 const ACCEPTED: u8 = 0;

@@ -5,7 +5,7 @@ mod common;
 
 use common::{DEADLINE, Mesh, Node, Started, eventually, ping, start};
 use dwcp_base::{Clock, UnixTime};
-use dwcp_channel::{JudgeReport, Session};
+use dwcp_channel::{ConnectionState, JudgeReport, Session};
 use dwcp_pki::{Credential, RevocationReason, TrustStore};
 use dwcp_tls::Resumption;
 use std::sync::Arc;
@@ -271,6 +271,35 @@ async fn a_newer_certificate_counts_after_the_connection_that_showed_it_has_ende
     let (report, since) = (judged(&server, later), Instant::now());
     assert_eq!((report.kept, report.drained), (0, 1));
     is_drained(&mut old, since).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_notice_is_taken_back_when_a_newer_certificate_is_shown_within_the_grace() {
+    let mesh = Mesh::new();
+    let server = mesh.node("server");
+    let (address, _, _stop, _task) = serving(&server, &Arc::default());
+    let remote = address.to_string();
+    let with = |name| dialled(&mesh, &server, &remote, mesh.credential_for(name, HOUR), mesh.trust());
+    let (mut late, mut denied, mut never) = (with("late").await, with("denied").await, with("never").await);
+    let later = mesh.clock.unix().plus(HOUR * 2);
+    let ids: Vec<_> = server.registry().snapshot().iter().map(|row| row.id).collect();
+    let (report, since) = (judged(&server, later), Instant::now());
+    assert_eq!((report.kept, report.drained), (0, 3));
+    // Another reason to end is not made up for by a certificate.
+    server.registry().drain(ids[1], GRACE * 2).unwrap_err();
+    for name in ["late", "denied"] {
+        drop(dialled(&mesh, &server, &remote, mesh.credential(name), mesh.trust()).await);
+    }
+    eventually("those that showed them are gone", || server.registry().len() <= 3).await;
+    assert!(since.elapsed() < GRACE, "too slow a machine: {:?}", since.elapsed());
+    let report = judged(&server, later);
+    assert_eq!((report.kept, report.drained), (2, 1));
+    is_drained(&mut never, since).await;
+    eventually("the denied one is cut", || server.registry().len() == 1).await;
+    assert!(denied.session.read_u8().await.is_err());
+    tokio::time::sleep(GRACE).await;
+    assert_eq!(server.registry().snapshot()[0].state, ConnectionState::Open);
+    is_alive(&mut late, 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -117,8 +117,13 @@ impl Floor {
         let Bound { socket, address, asked } = socket;
         tracing::info!(dialer = %what.name, %address, "listening");
         let served = serve_plain(socket, carry, settings(shared), changed(stopped));
+        let (shower, node) = (Arc::clone(&what), Arc::clone(shared));
         let task = tokio::spawn(async move {
-            let _ = served.await;
+            // Until the last stream has ended, the drain included.
+            tokio::select! {
+                _ = served => {}
+                () = shower.keep_shown(&node) => {}
+            }
         });
         self.dialers.insert(what.name.to_string(), Placed { what, address, asked, stop, task });
     }

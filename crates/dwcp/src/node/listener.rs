@@ -10,8 +10,8 @@ use dwcp_audit::EventKind;
 use dwcp_base::Coded;
 use dwcp_channel::{
     Accept, AdmitAll, BoxedAccept, BoxedAdmit, CloseReason, Ended, Guarded, IdleLimit, Incoming, LivePolicy,
-    NODE_ALPN, ReasonCode, Refused, Rejection, RejectionKind, RelayOutcome, RelaySettings, Session,
-    TlsAcceptor, relay,
+    NODE_ALPN, ReasonCode, Refused, Rejection, RejectionKind, RelayOutcome, RelaySettings, SHOWN_ALPN,
+    Session, TlsAcceptor, relay,
 };
 use dwcp_guard::Guard;
 use dwcp_pki::{AllowList, Peer};
@@ -79,6 +79,12 @@ impl Listener {
             // A flood from elsewhere, or from behind the same address, does not lock a known peer out.
             guard.vouch(source.ip(), shared.clock.tick());
         }
+        if session.only_shows() {
+            // It was let in as any other, and is remembered by its certificate from here on. The target hears nothing of it.
+            session.part().await;
+            let outcome = RelayOutcome { bytes_in: 0, bytes_out: 0, end: Ended::Clean };
+            return record_end(shared, &self.name, &peer, source, &outcome);
+        }
         match shared.lookups.reach(&target, CONNECT_LIMIT).await {
             Ok((plain, _)) => {
                 if shared.troubles.end(&subject) {
@@ -142,7 +148,7 @@ fn onion(
     };
     // What the target speaks is not known here, so a client's other protocols are neither chosen nor held against it.
     let settings = ServerSettings::new(plan.client_auth)
-        .with_alpn([NODE_ALPN])
+        .with_alpn([NODE_ALPN, SHOWN_ALPN])
         .without_alpn(WithoutAlpn::AcceptOthers)
         .with_policy(plan.tls.policy.clone())
         .with_rules(plan.tls.rules())

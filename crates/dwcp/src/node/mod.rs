@@ -59,6 +59,7 @@ mod replacing;
 mod revocation;
 mod self_signed;
 mod shared;
+mod showing;
 mod tallies;
 mod ticket_keys;
 mod tls_status;
