@@ -47,10 +47,8 @@ fn an_ordered_renewal_is_served_at_once_and_on_record() {
     let before = row(&place, "a");
     assert_eq!((&before["state"], &before["provider"]), (&"active".into(), &"embedded".into()), "{before}");
     assert!(before["overdue"].is_null() && before["failures"] == 0 && before["prepared"].is_null());
-    assert_eq!(
-        (served(&place), &before["window_use"]),
-        (before["serial"].as_str().unwrap().into(), &"unset".into())
-    );
+    assert_eq!(served(&place), before["serial"].as_str().unwrap());
+    assert!(before["window_use"] == "unset" && before["renew_before"] == "unset", "{before}");
     let due = ok(&["cert", "due", "--config", &place.config()]);
     assert_eq!(due.trim(), "nothing is due");
     for zero in [
@@ -104,6 +102,16 @@ fn an_order_for_a_window_survives_a_restart_and_is_never_later_than_the_alarm() 
     assert!(after["ordered"].as_str() < after["not_after"].as_str());
     assert_eq!(served(&place), before);
     drop(node);
+}
+
+#[test]
+fn a_renew_before_that_gives_way_to_the_life_is_told() {
+    let place = Place::new();
+    place.edit("    auto_renew: true ", "    renew_before: 720h\n    auto_renew: true ");
+    let _node = place.up();
+    assert_eq!(row(&place, "a")["renew_before"], "overruled");
+    let text = ok(&["cert", "list", "--config", &place.config()]);
+    assert!(text.contains("renew_before would leave less than a third"), "{text}");
 }
 
 #[test]

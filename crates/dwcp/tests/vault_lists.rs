@@ -216,3 +216,19 @@ fn a_root_that_is_gone_from_the_mount_counts_until_the_certificate_is_another() 
     let _up = b.up();
     assert!(b.leaf().issuer().contains("Root CA 2"), "{}", b.leaf().issuer());
 }
+
+#[test]
+fn files_of_before_that_are_damaged_are_fetched_anew() {
+    let Some(bao) = OpenBao::start() else { return };
+    mount(&bao);
+    let [a, b] = ["a", "b"].map(|name| node(&bao, name));
+    for node in [&a, &b] {
+        assert_eq!(node.up().wait_after_term(), 0);
+    }
+    for name in ["vault.crl", "vault-ca.crt"] {
+        fs::write(a.path(name), "junk\n").unwrap();
+    }
+    let _up = a.up();
+    eventually(PATIENCE, "roots and lists came again", || lets_in(&a, &b));
+    assert_eq!(roots(&a), 1);
+}

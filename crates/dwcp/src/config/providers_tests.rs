@@ -63,7 +63,9 @@ fn the_names_follow_from_name_and_trust_domain_unless_they_are_written() {
     assert_eq!(named(ENOUGH), ["URI:spiffe://novacron.local/node/n1", "DNS:n1.novacron.local"]);
     let written = format!("{ENOUGH}, names: ['DNS:x.novacron.local', 'IP:10.0.0.7']");
     assert_eq!(named(&written), ["DNS:x.novacron.local", "IP:10.0.0.7"]);
-    for bad in ["[]", "[x]", "['DNS:a.b', 'DNS:a.b']", "['IP:1']", "[\"DNS:a\\u000ab\"]"] {
+    for bad in
+        ["[]", "[x]", "['DNS:a.b', 'DNS:a.b']", "['IP:1']", "['DNS:*.novacron.local']", "[\"DNS:a\\u000ab\"]"]
+    {
         let problem = refused(&vault(&format!("{ENOUGH}, names: {bad}")));
         assert_eq!(problem.key, "security.cert_management.vault.names", "{bad}");
     }

@@ -190,6 +190,10 @@ fn names(config: &Config) -> Checked<Option<Vec<SubjectName>>> {
             let fix = "write for example DNS:n1.example.org, IP:10.0.0.7 or URI:spiffe://example.org/node/n1";
             ConfigProblem::new(key.clone(), format!("`{shown}`: {error}"), fix)
         })?;
+        if matches!(&name, SubjectName::Dns(dns) if dns.contains('*')) {
+            let what = format!("`{shown}` is a wildcard, which names no node");
+            return Err(ConfigProblem::new(key, what, "write the names themselves"));
+        }
         if names.contains(&name) {
             return Err(ConfigProblem::new(key, format!("`{shown}` is there twice"), "write it once"));
         }

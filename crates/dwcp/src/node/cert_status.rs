@@ -9,7 +9,9 @@ use super::renewal;
 use super::shared::Shared;
 use dwcp_audit::{EventKind, SecurityEvent};
 use dwcp_base::{Coded, UnixTime};
-use dwcp_pki::{Activation, ManagerError, OverdueLevel, Renewal, SlotPhase, SlotState, Window, WindowUse};
+use dwcp_pki::{
+    Activation, Lead, ManagerError, OverdueLevel, Renewal, SlotPhase, SlotState, Window, WindowUse,
+};
 use hyper::StatusCode;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -68,6 +70,11 @@ fn row(state: &SlotState) -> Value {
             WindowUse::Unset => "unset",
             WindowUse::Honoured => "honoured",
             WindowUse::Overruled => "overruled",
+        },
+        "renew_before": match state.lead {
+            Lead::Fraction => "unset",
+            Lead::Honoured => "honoured",
+            Lead::Overruled => "overruled",
         },
         "overdue": state.overdue.map(level),
         "failures": state.failures,

@@ -14,7 +14,7 @@ use crate::join::MeshProvider;
 use arc_swap::ArcSwap;
 use dwcp_base::{Clock, Coded, LocalDisk, UnixTime};
 use dwcp_pki::{
-    Activation, CertProvider, CertificateManager, CertificateStore, Credential, EmbeddedProvider,
+    Activation, CertProvider, CertificateManager, CertificateStore, Credential, EmbeddedProvider, Lead,
     ManagedSlot, ManagerError, NextStep, Renewal, Renewed, SelfSignedProvider, SlotSpec, SubjectName, Trial,
     TrialFault, TrustStore, Usage, Window,
 };
@@ -65,7 +65,16 @@ pub(super) fn manager(
     };
     let slot = slot.with_trial(Arc::<Rehearsal>::clone(rehearsal));
     manager.manage(slot).map_err(NodeError::Slot)?;
+    tell_overruled(&manager);
     Ok(manager)
+}
+
+/// A six-day certificate under a rule of 30 days would be renewed without end, so the rule gives way: whoever wrote it is told.
+fn tell_overruled(manager: &CertificateManager) {
+    for state in manager.states().iter().filter(|state| state.lead == Lead::Overruled) {
+        let (slot, renew_at) = (&state.name, state.renew_at);
+        tracing::warn!(%slot, %renew_at, "renew_before would leave less than a third of the certificate's life: the fraction of its life holds");
+    }
 }
 
 /// A handshake with oneself by the policy that is in force at the time, before a certificate serves.

@@ -4,7 +4,7 @@ use super::brought::{self, Bare, Brought, adopt};
 use super::error::NodeError;
 use super::lists_error::ListsError;
 use super::off_loop::off_loop;
-use super::pki_files::{credential_error, prefix};
+use super::pki_files::{certificates, credential_error, prefix};
 use super::renewal::own;
 use super::shared::Shared;
 use super::vault_settings::{problem, settings};
@@ -56,7 +56,8 @@ impl Vault {
         };
         let mut stands = saved.as_ref().is_some_and(|credential| is_fit(credential, vault, clock));
         if let Some(path) = &vault.kept_roots {
-            let there = path.exists();
+            // What is damaged is as good as not there.
+            let there = certificates(path).is_ok();
             // Roots of another mount, or of before the pair ended, may not be those of today.
             if !(there && stands && vault_trust::are_of_this_mount(vault)) {
                 match self.ask_roots(plan, vault, saved.as_ref(), there).await {

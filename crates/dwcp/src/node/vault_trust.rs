@@ -2,6 +2,7 @@
 
 use super::brought::{Bare, Kept};
 use super::error::NodeError;
+use super::onion::reason_text;
 use super::pki_files::{MAX_ROOTS, certificates, crls, roots};
 use super::trust::{self, Own};
 use crate::config::{NodePlan, VaultPlan};
@@ -12,9 +13,17 @@ use dwcp_pki::{Certificate, CertificateChain, RevocationMode, TrustStore};
 pub(super) fn on_disk(plan: &NodePlan, vault: &VaultPlan) -> Result<TrustStore, NodeError> {
     let kept = kept(vault);
     let Bare { trust, lists } = bare(plan, vault, None)?;
-    // A mount may have no list yet: everybody is refused until it has.
-    let all = lists.into_iter().chain(kept.crls()?).collect();
-    let deltas = kept.deltas()?;
+    // A mount may have no list yet: everybody is refused until it has. Files that are damaged are fetched again; until then there is no
+    // list either, since one of the two kinds alone would let in whom the other one names.
+    let (listed, deltas) = match kept.crls().and_then(|listed| Ok((listed, kept.deltas()?))) {
+        Ok(read) => read,
+        Err(error) => {
+            let text = reason_text(&error);
+            tracing::warn!(%text, "the lists that were fetched before can not be read: nobody is let in before others came");
+            Default::default()
+        }
+    };
+    let all = lists.into_iter().chain(listed).collect();
     trust.with_crls(all).and_then(|trust| trust.with_deltas(deltas)).map_err(NodeError::Trust)
 }
 

@@ -125,7 +125,11 @@ fn describe(row: &Value) -> String {
                 (Some(window), _) => format!(", in the window {}", inert(window)),
                 _ => String::new(),
             };
-            more(format!("renewal by {} at {}{window}", inert(provider), word(&row["renew_at"])));
+            let lead = match row["renew_before"].as_str() {
+                Some("overruled") => ", since renew_before would leave less than a third of its life",
+                _ => "",
+            };
+            more(format!("renewal by {} at {}{window}{lead}", inert(provider), word(&row["renew_at"])));
         }
     }
     if row["prepared"].is_object() {
