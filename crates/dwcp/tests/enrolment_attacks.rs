@@ -327,18 +327,23 @@ fn whoever_joins_or_renews_and_is_gone_is_on_record() {
     let place = Place::new();
     let _node = place.up();
     let b = joined(&place, "b");
-    let gone = |who: Option<&str>, request: &str| {
-        Line::dial(&place, place.admin, who).unwrap().send(request.as_bytes()).unwrap();
+    // Some go before anybody read what they asked, some while it is done, some when it is.
+    let gone = |who: Option<&str>, request: &str, after: u64| {
+        let mut line = Line::dial(&place, place.admin, who).unwrap();
+        line.send(request.as_bytes()).unwrap();
+        std::thread::sleep(Duration::from_millis(after));
     };
-    for n in 0..4 {
+    let moments = [0, 1, 3, 10, 30, 200];
+    for (n, after) in moments.into_iter().enumerate() {
         let (name, token) = (id(&format!("n{n}")), token(&place, &[]));
-        gone(None, &post("/enroll/join", &joining(&token, &asking(&[&name]).1)));
+        gone(None, &post("/enroll/join", &joining(&token, &asking(&[&name]).1)), after);
         let csr = asking(&[&id("b")]).1;
-        gone(Some(&b), &post("/enroll/renew", &serde_json::json!({ "csr": csr }).to_string()));
+        gone(Some(&b), &post("/enroll/renew", &serde_json::json!({ "csr": csr }).to_string()), after);
     }
     let count = |what: &str| log(&place).matches(what).count();
     eventually(PATIENCE, "what was granted is counted and on record", || {
-        let joined = 1 + (0..4).filter(|n| !issued(&place, &id(&format!("n{n}"))).is_empty()).count();
+        let is_in = |n: &usize| !issued(&place, &id(&format!("n{n}"))).is_empty();
+        let joined = 1 + (0..moments.len()).filter(is_in).count();
         let renewed = issued(&place, &id("b")).len() - 1;
         let counted =
             |result: &str| metric(&place, &format!("dwcp_enrollments_total{{result=\"{result}\"}}"));
