@@ -328,3 +328,38 @@ fn a_handshake_with_nobody_is_unavailable_and_with_the_wrong_one_is_refused() {
     let other = Place::new();
     assert_eq!(refused(&["tls", "handshake", &admin, "--ca", &other.node("ca/ca.crt")]).0, 7);
 }
+
+#[test]
+fn a_look_at_the_files_reads_those_of_whoever_issues_elsewhere() {
+    let place = Place::new();
+    let looked = |provider: &str| {
+        let text = format!(
+            "node: {{name: n1, trust_domain: example.org, state_dir: s}}\nsecurity:\n  cert_management:\n    {provider}\n"
+        );
+        fs::write(place.node("elsewhere.yaml"), text).unwrap();
+        command().args(["config", "check", "--files", &place.node("elsewhere.yaml")]).output().unwrap()
+    };
+    let vault = "provider: vault\n    vault: {address: 'https://127.0.0.1:1', role: r, ca_file: ca/ca.crt, token_file: secret}";
+    let acme = "provider: acme\n    acme: {domains: [a.example.org], http_challenge_port: 15002, directory: 'https://127.0.0.1:1/dir', ca_file: ca/ca.crt, eab: {kid: k, hmac_file: secret}}";
+    let secret = place.node("secret");
+    for provider in [vault, acme] {
+        let mode = |mode| fs::set_permissions(&secret, fs::Permissions::from_mode(mode)).unwrap();
+        let _ = fs::remove_file(&secret);
+        for (code, what) in [(1, "missing"), (3, "exposed"), (0, "good")] {
+            match what {
+                "exposed" => {
+                    fs::write(&secret, "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0").unwrap();
+                    mode(0o644);
+                }
+                "good" => mode(0o600),
+                _ => {}
+            }
+            let output = looked(provider);
+            let said = String::from_utf8_lossy(&[output.stderr, output.stdout].concat()).into_owned();
+            assert_eq!(output.status.code(), Some(code), "{what}, {provider}: {said}");
+            assert!(code == 0 || said.contains("secret"), "{said}");
+        }
+        let other = looked(&provider.replace("ca/ca.crt", "nowhere.pem"));
+        assert_eq!(other.status.code(), Some(1), "{provider}");
+    }
+}

@@ -19,6 +19,7 @@ pub(super) fn run(verb: &ConfigVerb, named: Option<&Path>) -> Result<Report, Fai
     if args.files {
         let clock = SystemClock::new();
         node::check_ticket_keys(&plan)?;
+        node::check_provider(&plan)?;
         match Material::read(&plan, &clock) {
             Ok(material) => {
                 material.fits()?;

@@ -1,7 +1,7 @@
 //! What a plan says of public authorities, as the provider and the checks on its certificates take it.
 
 use super::error::NodeError;
-use super::pki_files::certificates;
+use super::pki_files::{certificates, secret};
 use super::renewal::own;
 use crate::config::{AcmeIssuerPlan, AcmePlan, ConfigProblem, NodePlan};
 use dwcp_base::LocalDisk;
@@ -10,6 +10,7 @@ use dwcp_https::Roots;
 use dwcp_pki::{Profile, RevocationMode, SlotSpec, TrustStore, Usage};
 use dwcp_pki_acme::{AcmeIssuer, AcmeSettings, Cache, ExternalAccount};
 use rustls_pki_types::CertificateDer;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What is asked for: a certificate for servers.
@@ -100,13 +101,30 @@ fn host(plan: &AcmeIssuerPlan) -> String {
         .collect()
 }
 
+/// Reads what the settings name: roots, keys that accounts are bound by, and the key that seals them.
+pub(super) fn check(acme: &AcmePlan) -> Result<(), NodeError> {
+    settings(acme)?;
+    issuers(acme)?;
+    let bound = acme.issuers.iter().filter_map(|issuer| issuer.eab.as_ref());
+    bound.map(|eab| &eab.hmac_file).try_for_each(|file| secret("key of `eab`", file))?;
+    account_key(acme).map(drop)
+}
+
 /// The records, whose accounts are sealed where the plan says so.
 pub(super) fn cache(acme: &AcmePlan) -> Result<Cache, NodeError> {
     let cache = Cache::open(&acme.cache_dir, Arc::new(LocalDisk))
         .map_err(|error| problem("cache_dir", &error, &error.fix()))?;
-    let Some(path) = &acme.account_key else { return Ok(cache) };
-    let kek = FileKek::open(path).map_err(|source| NodeError::KeyFile { path: path.clone(), source })?;
-    Ok(cache.with_kek(Arc::new(kek)))
+    Ok(match account_key(acme)? {
+        Some(kek) => cache.with_kek(Arc::new(kek)),
+        None => cache,
+    })
+}
+
+fn account_key(acme: &AcmePlan) -> Result<Option<FileKek>, NodeError> {
+    let open = |path: &PathBuf| {
+        FileKek::open(path).map_err(|source| NodeError::KeyFile { path: path.clone(), source })
+    };
+    acme.account_key.as_ref().map(open).transpose()
 }
 
 pub(super) fn problem(key: &str, error: &dyn std::error::Error, fix: &str) -> NodeError {

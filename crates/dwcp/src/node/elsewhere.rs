@@ -7,11 +7,24 @@ use super::identity::Identity;
 use super::news::News;
 use super::shared::Shared;
 use super::vault::Vault;
-use crate::config::NodePlan;
+use super::{acme_settings, vault_settings};
+use crate::config::{NodePlan, ProviderPlan};
 use dwcp_base::Clock;
 use dwcp_pki::CertificateStore;
 use std::sync::Arc;
 use tokio::sync::watch;
+
+/// Reads the files that whoever issues elsewhere is asked with. Nobody is asked.
+///
+/// # Errors
+/// [`NodeError`] with the file and what is wrong with it, as a start says it.
+pub(crate) fn check(plan: &NodePlan) -> Result<(), NodeError> {
+    match &plan.provider {
+        ProviderPlan::Vault { vault, .. } => vault_settings::check(vault),
+        ProviderPlan::Acme { acme, .. } => acme_settings::check(acme),
+        _ => Ok(()),
+    }
+}
 
 /// The provider of a plan whose certificates come from elsewhere, where it has one, and its news from before the log.
 pub(super) struct Elsewhere {

@@ -2,11 +2,12 @@
 
 use super::error::NodeError;
 use crate::config::{ConfigProblem, IdentityFiles};
-use dwcp_base::read_bounded;
+use dwcp_base::{read_bounded, read_secret};
 use dwcp_pki::{Certificate, Crl, DeltaCrl, Document, ParseError};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 /// `PREFIX` of `PREFIX.crt` and `PREFIX.key`, which is how a provider that renews keeps its pair.
 pub(crate) fn prefix(files: &IdentityFiles) -> Result<PathBuf, NodeError> {
@@ -76,6 +77,12 @@ fn sections(bytes: &[u8]) -> Result<Vec<CertificateRevocationListDer<'static>>, 
     Ok(ders)
 }
 
+/// Whether a secret can be read, and by its owner alone.
+pub(super) fn secret(role: &'static str, path: &Path) -> Result<(), NodeError> {
+    let read = read_secret(path, MAX_SECRET).map(Zeroizing::new);
+    read.map(drop).map_err(|source| NodeError::File { role, source })
+}
+
 /// Certificate and key as they are named in errors.
 pub(super) fn credential_error(files: &IdentityFiles, source: dwcp_pki::CredentialError) -> NodeError {
     NodeError::Credential { cert: files.cert.clone(), key: files.key.clone(), source }
@@ -83,4 +90,5 @@ pub(super) fn credential_error(files: &IdentityFiles, source: dwcp_pki::Credenti
 
 pub(super) const MAX_ROOTS: u64 = 1 << 20;
 pub(super) const MAX_CRL: u64 = 96 << 20;
+const MAX_SECRET: u64 = 64 * 1_024;
 const MOST_LISTS: usize = 1_024;

@@ -1,9 +1,11 @@
 //! What the plan says about a Vault server, as its client takes it.
 
 use super::error::NodeError;
-use super::pki_files::certificates;
+use super::pki_files::{certificates, secret};
 use crate::config::{ConfigProblem, LoginPlan, VaultPlan};
+use dwcp_base::read_bounded;
 use dwcp_https::Roots;
+use dwcp_pki::Credential;
 use dwcp_pki_vault::{BadSetting, Login, RoleId, VaultSettings};
 
 /// The settings of a session; the roots of the server are read now.
@@ -47,8 +49,26 @@ pub(super) fn settings(vault: &VaultPlan) -> Result<VaultSettings, NodeError> {
     })
 }
 
+/// Reads what the settings name: the roots of the server, and the files of the login.
+pub(super) fn check(vault: &VaultPlan) -> Result<(), NodeError> {
+    settings(vault)?;
+    match &vault.login {
+        LoginPlan::Token(file) | LoginPlan::Jwt { file, .. } => secret("login's token", file),
+        LoginPlan::AppRole { role_id, secret_id, .. } => {
+            let readable = read_bounded(role_id, LARGEST_ROLE_ID);
+            readable.map_err(|source| NodeError::File { role: "role id", source })?;
+            secret("secret id", secret_id)
+        }
+        LoginPlan::Certificate { cert, key, .. } => Credential::load(cert, key)
+            .map(drop)
+            .map_err(|source| NodeError::Credential { cert: cert.clone(), key: key.clone(), source }),
+    }
+}
+
 /// A key of the section, and what is wrong with it.
 pub(super) fn problem(key: &str, error: &dyn std::error::Error, fix: &str) -> NodeError {
     let key = format!("security.cert_management.vault.{key}");
     NodeError::Config(ConfigProblem::new(key, super::onion::reason_text(error), fix))
 }
+
+const LARGEST_ROLE_ID: u64 = 64 * 1_024;
