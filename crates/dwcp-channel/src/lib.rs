@@ -35,6 +35,9 @@ mod statistics;
 mod transport;
 mod verdict;
 
+/// ESP packets and their replay window, for whoever carries packets in a channel.
+pub use dwcp_packet as packet;
+
 pub use accept::{Accept, BoxedAccept, Incoming};
 pub use acceptor::TlsAcceptor;
 pub use admit::{Admit, AdmitAll, BoxedAdmit, BoxedPermit};
