@@ -3,11 +3,14 @@
 use crate::report::{Failed, failed};
 use crate::run;
 use serde_json::Value;
+use std::path::{Path, PathBuf};
 
 /// One package of the workspace.
 #[derive(Clone, Debug)]
 pub(crate) struct Package {
     pub(crate) name: String,
+    /// Its directory.
+    pub(crate) root: PathBuf,
     pub(crate) version: String,
     /// `package.metadata.dwcp.layer`.
     pub(crate) layer: Option<u64>,
@@ -66,6 +69,11 @@ fn package(value: &Value) -> Result<Package, Failed> {
     };
     Ok(Package {
         name,
+        root: value["manifest_path"]
+            .as_str()
+            .and_then(|p| Path::new(p).parent())
+            .map(Path::to_owned)
+            .unwrap_or_default(),
         version: string(&value["version"]).unwrap_or_default(),
         layer: value["metadata"]["dwcp"]["layer"].as_u64(),
         published: value["publish"].as_array().is_none_or(|registries| !registries.is_empty()),

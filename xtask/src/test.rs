@@ -1,12 +1,14 @@
 //! All tests: unit, property, documentation, live and example; passes without peers, and counts what it skipped.
 
+mod suites;
+
 use crate::metadata;
 use crate::peers;
 use crate::report::{Failed, failed};
 use crate::run;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// An example that takes longer than this waits for something.
@@ -30,26 +32,21 @@ pub(crate) fn run() -> Result<(), Failed> {
     } else if !peers::missing().is_empty() {
         println!("test: without {}: tests that need them skip", peers::missing().join(", "));
     }
+    let suites = suites::build()?;
+    let (count, at_a_time) = (suites.len(), suites::at_a_time());
+    println!("test: {count} suites, {at_a_time} at a time");
     let counts = Mutex::new(Counts::default());
-    let see = |line: &str| counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).see(line);
-    // What a passing test prints is shown too: that is where it says that it skipped.
-    let arguments = ["test", "--workspace", "--all-features", "--no-fail-fast", "--", "--show-output"];
-    let mut tests = run::cargo(&arguments);
-    tests.env("PATH", peers::search_path());
-    let outcome = run::watched(tests, &see);
-    let counts = counts.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let examples = outcome.is_ok().then(examples).transpose()?;
+    let see = |line: &str| counts.lock().unwrap_or_else(PoisonError::into_inner).see(line);
+    let failures = suites::run_all(suites, at_a_time, &see);
+    let counts = counts.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let examples = if failures.is_empty() { examples()? } else { 0 };
     println!(
-        "test: {} suites, {} passed, {} failed, {} ignored, {} skipped for want of a peer, {} for want of a newer one, {} examples",
-        counts.suites,
-        counts.passed,
-        counts.failed,
-        counts.ignored,
-        counts.skipped,
-        counts.lacking,
-        examples.unwrap_or(0)
+        "test: {} suites, {} passed, {} failed, {} ignored, {} skipped for want of a peer, {} for want of a newer one, {examples} examples",
+        counts.suites, counts.passed, counts.failed, counts.ignored, counts.skipped, counts.lacking,
     );
-    outcome?;
+    if !failures.is_empty() {
+        return Err(failed(format!("{} of {count} suites failed: {}", failures.len(), failures.join(", "))));
+    }
     if run::in_ci() && counts.skipped > 0 {
         return Err(failed("in CI no test may skip"));
     }
