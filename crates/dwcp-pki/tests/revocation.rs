@@ -299,18 +299,25 @@ fn a_recheck_against_a_hundred_thousand_serials_costs_a_lookup() {
         reason_code: None,
         invalidity_date: None,
     };
-    let big = root.crl_with(1, &[], |p| p.revoked_certs = (0..100_000).map(entry).collect());
-    let store = strict(&[&root], vec![big]);
-    assert_eq!(store.revocation().serial_count(), 100_000);
-    let identity = verdict(&store, &[&leaf]).unwrap();
-    let clock = dwcp_base::SystemClock::new();
-    let start = dwcp_base::Clock::tick(&clock);
-    for _ in 0..10_000 {
-        store.recheck(&identity, NOW).by_rule().unwrap();
-    }
-    let each = dwcp_base::Clock::tick(&clock).since(start) / 10_000;
-    // Under a microsecond when optimised; unoptimised and on a busy machine a scan would still take a thousand times this.
-    assert!(each < std::time::Duration::from_micros(50), "{each:?}");
+    // The quickest of many rounds: what else the machine does then stays out of it.
+    let quickest = |serials: u32| {
+        let list = root.crl_with(1, &[], |p| p.revoked_certs = (0..serials).map(entry).collect());
+        let store = strict(&[&root], vec![list]);
+        assert_eq!(store.revocation().serial_count(), usize::try_from(serials).unwrap());
+        let identity = verdict(&store, &[&leaf]).unwrap();
+        let clock = dwcp_base::SystemClock::new();
+        let round = |_| {
+            let start = dwcp_base::Clock::tick(&clock);
+            for _ in 0..100 {
+                store.recheck(&identity, NOW).by_rule().unwrap();
+            }
+            dwcp_base::Clock::tick(&clock).since(start)
+        };
+        (0..50).map(round).min().unwrap()
+    };
+    let (few, many) = (quickest(10), quickest(100_000));
+    // A scan would take thousands of times as long.
+    assert!(many < few * 20, "{few:?} for ten serials, {many:?} for a hundred thousand");
 }
 
 #[test]
