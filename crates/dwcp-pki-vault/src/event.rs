@@ -14,6 +14,13 @@ pub enum Event {
     },
     /// The server no longer knows our token; a login follows.
     TokenLost,
+    /// A token that was needed no longer was given back: the server forgot it.
+    TokenRevoked,
+    /// A token that is needed no longer could not be given back: the server knows it to its end.
+    TokenLeft {
+        /// The code of the error.
+        code: &'static str,
+    },
     /// A login gave a token.
     LoginDone {
         /// The method.
@@ -67,6 +74,8 @@ impl Event {
     pub const CODES: &'static [&'static str] = &[
         "vault.token.renewed",
         "vault.token.lost",
+        "vault.token.revoked",
+        "vault.token.left",
         "vault.login.done",
         "vault.login.failed",
         "vault.server.unavailable",
@@ -81,6 +90,8 @@ impl Event {
         match self {
             Self::TokenRenewed { .. } => "vault.token.renewed",
             Self::TokenLost => "vault.token.lost",
+            Self::TokenRevoked => "vault.token.revoked",
+            Self::TokenLeft { .. } => "vault.token.left",
             Self::LoginDone { .. } => "vault.login.done",
             Self::LoginFailed { .. } => "vault.login.failed",
             Self::ServerUnavailable { .. } => "vault.server.unavailable",

@@ -22,7 +22,10 @@ impl VaultClient {
         body.insert("csr".to_owned(), Value::String(request.to_pem()));
         let limits = Limits { deadline, body: SMALL };
         let answer = self.call(Verb::Post, &self.path("sign"), Some(&Value::Object(body)), limits).await;
-        let signed = answer.and_then(|answer| Signed::from_answer(&answer));
+        let signed = answer.and_then(|answer| {
+            self.heed_lease(&answer);
+            Signed::from_answer(&answer)
+        });
         Ok(self.session.signing(signed)?.issued)
     }
 
@@ -43,7 +46,15 @@ impl VaultClient {
         body.insert("private_key_format".to_owned(), json!("pkcs8"));
         let limits = Limits { deadline, body: SMALL };
         let answer = self.call(Verb::Post, &self.path("issue"), Some(&Value::Object(body)), limits).await?;
+        self.heed_lease(&answer);
         IssuedWithKey::from_answer(&answer)
+    }
+
+    /// Whether what was issued hangs on the token, by a role with `generate_lease`.
+    fn heed_lease(&self, answer: &[u8]) {
+        if answer::has_lease(answer) {
+            self.session.leased();
+        }
     }
 
     /// Revokes a certificate of this mount. Revoking it again is no error.

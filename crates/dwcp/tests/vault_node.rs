@@ -8,6 +8,7 @@ mod support;
 use dwcp_testkit::{OpenBao, OpenBaoOptions};
 use serde_json::Value;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 use support::vault::{VaultNode, complete, mount, policy, token};
 use support::{Line, PATIENCE, assert_three_lines, command, eventually, ok, refused};
@@ -130,12 +131,55 @@ fn who_is_revoked_at_the_server_is_cut_with_the_next_list() {
 }
 
 #[test]
+fn a_node_that_stops_or_does_not_start_leaves_no_token_of_its_login() {
+    let Some(bao) = OpenBao::start() else { return };
+    bao.set_up_pki();
+    policy(&bao);
+    let node = VaultNode::new(&bao, "a", "24h", "unused", None);
+    node.edit("token_file: token", "approle: {role_id_file: role-id, secret_id_file: secret-id}");
+    app_role(&bao, &node);
+    let accessors = || bao.list("auth/token/accessors")["data"]["keys"].as_array().unwrap().len();
+    let others = accessors();
+    // The role refuses it, after the login.
+    let (code, said) = up_refused(&node);
+    assert_eq!((code, accessors()), (4, others), "{said}");
+    complete(&bao);
+    let up = node.up();
+    assert_eq!(accessors(), others + 1);
+    assert_eq!(up.wait_after_term(), 0);
+    assert_eq!(accessors(), others, "the token outlives its node");
+    assert!(node.written().contains("vault.token.revoked"));
+    // A server that does not answer keeps nobody.
+    let up = node.up();
+    bao.pause();
+    let began = std::time::Instant::now();
+    assert_eq!(up.wait_after_term(), 0);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    bao.resume();
+    assert!(node.written().contains("vault.token.left"));
+}
+
+/// Has the node log in by AppRole, with its files beside its configuration.
+fn app_role(bao: &OpenBao, node: &VaultNode) {
+    bao.command(&["auth", "enable", "approle"]);
+    bao.write("auth/approle/role/node", &serde_json::json!({ "token_policies": "dwcp", "token_ttl": "1h" }));
+    let word = |found: Value, name: &str| found["data"][name].as_str().unwrap().to_owned();
+    let id = word(bao.read("auth/approle/role/node/role-id"), "role_id");
+    let secret = word(bao.write("auth/approle/role/node/secret-id", &Value::Null), "secret_id");
+    for (name, text) in [("role-id", id), ("secret-id", secret)] {
+        fs::write(node.path(name), text).unwrap();
+        fs::set_permissions(node.path(name), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+}
+
+#[test]
 fn a_start_that_waits_for_a_mute_server_can_be_stopped() {
     let Some(bao) = OpenBao::start() else { return };
     mount(&bao);
     let node = VaultNode::new(&bao, "a", "24h", &token(&bao, "1h"), None);
     bao.pause();
     let mut child = command().args(["up", "--config", &node.file("dwcp.yaml")]).spawn().unwrap();
+    eventually(PATIENCE, "the login", || accessors() == others + 1);
     std::thread::sleep(Duration::from_secs(2));
     assert!(child.try_wait().unwrap().is_none(), "it waits for its first certificate");
     let pid = child.id().to_string();

@@ -12,6 +12,7 @@ use crate::config::{NodePlan, ProviderPlan};
 use dwcp_base::Clock;
 use dwcp_pki::CertificateStore;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// Reads the files that whoever issues elsewhere is asked with. Nobody is asked.
@@ -39,8 +40,12 @@ impl Elsewhere {
     pub(super) async fn begin(plan: &NodePlan, clock: &Arc<dyn Clock>) -> Result<Self, NodeError> {
         let (of_vault, of_acme) = (Early::new(), Early::new());
         let vault = Vault::of(plan, clock, Arc::<Early<_>>::clone(&of_vault))?;
-        if let Some(vault) = &vault {
-            vault.first(plan, &**clock).await?;
+        if let Some(vault) = &vault
+            && let Err(error) = vault.first(plan, &**clock).await
+        {
+            // Whoever starts it over and over leaves no token for each.
+            vault.log_out(LOG_OUT).await;
+            return Err(error);
         }
         let acme = Acme::of(plan, clock, Arc::<Early<_>>::clone(&of_acme)).await?;
         if let Some(acme) = &acme {
@@ -70,6 +75,13 @@ impl Elsewhere {
     }
 }
 
+/// Ends the session at the end of the node, which has `drain` for it: nobody logs in any more, and the token of a login is given back.
+pub(super) async fn log_out(shared: &Shared, drain: Duration) {
+    if let Identity::Vault(vault) = &shared.identity {
+        vault.log_out(LOG_OUT.min(drain.max(A_MOMENT))).await;
+    }
+}
+
 /// Looks after the login at whoever issues from elsewhere, until `stop` changes.
 pub(super) async fn session(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     match &shared.identity {
@@ -81,3 +93,10 @@ pub(super) async fn session(shared: Arc<Shared>, mut stop: watch::Receiver<bool>
         _ => {}
     }
 }
+            biased;
+            () = vault.leaving.notified() => {}
+
+/// A stop is kept no longer by a server that does not answer.
+const LOG_OUT: Duration = Duration::from_secs(2);
+/// Also a node that drains nobody asks once.
+const A_MOMENT: Duration = Duration::from_millis(250);

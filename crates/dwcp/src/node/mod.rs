@@ -182,7 +182,9 @@ impl Node {
         let _ = tokio::time::timeout(LOADING, self.parts.loading.lock()).await;
         let Parts { shared, floor, .. } = &*self.parts;
         let floor = std::mem::replace(&mut *floor.lock().await, Floor::new());
-        floor.close(shared.plan.load().drain, shared).await;
+        let drain = shared.plan.load().drain;
+        // While the log can still tell of it, and within the time that a stop has.
+        tokio::join!(floor.close(drain, shared), elsewhere::log_out(shared, drain));
         compose::end(shared).await;
     }
 }

@@ -127,6 +127,14 @@ impl Observer<dwcp_pki_vault::Event> for News {
                 tracing::warn!("the vault server no longer knows the token; the node logs in again");
                 SecurityEvent::local(bad)
             }
+            Event::TokenRevoked => SecurityEvent::local(good),
+            Event::TokenLeft { code } => {
+                tracing::warn!(
+                    code,
+                    "a token that is needed no longer could not be given back to vault: it is good to its end"
+                );
+                SecurityEvent::local(bad).field("cause", code)
+            }
             Event::LoginDone { method, until } => {
                 tracing::info!(method, "logged in to vault");
                 SecurityEvent::local(good).field("method", method).field("until", text(until))

@@ -18,6 +18,7 @@ use dwcp_pki::{
 use dwcp_pki_vault::{Event, KeptList, VaultClient, VaultError, VaultListing, VaultLists, VaultProvider};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// One session with a Vault server, for as long as the node runs.
 pub(crate) struct Vault {
@@ -26,6 +27,8 @@ pub(crate) struct Vault {
     lists: VaultLists,
     /// Those of last time, for when nobody says.
     authorities: Mutex<Vec<Certificate>>,
+    /// The session ends.
+    pub(super) leaving: Notify,
 }
 
 impl Vault {
@@ -43,7 +46,7 @@ impl Vault {
         let client = Arc::new(client);
         let provider = Arc::new(VaultProvider::new(Arc::clone(&client)));
         let lists = VaultLists::new(Arc::clone(&client));
-        Ok(Some(Self { lists, provider, client, authorities: Mutex::default() }))
+        Ok(Some(Self { lists, provider, client, authorities: Mutex::default(), leaving: Notify::new() }))
     }
 
     /// Sees to it that there is something to start from: a certificate, and whom to trust. A pair that is there is enough, and one that has
@@ -86,6 +89,13 @@ impl Vault {
             }
             outcome => outcome,
         }
+    }
+
+    /// Gives the token back where a login made it. It is no obstacle to anything: a failure is told by the session, and not waited for.
+    pub(super) async fn log_out(&self, deadline: Duration) {
+        // Whoever looks after the token would get another one.
+        self.leaving.notify_one();
+        let _ = self.client.log_out(deadline).await;
     }
 
     /// Asks for the roots of the mount and keeps them, with those of before that the pair leads to. True where it leads to those that came.
