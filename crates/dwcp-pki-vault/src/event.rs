@@ -54,6 +54,14 @@ pub enum Event {
         /// The path to be allowed.
         path: String,
     },
+    /// A certificate lives shorter than was asked for: the role's maximum, the mount's, or the end of the issuer is nearer. Said once, and
+    /// anew after one that lives as long as it should.
+    LifeShortened {
+        /// What was asked for.
+        asked: Duration,
+        /// What came.
+        granted: Duration,
+    },
     /// The list of an issuer is not as new as it should be: the one that was known stands in, where there is one.
     ListKept {
         /// The issuer.
@@ -81,6 +89,7 @@ impl Event {
         "vault.server.unavailable",
         "vault.server.back",
         "vault.preflight.skipped",
+        "vault.life.shortened",
         "vault.list.kept",
         "vault.list.unchecked",
     ];
@@ -97,6 +106,7 @@ impl Event {
             Self::ServerUnavailable { .. } => "vault.server.unavailable",
             Self::ServerBack { .. } => "vault.server.back",
             Self::PreflightSkipped { .. } => "vault.preflight.skipped",
+            Self::LifeShortened { .. } => "vault.life.shortened",
             Self::ListKept { .. } => "vault.list.kept",
             Self::ListUnchecked { .. } => "vault.list.unchecked",
         }

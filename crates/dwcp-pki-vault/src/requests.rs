@@ -26,7 +26,11 @@ impl VaultClient {
             self.heed_lease(&answer);
             Signed::from_answer(&answer)
         });
-        Ok(self.session.signing(signed)?.issued)
+        let issued = self.session.signing(signed)?.issued;
+        let leaf = issued.chain.leaf();
+        // Dated back it may be, so that this is no less than what it has left.
+        self.session.lives(leaf.not_before().until(leaf.not_after()));
+        Ok(issued)
     }
 
     /// Has the *server* make a key and a certificate for it (`pki/issue`).

@@ -73,7 +73,8 @@ impl VaultSettings {
         Ok(self)
     }
 
-    /// How long certificates are to live; the role's maximum still holds. Default: the role's own.
+    /// How long certificates are to live; the role's maximum still holds, and a shorter life is told
+    /// by [`Event::LifeShortened`](crate::Event::LifeShortened). Default: the role's own.
     #[must_use]
     pub fn with_ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Some(ttl);

@@ -62,6 +62,8 @@ struct Held {
     futile_until: Option<Tick>,
     /// Certificates hang on the token: the server would revoke them with it.
     leased: bool,
+    /// It was told that certificates live shorter than was asked for.
+    shortened: bool,
 }
 
 impl Session {
@@ -82,6 +84,7 @@ impl Session {
             down_since: None,
             futile_until: None,
             leased: false,
+            shortened: false,
         };
         let (gate, changed) = (tokio::sync::Mutex::new(()), Notify::new());
         Ok(Self {

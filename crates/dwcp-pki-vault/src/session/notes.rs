@@ -4,6 +4,7 @@ use super::Session;
 use crate::token::Step;
 use crate::{Event, VaultError, VaultState, VaultTrouble};
 use dwcp_base::{Coded, Tick};
+use std::time::Duration;
 
 impl Session {
     /// Takes note of how a request went: an outage begins and ends once.
@@ -57,6 +58,17 @@ impl Session {
     }
 
     pub(crate) fn tell(&self, event: &Event) {
+    /// Takes note of how long a certificate lives. The server shortens what is too long for its role without a word.
+    pub(crate) fn lives(&self, granted: Duration) {
+        let Some(asked) = self.settings.ttl() else { return };
+        // Both ends are cut to whole seconds.
+        let shortened = granted.saturating_add(A_SECOND) < asked;
+        let before = std::mem::replace(&mut self.held().shortened, shortened);
+        if shortened && !before {
+            self.observer.observe(&Event::LifeShortened { asked, granted });
+        }
+    }
+
         self.observer.observe(event);
     }
 
@@ -82,3 +94,5 @@ impl Session {
         }
     }
 }
+
+const A_SECOND: Duration = Duration::from_secs(1);

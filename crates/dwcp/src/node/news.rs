@@ -160,6 +160,16 @@ impl Observer<dwcp_pki_vault::Event> for News {
                 tracing::warn!(%path, "the role can not be looked at: let the policy read it");
                 SecurityEvent::local(bad).field("path", path)
             }
+            Event::LifeShortened { asked, granted } => {
+                tracing::warn!(
+                    ?asked,
+                    ?granted,
+                    "certificates live shorter than security.cert_management.vault.ttl says: the role's max_ttl, the mount's, or the end of the issuer"
+                );
+                SecurityEvent::local(bad)
+                    .field("asked_seconds", asked.as_secs())
+                    .field("granted_seconds", granted.as_secs())
+            }
             Event::ListKept { issuer, code } => {
                 SecurityEvent::local(bad).field("issuer", issuer).field("cause", code)
             }
