@@ -58,6 +58,34 @@ fn the_originals_role_is_refused_with_what_to_write_and_works_with_it() {
     eventually(PATIENCE, "health says that nobody answers", || node.check("certs.lists")["status"] == "warn");
 }
 
+/// What `up` would refuse, the check refuses, too; without `--files` it says what has to be there.
+#[test]
+fn the_check_and_the_start_judge_an_address_and_a_node_without_a_name_alike() {
+    let Some(bao) = OpenBao::start() else { return };
+    mount(&bao);
+    let node = VaultNode::new(&bao, "a", "24h", "s.unused", None);
+    let file = node.file("dwcp.yaml");
+    node.edit(
+        "      names: ['URI:spiffe://novacron.local/node/a', 'DNS:a.novacron.local', 'IP:127.0.0.1']\n",
+        "",
+    );
+    node.edit("  name: a\n", "");
+    for command in [&["config", "check", "--files", &file][..], &["up", "--config", &file]] {
+        let (code, said) = refused(command);
+        assert!(code == 3 && said.contains("node.name"), "{command:?}: {code} {said}");
+    }
+    let checked = ok(&["config", "check", &file]);
+    assert!(checked.contains("warning: node.name: is missing"), "{checked}");
+    node.edit("node:\n", "node:\n  name: a\n");
+    let checked = ok(&["config", "check", "--files", &file]);
+    assert!(checked.contains("the first start asks for it"), "{checked}");
+    node.edit(&bao.address(), &format!("{}/v1", bao.address()));
+    for command in [&["config", "check", &file][..], &["up", "--config", &file]] {
+        let (code, said) = refused(command);
+        assert!(code == 3 && said.contains("vault.address"), "{command:?}: {code} {said}");
+    }
+}
+
 #[test]
 fn without_a_server_there_is_no_first_certificate_and_the_error_says_so() {
     let Some(mut bao) = OpenBao::start_with(&OpenBaoOptions { durable: true, ..OpenBaoOptions::default() })
@@ -151,6 +179,7 @@ fn a_node_that_stops_or_does_not_start_leaves_no_token_of_its_login() {
     assert!(node.written().contains("vault.token.revoked"));
     // A server that does not answer keeps nobody.
     let up = node.up();
+    eventually(PATIENCE, "the login", || accessors() == others + 1);
     bao.pause();
     let began = std::time::Instant::now();
     assert_eq!(up.wait_after_term(), 0);
@@ -179,7 +208,6 @@ fn a_start_that_waits_for_a_mute_server_can_be_stopped() {
     let node = VaultNode::new(&bao, "a", "24h", &token(&bao, "1h"), None);
     bao.pause();
     let mut child = command().args(["up", "--config", &node.file("dwcp.yaml")]).spawn().unwrap();
-    eventually(PATIENCE, "the login", || accessors() == others + 1);
     std::thread::sleep(Duration::from_secs(2));
     assert!(child.try_wait().unwrap().is_none(), "it waits for its first certificate");
     let pid = child.id().to_string();

@@ -8,7 +8,7 @@ use super::news::News;
 use super::shared::Shared;
 use super::vault::Vault;
 use super::{acme_settings, vault_settings};
-use crate::config::{NodePlan, ProviderPlan};
+use crate::config::{ConfigProblem, NodePlan, ProviderPlan};
 use dwcp_base::Clock;
 use dwcp_pki::CertificateStore;
 use std::sync::Arc;
@@ -23,6 +23,18 @@ pub(crate) fn check(plan: &NodePlan) -> Result<(), NodeError> {
     match &plan.provider {
         ProviderPlan::Vault { vault, .. } => vault_settings::check(vault),
         ProviderPlan::Acme { acme, .. } => acme_settings::check(acme),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a first certificate can be asked for: whether it is known what it is to say.
+///
+/// # Errors
+/// [`ConfigProblem`], as a start says it.
+pub(crate) fn check_first(plan: &NodePlan) -> Result<(), ConfigProblem> {
+    match &plan.provider {
+        ProviderPlan::Vault { vault, .. } => vault_settings::wanted(plan, vault).map(drop),
+        // Names of web sites are written, or the plan is refused.
         _ => Ok(()),
     }
 }
@@ -86,6 +98,8 @@ pub(super) async fn log_out(shared: &Shared, drain: Duration) {
 pub(super) async fn session(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     match &shared.identity {
         Identity::Vault(vault) => tokio::select! {
+            biased;
+            () = vault.leaving.notified() => {}
             () = vault.client.keep() => {}
             _ = stop.changed() => {}
         },
@@ -93,8 +107,6 @@ pub(super) async fn session(shared: Arc<Shared>, mut stop: watch::Receiver<bool>
         _ => {}
     }
 }
-            biased;
-            () = vault.leaving.notified() => {}
 
 /// A stop is kept no longer by a server that does not answer.
 const LOG_OUT: Duration = Duration::from_secs(2);

@@ -69,7 +69,7 @@ mod vault;
 mod vault_settings;
 mod vault_trust;
 
-pub(crate) use elsewhere::check as check_provider;
+pub(crate) use elsewhere::{check as check_provider, check_first};
 pub use error::NodeError;
 pub use identity::Material;
 pub use outside::Outside;

@@ -7,7 +7,7 @@ use super::off_loop::off_loop;
 use super::pki_files::{certificates, credential_error, prefix};
 use super::renewal::own;
 use super::shared::Shared;
-use super::vault_settings::{problem, settings};
+use super::vault_settings::{problem, settings, wanted};
 use super::vault_trust::{self, bare, kept};
 use crate::config::{ConfigProblem, NodePlan, ProviderPlan, VaultPlan};
 use dwcp_base::{Clock, Disk, LocalDisk, Observer};
@@ -54,7 +54,11 @@ impl Vault {
     pub(super) async fn first(&self, plan: &NodePlan, clock: &dyn Clock) -> Result<(), NodeError> {
         let ProviderPlan::Vault { vault, .. } = &plan.provider else { return Ok(()) };
         let saved = match brought::credential(plan) {
-            Err(NodeError::NotIssued { .. }) => None,
+            // Nobody is asked for what has no name.
+            Err(NodeError::NotIssued { .. }) => {
+                wanted(plan, vault).map_err(NodeError::Config)?;
+                None
+            }
             other => Some(other?),
         };
         let mut stands = saved.as_ref().is_some_and(|credential| is_fit(credential, vault, clock));
@@ -126,15 +130,7 @@ impl Vault {
         clock: &dyn Clock,
         deadline: Duration,
     ) -> Result<(), NodeError> {
-        let names = vault.names.clone().ok_or_else(|| {
-            let key = if plan.name.is_none() { "node.name" } else { "node.trust_domain" };
-            let what = "is missing, and there is no certificate yet to take it from";
-            NodeError::Config(ConfigProblem::new(
-                key,
-                what,
-                "write it, or security.cert_management.vault.names",
-            ))
-        })?;
+        let names = wanted(plan, vault).map_err(NodeError::Config)?;
         let trust = bare(plan, vault, None)?.trust.with_mode(RevocationMode::Off);
         let spec = SlotSpec::new(own(plan), names);
         let known = FirstTrust::Known(&trust);
