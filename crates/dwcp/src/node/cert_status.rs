@@ -163,6 +163,13 @@ struct Said {
     fix: String,
 }
 
+/// What is said to whoever waits for an answer while the node ends.
+#[cfg(unix)]
+pub(super) fn stopping() -> Reply {
+    let fix = "ask again when it is up; what is due is renewed then by itself";
+    refused(StatusCode::SERVICE_UNAVAILABLE, "node.request.interrupted", "the node is stopping", fix)
+}
+
 /// The provider's own word, where it has one.
 fn said(error: &NodeError) -> Said {
     let (status, general) = kind(error.code());
