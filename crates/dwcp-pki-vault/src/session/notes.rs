@@ -11,7 +11,8 @@ impl Session {
     pub(crate) fn note<T>(&self, outcome: Result<T, VaultError>) -> Result<T, VaultError> {
         let (now, mut held) = (self.clock.tick(), self.held());
         let event = match &outcome {
-            Ok(_) => {
+            // A mount below a root has no list of it, and says so whenever it is well.
+            Ok(_) | Err(VaultError::NotFound { what: "list", .. }) => {
                 held.trouble = None;
                 held.down_since.take().map(|since| Event::ServerBack { after: now.since(since) })
             }
@@ -57,7 +58,6 @@ impl Session {
         outcome
     }
 
-    pub(crate) fn tell(&self, event: &Event) {
     /// Takes note of how long a certificate lives. The server shortens what is too long for its role without a word.
     pub(crate) fn lives(&self, granted: Duration) {
         let Some(asked) = self.settings.ttl() else { return };
@@ -69,6 +69,7 @@ impl Session {
         }
     }
 
+    pub(crate) fn tell(&self, event: &Event) {
         self.observer.observe(event);
     }
 
