@@ -16,6 +16,7 @@ mod deltas;
 mod descriptors;
 mod dialer;
 mod early;
+mod early_attempt;
 mod elsewhere;
 mod embedded;
 mod enroll;
