@@ -78,10 +78,12 @@ pub struct AcmeIssuer {
 }
 
 impl AcmeIssuer {
-    /// The authority of `directory`, whose own TLS certificate ends at one of `roots`. Its name is the host's until
-    /// [`named`](Self::named) says another.
+    /// The authority of `directory`, whose own TLS certificate ends at one of `roots`. Its name is the host's, with the port where that is
+    /// not 443, until [`named`](Self::named) says another.
     pub fn new(directory: HttpsUrl, roots: Roots) -> Self {
-        Self { name: directory.host().to_owned(), directory, roots, profile: None, external: None }
+        let origin = directory.origin();
+        let name = origin.strip_prefix("https://").unwrap_or(&origin).to_owned();
+        Self { name, directory, roots, profile: None, external: None }
     }
 
     /// Let's Encrypt, over the roots of the operating system.
@@ -105,12 +107,13 @@ impl AcmeIssuer {
         Self::new(directory, Roots::System).named(name)
     }
 
-    /// A name for logs, health and events: 1 to 64 letters, digits, dashes, full stops and underscores.
+    /// A name for logs, health and events: 1 to 64 letters, digits, dashes, full stops, underscores, and what ports and IPv6 addresses are
+    /// written with (`:`, `[`, `]`).
     ///
     /// # Errors
     /// [`SettingsError::Name`] for any other.
     pub fn named(mut self, name: &str) -> Result<Self, SettingsError> {
-        if !is_word(name) {
+        if !is_word(&name.replace([':', '[', ']'], "-")) {
             return Err(SettingsError::Name { text: name.chars().take(100).collect() });
         }
         self.name = name.to_owned();
@@ -202,7 +205,7 @@ pub enum SettingsError {
         name: String,
     },
     /// A name does not fit.
-    #[error("`{text}` is no name of 1 to 64 letters, digits, `-`, `.` and `_`")]
+    #[error("`{text}` is no name of 1 to 64 letters, digits, `-`, `.`, `_`, `:` and brackets")]
     Name {
         /// The name.
         text: String,
@@ -269,6 +272,22 @@ mod tests {
             settings = settings.with_issuer(issuer(&format!("https://n{n}.example/"))).unwrap();
         }
         assert!(settings.with_issuer(issuer("https://z.example/")).is_err());
+    }
+
+    #[test]
+    fn authorities_of_one_host_have_a_name_each() {
+        let name = |url: &str| issuer(url).name().to_owned();
+        assert_eq!(name("https://a.example/dir"), "a.example");
+        assert_eq!(name("https://a.example:443/dir"), "a.example");
+        assert_eq!(name("https://a.example:14000/dir"), "a.example:14000");
+        assert_eq!(name("https://[::1]:14000/dir"), "[::1]:14000");
+        // What such a name is made of may be written, too.
+        assert_eq!(
+            issuer("https://[::1]:14000/other").named("[::1]:14000-2").unwrap().name(),
+            "[::1]:14000-2"
+        );
+        let settings = AcmeSettings::new(issuer("https://a.example:14000/dir"));
+        assert!(settings.with_issuer(issuer("https://a.example:15000/dir")).is_ok());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::{VaultError, text};
 use dwcp_crypto::Secret;
 use dwcp_pki::{Certificate, CertificateChain, Issued, Serial};
 use serde::Deserialize;
+use std::borrow::Cow;
 use zeroize::Zeroizing;
 
 /// The answer to a signing: leaf, what leads from it to a root, and the roots that the mount names.
@@ -40,6 +41,12 @@ pub struct VaultIssuer {
 #[derive(Deserialize)]
 pub(crate) struct Envelope<T> {
     pub(crate) data: T,
+}
+
+#[derive(Deserialize)]
+struct Lease<'a> {
+    #[serde(default, borrow)]
+    lease_id: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
@@ -159,6 +166,11 @@ pub(crate) fn data<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Vault
     serde_json::from_slice::<Envelope<T>>(body)
         .map(|envelope| envelope.data)
         .map_err(|_| VaultError::Malformed { what: "it is not JSON with the data that was asked for" })
+}
+
+/// Whether what was issued has a lease, and so goes when the token does.
+pub(crate) fn has_lease(body: &[u8]) -> bool {
+    serde_json::from_slice::<Lease<'_>>(body).is_ok_and(|answer| !answer.lease_id.is_empty())
 }
 
 /// The names of a list, at most 1 000.

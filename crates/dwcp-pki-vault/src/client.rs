@@ -57,6 +57,17 @@ impl VaultClient {
         }
     }
 
+    /// Forgets the token, and has the server forget it where a login made it (AppRole, TLS certificate, JWT): what a program does when it
+    /// ends. A token of a file stays what it is, and so does one whose certificates came with leases (`generate_lease` of the role): the
+    /// server would revoke them along. End [`keep`](Self::keep) before: it, and any request that follows, logs in anew.
+    ///
+    /// # Errors
+    /// [`VaultError`]; then the token is forgotten here, and lives to its end there. [`VaultError::Denied`] where the policy does not allow
+    /// `auth/token/revoke-self`, which `default` does. Batch tokens, which nobody can revoke, are no failure.
+    pub async fn log_out(&self, deadline: Duration) -> Result<(), VaultError> {
+        self.session.log_out(deadline).await
+    }
+
     /// What the server says of itself. Needs no token.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Logins, renewals, and the look at a token.
+//! Logins, renewals, the end of a token, and the look at one.
 //!
 //! Logins and renewals are asked directly: their bodies hold secrets and are wiped, their answers are bounded, and how long the server asks to
 //! be left alone is kept. The look at a token goes through `vaultrs`, over the connection of ours; its settings show the token in their `Debug`,
@@ -148,6 +148,18 @@ pub(crate) async fn renew(
     let question = Question { verb: Verb::Post, path, token: Some(&token.text), body: Some(&body), limits };
     let answer = exchange::ask(settings, &token.https, question).await?;
     taken(&answer).map(|(_, grant)| grant)
+}
+
+/// Has the server forget the token, and what hangs on it.
+pub(crate) async fn revoke(
+    settings: &VaultSettings,
+    token: &Token,
+    deadline: Duration,
+) -> Result<(), VaultError> {
+    let (limits, body) = (Limits { deadline, body: LARGEST }, json!({}));
+    let path = "auth/token/revoke-self";
+    let question = Question { verb: Verb::Post, path, token: Some(&token.text), body: Some(&body), limits };
+    exchange::ask(settings, &token.https, question).await.map(drop)
 }
 
 /// Whether the server knows the token, whatever its policy allows.

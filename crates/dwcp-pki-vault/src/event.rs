@@ -14,6 +14,13 @@ pub enum Event {
     },
     /// The server no longer knows our token; a login follows.
     TokenLost,
+    /// A token that was needed no longer was given back: the server forgot it.
+    TokenRevoked,
+    /// A token that is needed no longer could not be given back: the server knows it to its end.
+    TokenLeft {
+        /// The code of the error.
+        code: &'static str,
+    },
     /// A login gave a token.
     LoginDone {
         /// The method.
@@ -47,6 +54,14 @@ pub enum Event {
         /// The path to be allowed.
         path: String,
     },
+    /// A certificate lives shorter than was asked for: the role's maximum, the mount's, or the end of the issuer is nearer. Said once, and
+    /// anew after one that lives as long as it should.
+    LifeShortened {
+        /// What was asked for.
+        asked: Duration,
+        /// What came.
+        granted: Duration,
+    },
     /// The list of an issuer is not as new as it should be: the one that was known stands in, where there is one.
     ListKept {
         /// The issuer.
@@ -67,11 +82,14 @@ impl Event {
     pub const CODES: &'static [&'static str] = &[
         "vault.token.renewed",
         "vault.token.lost",
+        "vault.token.revoked",
+        "vault.token.left",
         "vault.login.done",
         "vault.login.failed",
         "vault.server.unavailable",
         "vault.server.back",
         "vault.preflight.skipped",
+        "vault.life.shortened",
         "vault.list.kept",
         "vault.list.unchecked",
     ];
@@ -81,11 +99,14 @@ impl Event {
         match self {
             Self::TokenRenewed { .. } => "vault.token.renewed",
             Self::TokenLost => "vault.token.lost",
+            Self::TokenRevoked => "vault.token.revoked",
+            Self::TokenLeft { .. } => "vault.token.left",
             Self::LoginDone { .. } => "vault.login.done",
             Self::LoginFailed { .. } => "vault.login.failed",
             Self::ServerUnavailable { .. } => "vault.server.unavailable",
             Self::ServerBack { .. } => "vault.server.back",
             Self::PreflightSkipped { .. } => "vault.preflight.skipped",
+            Self::LifeShortened { .. } => "vault.life.shortened",
             Self::ListKept { .. } => "vault.list.kept",
             Self::ListUnchecked { .. } => "vault.list.unchecked",
         }

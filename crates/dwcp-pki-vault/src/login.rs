@@ -82,6 +82,11 @@ impl Login {
         }
     }
 
+    /// Whether a login makes a token of its own, which nobody else knows; one from a file is somebody else's.
+    pub(crate) fn makes_tokens(&self) -> bool {
+        !matches!(self, Self::TokenFile { .. })
+    }
+
     pub(crate) fn check(&self) -> Result<(), BadSetting> {
         match self {
             Self::TokenFile { .. } => Ok(()),

@@ -22,8 +22,15 @@ impl VaultClient {
         body.insert("csr".to_owned(), Value::String(request.to_pem()));
         let limits = Limits { deadline, body: SMALL };
         let answer = self.call(Verb::Post, &self.path("sign"), Some(&Value::Object(body)), limits).await;
-        let signed = answer.and_then(|answer| Signed::from_answer(&answer));
-        Ok(self.session.signing(signed)?.issued)
+        let signed = answer.and_then(|answer| {
+            self.heed_lease(&answer);
+            Signed::from_answer(&answer)
+        });
+        let issued = self.session.signing(signed)?.issued;
+        let leaf = issued.chain.leaf();
+        // Dated back it may be, so that this is no less than what it has left.
+        self.session.lives(leaf.not_before().until(leaf.not_after()));
+        Ok(issued)
     }
 
     /// Has the *server* make a key and a certificate for it (`pki/issue`).
@@ -43,7 +50,15 @@ impl VaultClient {
         body.insert("private_key_format".to_owned(), json!("pkcs8"));
         let limits = Limits { deadline, body: SMALL };
         let answer = self.call(Verb::Post, &self.path("issue"), Some(&Value::Object(body)), limits).await?;
+        self.heed_lease(&answer);
         IssuedWithKey::from_answer(&answer)
+    }
+
+    /// Whether what was issued hangs on the token, by a role with `generate_lease`.
+    fn heed_lease(&self, answer: &[u8]) {
+        if answer::has_lease(answer) {
+            self.session.leased();
+        }
     }
 
     /// Revokes a certificate of this mount. Revoking it again is no error.

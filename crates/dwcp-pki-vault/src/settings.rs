@@ -28,9 +28,7 @@ impl VaultSettings {
     /// # Errors
     /// [`BadSetting`] for an address with a path, and for texts that would not stay one segment of a path.
     pub fn new(address: HttpsUrl, roots: Roots, role: &str, login: Login) -> Result<Self, BadSetting> {
-        if address.to_string() != format!("{}/", address.origin()) {
-            return Err(BadSetting::AddressPath);
-        }
+        Self::check_address(&address)?;
         login.check()?;
         Ok(Self {
             address,
@@ -44,6 +42,17 @@ impl VaultSettings {
             token_ttl: None,
             file_watch: Duration::from_secs(5),
         })
+    }
+
+    /// Whether a server can be at `address`: scheme, host and port, and nothing behind them.
+    ///
+    /// # Errors
+    /// [`BadSetting::AddressPath`] for an address with a path, `v1` among them: paths are those of the interface.
+    pub fn check_address(address: &HttpsUrl) -> Result<(), BadSetting> {
+        match address.to_string() == format!("{}/", address.origin()) {
+            true => Ok(()),
+            false => Err(BadSetting::AddressPath),
+        }
     }
 
     /// Another mount than `pki`: 1 to 128 characters, with `/` between segments.
@@ -73,7 +82,8 @@ impl VaultSettings {
         Ok(self)
     }
 
-    /// How long certificates are to live; the role's maximum still holds. Default: the role's own.
+    /// How long certificates are to live; the role's maximum still holds, and a shorter life is told
+    /// by [`Event::LifeShortened`](crate::Event::LifeShortened). Default: the role's own.
     #[must_use]
     pub fn with_ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Some(ttl);

@@ -181,6 +181,7 @@ async fn a_mount_below_a_root_has_a_list_of_its_own_authority_alone() {
         let listing = lists.fetch(&known, SOON).await.unwrap();
         assert!(listing.kept.is_empty(), "{:?}", listing.kept);
         assert_eq!(listing.complete.len(), 1);
+        assert!(client.state().trouble.is_none(), "that it has no list of the root is no trouble");
         assert!(has(&listing.complete, &lost));
         known = listing.complete;
     }

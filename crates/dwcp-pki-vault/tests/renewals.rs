@@ -31,6 +31,33 @@ fn spec(name: &str) -> SlotSpec {
     SlotSpec::new(name, names(&[&texts[0], &texts[1]]))
 }
 
+/// The server says nothing of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_life_that_the_role_cuts_short_is_told_once() {
+    let Some(rig) = Rig::start() else { return };
+    let client = |hours: u64| {
+        let settings = rig.settings(rig.token_login("1h", &json!({})).0);
+        rig.client_of(settings.with_ttl(Duration::from_secs(hours * 3_600)))
+    };
+    let (long, fitting) = (client(9_000), client(72));
+    for ours in [&long, &long, &fitting] {
+        assert!(ours.signs().await);
+    }
+    let told: Vec<_> = long.events.events().into_iter().filter(|event| event.code() == SHORTENED).collect();
+    let [dwcp_pki_vault::Event::LifeShortened { asked, granted }] = told[..] else { panic!("{told:?}") };
+    assert_eq!(asked, Duration::from_secs(9_000 * 3_600));
+    assert!(granted.abs_diff(Duration::from_secs(72 * 3_600)) < Duration::from_secs(60), "{granted:?}");
+    assert_eq!(fitting.count(SHORTENED), 0);
+    // One that is long enough again, and then is not.
+    rig.bao.command(&["patch", "pki/roles/dwcp-role", "max_ttl=9000h"]);
+    assert!(long.signs().await);
+    rig.bao.command(&["patch", "pki/roles/dwcp-role", "max_ttl=72h"]);
+    assert!(long.signs().await);
+    assert_eq!(long.count(SHORTENED), 2);
+}
+
+const SHORTENED: &str = "vault.life.shortened";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn thirty_renewals_while_the_server_is_sealed_killed_and_forgets_the_token() {
     let durable = OpenBaoOptions { durable: true, ..OpenBaoOptions::default() };

@@ -8,6 +8,7 @@ mod support;
 use dwcp_testkit::{OpenBao, OpenBaoOptions};
 use serde_json::Value;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 use support::vault::{VaultNode, complete, mount, policy, token};
 use support::{Line, PATIENCE, assert_three_lines, command, eventually, ok, refused};
@@ -55,6 +56,34 @@ fn the_originals_role_is_refused_with_what_to_write_and_works_with_it() {
     bao.kill();
     let _up = node.up();
     eventually(PATIENCE, "health says that nobody answers", || node.check("certs.lists")["status"] == "warn");
+}
+
+/// What `up` would refuse, the check refuses, too; without `--files` it says what has to be there.
+#[test]
+fn the_check_and_the_start_judge_an_address_and_a_node_without_a_name_alike() {
+    let Some(bao) = OpenBao::start() else { return };
+    mount(&bao);
+    let node = VaultNode::new(&bao, "a", "24h", "s.unused", None);
+    let file = node.file("dwcp.yaml");
+    node.edit(
+        "      names: ['URI:spiffe://novacron.local/node/a', 'DNS:a.novacron.local', 'IP:127.0.0.1']\n",
+        "",
+    );
+    node.edit("  name: a\n", "");
+    for command in [&["config", "check", "--files", &file][..], &["up", "--config", &file]] {
+        let (code, said) = refused(command);
+        assert!(code == 3 && said.contains("node.name"), "{command:?}: {code} {said}");
+    }
+    let checked = ok(&["config", "check", &file]);
+    assert!(checked.contains("warning: node.name: is missing"), "{checked}");
+    node.edit("node:\n", "node:\n  name: a\n");
+    let checked = ok(&["config", "check", "--files", &file]);
+    assert!(checked.contains("the first start asks for it"), "{checked}");
+    node.edit(&bao.address(), &format!("{}/v1", bao.address()));
+    for command in [&["config", "check", &file][..], &["up", "--config", &file]] {
+        let (code, said) = refused(command);
+        assert!(code == 3 && said.contains("vault.address"), "{command:?}: {code} {said}");
+    }
 }
 
 #[test]
@@ -127,6 +156,49 @@ fn who_is_revoked_at_the_server_is_cut_with_the_next_list() {
     let (_, end) = line.rest(Duration::from_secs(10));
     assert!(end.as_ref().err().is_none_or(|error| error.kind() != std::io::ErrorKind::TimedOut), "{end:?}");
     assert!(Line::dial_over(a.listen, &a.file("vault-ca.crt"), Some(&guest)).is_err());
+}
+
+#[test]
+fn a_node_that_stops_or_does_not_start_leaves_no_token_of_its_login() {
+    let Some(bao) = OpenBao::start() else { return };
+    bao.set_up_pki();
+    policy(&bao);
+    let node = VaultNode::new(&bao, "a", "24h", "unused", None);
+    node.edit("token_file: token", "approle: {role_id_file: role-id, secret_id_file: secret-id}");
+    app_role(&bao, &node);
+    let accessors = || bao.list("auth/token/accessors")["data"]["keys"].as_array().unwrap().len();
+    let others = accessors();
+    // The role refuses it, after the login.
+    let (code, said) = up_refused(&node);
+    assert_eq!((code, accessors()), (4, others), "{said}");
+    complete(&bao);
+    let up = node.up();
+    assert_eq!(accessors(), others + 1);
+    assert_eq!(up.wait_after_term(), 0);
+    assert_eq!(accessors(), others, "the token outlives its node");
+    assert!(node.written().contains("vault.token.revoked"));
+    // A server that does not answer keeps nobody.
+    let up = node.up();
+    eventually(PATIENCE, "the login", || accessors() == others + 1);
+    bao.pause();
+    let began = std::time::Instant::now();
+    assert_eq!(up.wait_after_term(), 0);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    bao.resume();
+    assert!(node.written().contains("vault.token.left"));
+}
+
+/// Has the node log in by AppRole, with its files beside its configuration.
+fn app_role(bao: &OpenBao, node: &VaultNode) {
+    bao.command(&["auth", "enable", "approle"]);
+    bao.write("auth/approle/role/node", &serde_json::json!({ "token_policies": "dwcp", "token_ttl": "1h" }));
+    let word = |found: Value, name: &str| found["data"][name].as_str().unwrap().to_owned();
+    let id = word(bao.read("auth/approle/role/node/role-id"), "role_id");
+    let secret = word(bao.write("auth/approle/role/node/secret-id", &Value::Null), "secret_id");
+    for (name, text) in [("role-id", id), ("secret-id", secret)] {
+        fs::write(node.path(name), text).unwrap();
+        fs::set_permissions(node.path(name), fs::Permissions::from_mode(0o600)).unwrap();
+    }
 }
 
 #[test]

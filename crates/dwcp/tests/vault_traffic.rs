@@ -5,6 +5,9 @@
 
 mod support;
 
+use dwcp::config::{check, load};
+use dwcp::node::Node;
+use dwcp_channel::ConnectionState;
 use dwcp_testkit::{OpenBao, OpenBaoOptions};
 use serde_json::json;
 use std::io::{Read, Write};
@@ -12,7 +15,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::eventually;
 use support::vault::{VaultNode, mount, token};
 
@@ -120,6 +123,48 @@ fn dozens_of_renewals_under_traffic_lose_no_connection_and_leak_no_token() {
         assert!(!String::from_utf8_lossy(&argv).contains("s."));
     }
     traffic.end(threads);
+}
+
+/// One stream and no other connection: nobody shows the certificates that come after it began, unless the dialer does so by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lone_stream_outlives_the_lives_of_both_sides_and_every_notice() {
+    const LIFE: Duration = Duration::from_secs(6);
+    let Some(bao) = OpenBao::start() else { return };
+    mount(&bao);
+    let nodes = pair(&bao, "6s", "1h");
+    let mut running = Vec::new();
+    for node in &nodes {
+        let plan = check(&load(&node.path("dwcp.yaml"), &[]).unwrap()).unwrap();
+        running.push(Node::start(plan).await.unwrap());
+    }
+    let plain = nodes[1].plain;
+    let mut line = tokio::task::spawn_blocking(move || dial(plain)).await.unwrap();
+    let (began, mut seen, mut noticed) = (Instant::now(), 0, [None; 2]);
+    // A notice that nothing takes back comes with the first end and leaves 30 s: who waits for the cut waits long.
+    while began.elapsed() < LIFE * 3 {
+        let talk = move || {
+            echo(&mut line);
+            line
+        };
+        line = tokio::task::spawn_blocking(talk).await.unwrap();
+        for (node, noticed) in running.iter().zip(&mut noticed) {
+            let connections = node.connections();
+            seen += connections.len();
+            match connections.iter().any(|connection| connection.state == ConnectionState::Draining) {
+                true => {
+                    let since = *noticed.get_or_insert_with(Instant::now);
+                    assert!(since.elapsed() < LIFE + Duration::from_secs(2), "{connections:?}");
+                }
+                false => *noticed = None,
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(seen > 100, "the stream is one that is judged: {seen}");
+    drop(line);
+    for node in running {
+        node.stop().await;
+    }
 }
 
 #[test]

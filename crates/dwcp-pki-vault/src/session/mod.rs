@@ -1,6 +1,7 @@
 //! The token: obtained once for everybody, renewed and replaced in time, and never shown.
 
 mod log_in;
+mod log_out;
 mod notes;
 
 use crate::budget::Budget;
@@ -59,6 +60,10 @@ struct Held {
     down_since: Option<Tick>,
     /// A new token was refused what the old one was refused: not tried again before this.
     futile_until: Option<Tick>,
+    /// Certificates hang on the token: the server would revoke them with it.
+    leased: bool,
+    /// It was told that certificates live shorter than was asked for.
+    shortened: bool,
 }
 
 impl Session {
@@ -78,6 +83,8 @@ impl Session {
             signing_trouble: None,
             down_since: None,
             futile_until: None,
+            leased: false,
+            shortened: false,
         };
         let (gate, changed) = (tokio::sync::Mutex::new(()), Notify::new());
         Ok(Self {
@@ -183,6 +190,7 @@ impl Session {
             }
             (now, held.core.next(now), if held.core.is_rotated() { Why::Rotated } else { Why::Due })
         };
+        let before = self.usable();
         match step {
             Step::Wait(None) => return watch,
             Step::Wait(Some(until)) => return until.since(now).min(watch),
@@ -193,6 +201,7 @@ impl Session {
                 let _ = self.log_in(REQUEST, why).await;
             }
         }
+        self.replaced(before).await;
         match self.held().core.next(self.clock.tick()) {
             Step::Wait(Some(until)) => until.since(self.clock.tick()).min(watch),
             Step::Wait(None) => watch,

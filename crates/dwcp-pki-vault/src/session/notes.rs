@@ -4,13 +4,15 @@ use super::Session;
 use crate::token::Step;
 use crate::{Event, VaultError, VaultState, VaultTrouble};
 use dwcp_base::{Coded, Tick};
+use std::time::Duration;
 
 impl Session {
     /// Takes note of how a request went: an outage begins and ends once.
     pub(crate) fn note<T>(&self, outcome: Result<T, VaultError>) -> Result<T, VaultError> {
         let (now, mut held) = (self.clock.tick(), self.held());
         let event = match &outcome {
-            Ok(_) => {
+            // A mount below a root has no list of it, and says so whenever it is well.
+            Ok(_) | Err(VaultError::NotFound { what: "list", .. }) => {
                 held.trouble = None;
                 held.down_since.take().map(|since| Event::ServerBack { after: now.since(since) })
             }
@@ -56,6 +58,17 @@ impl Session {
         outcome
     }
 
+    /// Takes note of how long a certificate lives. The server shortens what is too long for its role without a word.
+    pub(crate) fn lives(&self, granted: Duration) {
+        let Some(asked) = self.settings.ttl() else { return };
+        // Both ends are cut to whole seconds.
+        let shortened = granted.saturating_add(A_SECOND) < asked;
+        let before = std::mem::replace(&mut self.held().shortened, shortened);
+        if shortened && !before {
+            self.observer.observe(&Event::LifeShortened { asked, granted });
+        }
+    }
+
     pub(crate) fn tell(&self, event: &Event) {
         self.observer.observe(event);
     }
@@ -82,3 +95,5 @@ impl Session {
         }
     }
 }
+
+const A_SECOND: Duration = Duration::from_secs(1);

@@ -5,7 +5,7 @@ use dwcp_base::{Clock, Recorder, SystemClock};
 use dwcp_crypto::{KeyType, SigningKey};
 use dwcp_https::Roots;
 use dwcp_pki::{CertificateRequest, SubjectName};
-use dwcp_pki_vault::{Event, Login, VaultClient, VaultProvider, VaultSettings};
+use dwcp_pki_vault::{Event, Login, RoleId, VaultClient, VaultProvider, VaultSettings};
 use dwcp_testkit::{OpenBao, OpenBaoOptions};
 use serde_json::{Value, json};
 use std::os::unix::fs::OpenOptionsExt;
@@ -132,4 +132,34 @@ pub(crate) async fn until(what: &str, mut so: impl FnMut() -> bool) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     panic!("it never came: {what}");
+}
+
+/// Runs the watcher beside the test.
+pub(crate) fn kept(ours: &Ours) -> tokio::task::JoinHandle<()> {
+    let client = Arc::clone(&ours.client);
+    tokio::spawn(async move { client.keep().await })
+}
+
+/// A role of AppRole with the node's policy; its id.
+pub(crate) fn app_role(rig: &Rig, settings: &Value) -> String {
+    let _ = rig.bao.try_command(&["auth", "enable", "approle"]);
+    let mut body = json!({ "token_policies": "dwcp-node" });
+    body.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
+    rig.bao.write("auth/approle/role/node", &body);
+    rig.bao.read("auth/approle/role/node/role-id")["data"]["role_id"].as_str().unwrap().to_owned()
+}
+
+pub(crate) fn secret_id(rig: &Rig) -> String {
+    let made = rig.bao.write("auth/approle/role/node/secret-id", &json!({}));
+    made["data"]["secret_id"].as_str().unwrap().to_owned()
+}
+
+pub(crate) fn app_role_login(rig: &Rig, settings: &Value) -> Login {
+    let role_id = app_role(rig, settings);
+    let secret_id_file = rig.secret("secret-id", &secret_id(rig));
+    Login::AppRole { mount: "approle".to_owned(), role_id: RoleId::Text(role_id), secret_id_file }
+}
+
+pub(crate) fn revoke_all(rig: &Rig, method: &str) {
+    rig.bao.write(&format!("sys/leases/revoke-prefix/auth/{method}/login"), &json!({}));
 }

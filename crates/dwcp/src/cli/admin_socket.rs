@@ -64,6 +64,9 @@ fn failed(socket: &Path, error: &io::Error) -> Failure {
             (Exit::Failure, "name the admin socket of a node, and use its own version of dwcp")
         }
         io::ErrorKind::Unsupported => (Exit::Failure, "ask the admin listener over HTTPS"),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+            (Exit::Unavailable, "see whether the node runs, and ask again: it ended before it had answered")
+        }
         io::ErrorKind::ConnectionRefused => {
             (Exit::Unavailable, "start the node with `dwcp up`: its socket is there and nobody listens")
         }
@@ -100,6 +103,9 @@ fn read(mut answer: Vec<u8>) -> io::Result<Answer> {
     if answer.len() as u64 > LARGEST {
         return Err(bad("its answer is longer than any status"));
     }
+    if answer.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it took the question and closed"));
+    }
     let no_http = || bad("its answer is no HTTP");
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n").ok_or_else(no_http)?;
     let status = answer.strip_prefix(b"HTTP/1.1 ").and_then(|rest| rest.get(..3)).ok_or_else(no_http)?;
@@ -122,10 +128,18 @@ mod tests {
         let good = read(b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n{}".to_vec()).unwrap();
         assert_eq!((good.status, &good.body[..]), (200, &b"{}"[..]));
         assert_eq!(read(b"HTTP/1.1 404 Not Found\r\n\r\nno".to_vec()).unwrap().status, 404);
-        for bad in
-            [&b""[..], b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 OK\r\n", b"\r\n\r\n{}", b"HTTP/1.1 \r\n\r\n"]
-        {
-            assert!(read(bad.to_vec()).is_err(), "{bad:?}");
+        for bad in [
+            &b"SSH-2.0-x\r\n"[..],
+            b"HTTP/1.1 abc\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\n",
+            b"\r\n\r\n{}",
+            b"HTTP/1.1 \r\n\r\n",
+        ] {
+            let error = read(bad.to_vec()).err().unwrap();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{bad:?}");
         }
+        // One that ended is a node all the same.
+        let ended = failed(Path::new("s"), &read(Vec::new()).err().unwrap());
+        assert_eq!(ended.exit, Exit::Unavailable, "{ended}");
     }
 }

@@ -31,12 +31,19 @@ pub(super) fn run(verb: &ConfigVerb, named: Option<&Path>) -> Result<Report, Fai
             }
             // Nobody is asked for a certificate by looking at a configuration.
             Err(NodeError::NotIssued { cert }) => {
+                node::check_first(&plan).map_err(NodeError::Config)?;
                 warnings.push(format!("{} does not exist yet: the first start asks for it", cert.display()));
             }
             Err(error) => return Err(error.into()),
         }
     } else {
         warnings.extend(missing.iter().map(|path| format!("{} does not exist yet", path.display())));
+        // A certificate that is there says what the configuration does not.
+        if missing.contains(&plan.identity.cert)
+            && let Err(problem) = node::check_first(&plan)
+        {
+            warnings.push(problem.to_string());
+        }
     }
     let mut text = format!("{}: good", file.display());
     for warning in &warnings {

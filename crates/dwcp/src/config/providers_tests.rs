@@ -75,9 +75,14 @@ fn the_names_follow_from_name_and_trust_domain_unless_they_are_written() {
 fn at_p6_a_token_is_never_sent_in_clear_nor_to_what_is_no_plain_server() {
     let problem = refused(&vault(&ENOUGH.replace("https://", "http://")));
     assert!(problem.what.contains("in clear") && problem.fix.contains("https://"), "{problem}");
-    for bad in
-        ["https://u:p@v.example", "https://v.example/#x", "ftp://v.example", "v.example:8200", "https://"]
-    {
+    for bad in [
+        "https://u:p@v.example",
+        "https://v.example/#x",
+        "https://v.example:8200/v1",
+        "ftp://v.example",
+        "v.example:8200",
+        "https://",
+    ] {
         let problem = refused(&vault(&ENOUGH.replace("https://v.example:8200", bad)));
         assert_eq!(problem.key, "security.cert_management.vault.address", "{bad}");
         assert!(!problem.to_string().contains("u:p"), "{problem}");

@@ -8,6 +8,7 @@ use super::plan::ProviderPlan;
 use super::problem::ConfigProblem;
 use dwcp_https::HttpsUrl;
 use dwcp_pki::{SpiffeId, SubjectName};
+use dwcp_pki_vault::VaultSettings;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -137,11 +138,17 @@ fn address(text: &str) -> Checked<HttpsUrl> {
         let what = "begins with http://, and a token is never sent in clear";
         return Err(ConfigProblem::new(key, what, "write https://, and let the server's listener speak TLS"));
     }
-    text.parse().map_err(|error| {
-        // It may be anything that YAML can say, passwords included.
-        let fix = "write for example https://vault.example.org:8200";
-        ConfigProblem::new(key, format!("can not be asked: {error}"), fix)
-    })
+    let fix = "write scheme, host and port, for example https://vault.example.org:8200";
+    // It may be anything that YAML can say, passwords included.
+    let problem = |error: &dyn std::error::Error| {
+        ConfigProblem::new(key.clone(), format!("can not be asked: {error}"), fix)
+    };
+    let address: HttpsUrl = text.parse().map_err(|error| problem(&error))?;
+    // By the judge of the client itself, so that what passes here is what a start takes.
+    match VaultSettings::check_address(&address) {
+        Ok(()) => Ok(address),
+        Err(error) => Err(problem(&error)),
+    }
 }
 
 /// A name, or a path of at most `parts` names, that stays what it is inside of a URL's path or a header.

@@ -63,9 +63,10 @@ pub(super) fn settings(acme: &AcmePlan) -> Result<AcmeSettings, NodeError> {
     let mut built = Vec::new();
     for (at, plan) in acme.issuers.iter().enumerate() {
         let mut issuer = AcmeIssuer::new(plan.directory.clone(), roots(plan)?);
-        if acme.issuers.iter().take(at).any(|before| before.directory.host() == plan.directory.host()) {
-            // Two directories of one host are told apart by their place.
-            issuer = issuer.named(&format!("{}-{}", host(plan), at + 1)).map_err(bad)?;
+        if acme.issuers.iter().take(at).any(|before| before.directory.same_origin(&plan.directory)) {
+            // Two directories of one server are told apart by their place.
+            let server: String = issuer.name().chars().take(LONGEST_NAME).collect();
+            issuer = issuer.named(&format!("{server}-{}", at + 1)).map_err(bad)?;
         }
         if let Some(profile) = &plan.profile {
             issuer = issuer.with_profile(profile).map_err(bad)?;
@@ -90,15 +91,6 @@ pub(super) fn settings(acme: &AcmePlan) -> Result<AcmeSettings, NodeError> {
         Some(mail) => settings.with_contact(mail).map_err(bad),
         None => Ok(settings),
     }
-}
-
-fn host(plan: &AcmeIssuerPlan) -> String {
-    plan.directory
-        .host()
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'))
-        .take(48)
-        .collect()
 }
 
 /// Reads what the settings name: roots, keys that accounts are bound by, and the key that seals them.
@@ -132,5 +124,41 @@ pub(super) fn problem(key: &str, error: &dyn std::error::Error, fix: &str) -> No
     NodeError::Config(ConfigProblem::new(key, super::onion::reason_text(error), fix))
 }
 
+/// Of a name's 64 characters, so that a number fits behind.
+const LONGEST_NAME: usize = 60;
 const SYSTEM: &str =
     "install the roots of the operating system (ca-certificates), or name the authority's in ca_file";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{ProviderPlan, check, load};
+
+    #[test]
+    fn authorities_of_one_machine_are_told_apart_by_port_and_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let directories = [
+            "https://127.0.0.1:14000/dir",
+            "https://127.0.0.1:15000/dir",
+            "https://127.0.0.1:14000/other",
+            "https://[::1]:1/a",
+            "https://[::1]:1/b",
+            "https://ca.example/dir",
+        ];
+        let issuers: Vec<String> = directories.iter().map(|one| format!("{{directory: '{one}'}}")).collect();
+        let text = format!(
+            "security: {{cert_management: {{provider: acme, acme: {{domains: [a.example], challenge: http-01, issuers: [{}]}}}}}}\n",
+            issuers.join(", ")
+        );
+        let file = dir.path().join("dwcp.yaml");
+        std::fs::write(&file, text).unwrap();
+        let plan = check(&load(&file, &[]).unwrap()).unwrap();
+        let ProviderPlan::Acme { acme, .. } = &plan.provider else { panic!("another provider") };
+        let settings = settings(acme).unwrap();
+        let names: Vec<&str> = settings.issuers().iter().map(AcmeIssuer::name).collect();
+        assert_eq!(
+            names,
+            ["127.0.0.1:14000", "127.0.0.1:15000", "127.0.0.1:14000-3", "[::1]:1", "[::1]:1-5", "ca.example"]
+        );
+    }
+}

@@ -31,6 +31,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+#[cfg(unix)]
+use tokio::task::JoinSet;
 
 /// What one endpoint serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,26 +115,34 @@ pub(crate) async fn serve_unix(
     shared: Arc<Shared>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    // Whoever may open the socket is of this machine.
+    const SOURCE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    let mut served = JoinSet::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = stop.changed() => return,
+            Some(_) = served.join_next(), if !served.is_empty() => continue,
+            _ = stop.changed() => break,
         };
         match accepted {
+            Ok(_) if served.len() >= MAX_CONNECTIONS => {}
             Ok((stream, _)) => {
-                let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
-                // Whoever may open the socket is of this machine.
-                let source = std::net::Ipv4Addr::LOCALHOST.into();
-                let served = serve_connection(stream, Arc::clone(&shared), Scope::Orders, source, None);
-                tokio::spawn(async move {
-                    served.await;
-                    drop(place);
-                });
+                let (shared, stop) = (Arc::clone(&shared), stop.clone());
+                served.spawn(one_request(stream, ORDER_LIMIT, move |request| {
+                    let (shared, mut stop) = (Arc::clone(&shared), stop.clone());
+                    async move {
+                        tokio::select! {
+                            reply = respond(&shared, Scope::Orders, request, SOURCE, None) => reply,
+                            _ = stop.changed() => cert_status::stopping(),
+                        }
+                    }
+                }));
             }
             Err(_) => tokio::time::sleep(ACCEPT_BACK_OFF).await,
         }
     }
+    // Whoever waits for an issuer is told why nothing comes of it.
+    let _ = tokio::time::timeout(LAST_WORDS, async { while served.join_next().await.is_some() {} }).await;
 }
 
 /// Makes the socket in a directory that nobody else can enter and moves it into place, so that it is never open to others,
@@ -172,13 +182,7 @@ async fn serve_connection<IO>(
 ) where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    // An order takes as long as an issuer does.
-    let limit = match scope {
-        #[cfg(unix)]
-        Scope::Orders => ORDER_LIMIT,
-        _ => CONNECTION_LIMIT,
-    };
-    one_request(io, limit, |request| {
+    one_request(io, CONNECTION_LIMIT, |request| {
         let (shared, caller) = (Arc::clone(&shared), caller.clone());
         async move { respond(&shared, scope, request, source, caller.as_ref()).await }
     })
@@ -262,6 +266,10 @@ fn health(report: &HealthReport) -> Reply {
 const MAX_CONNECTIONS: usize = 256;
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(3);
 const CONNECTION_LIMIT: Duration = Duration::from_secs(15);
+/// An order takes as long as an issuer does.
 #[cfg(unix)]
 const ORDER_LIMIT: Duration = Duration::from_secs(135);
+/// Less than the node waits for its tasks at its end.
+#[cfg(unix)]
+const LAST_WORDS: Duration = Duration::from_millis(200);
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);

@@ -1,6 +1,7 @@
 //! What `/health/certs` looks at: the identity, its renewal, files, what is shown besides, the authority.
 
 use super::acme_advice;
+use super::early_attempt::Attempt;
 use super::following;
 use super::further::Named;
 use super::health::Finding;
@@ -61,7 +62,7 @@ pub(super) fn certificates(shared: &Shared) -> Vec<Finding> {
             let state = shared.manager.state(&renewal::own(&shared.plan.load()));
             match (state, acme_advice::missing(shared)) {
                 (Some(state), Some(name)) => lacking(&state, not_after, &name),
-                (state, _) => state.map_or_else(unkept, |state| renewed(&state, not_after)),
+                (state, _) => state.map_or_else(unkept, |state| renewed(&state, not_after, Attempt::of(&state, shared))),
             }
         }
     });
@@ -126,16 +127,21 @@ fn unkept() -> Finding {
 }
 
 /// A certificate that the node itself renews.
-fn renewed(state: &SlotState, not_after: UnixTime) -> Finding {
+fn renewed(state: &SlotState, not_after: UnixTime, attempt: Attempt) -> Finding {
     let text = format!("good until {not_after}, renewal at {}", state.renew_at);
-    let error = state
-        .last_failure
-        .as_ref()
-        .map(|failure| format!("; last attempt: {}", failure.message))
-        .unwrap_or_default();
-    let mend = "mend what the error names; the node tries again by itself";
+    let error = state.last_failure.as_ref().map(|failure| match attempt {
+        Attempt::Early | Attempt::Over => {
+            format!("; an attempt before its time failed at {}: {}", failure.at, failure.message)
+        }
+        Attempt::Good | Attempt::Failed => format!("; last attempt: {}", failure.message),
+    });
+    let error = error.unwrap_or_default();
+    let again = "mend what the error names; the node tries again by itself";
+    let mend = if attempt == Attempt::Early { EARLY } else { again };
     match state.overdue {
-        None if error.is_empty() => Finding::pass("certs.identity", text),
+        None if error.is_empty() || attempt == Attempt::Over => {
+            Finding::pass("certs.identity", format!("{text}{error}"))
+        }
         None | Some(OverdueLevel::Due | OverdueLevel::Alarm) => {
             Finding::warn("certs.identity", format!("{text}{error}"), mend)
         }
@@ -166,9 +172,12 @@ fn renewals(shared: &Shared) -> Finding {
     let states = shared.manager.states();
     let worst = states
         .iter()
-        .filter(|state| state.overdue.is_some() || state.failures > 0)
-        .max_by_key(|state| (state.overdue, state.failures));
-    let Some(state) = worst else {
+        .map(|state| (state, Attempt::of(state, shared)))
+        .filter(|(state, attempt)| {
+            state.overdue.is_some() || matches!(attempt, Attempt::Failed | Attempt::Early)
+        })
+        .max_by_key(|(state, _)| (state.overdue, state.failures));
+    let Some((state, attempt)) = worst else {
         let next = states.iter().filter(|state| state.provider.is_some()).map(|state| state.renew_at).min();
         return Finding::pass(
             ID,
@@ -179,6 +188,7 @@ fn renewals(shared: &Shared) -> Finding {
         );
     };
     let what = match state.overdue {
+        None if attempt == Attempt::Early => "an attempt to renew it before its time failed",
         None => "an attempt to renew it failed",
         Some(OverdueLevel::Due) => "its renewal is due and did not happen",
         Some(OverdueLevel::Expired) => "it has ended",
@@ -190,6 +200,7 @@ fn renewals(shared: &Shared) -> Finding {
         reason.push_str(&format!("; {} {attempts} failed, the last: {}", state.failures, failure.message));
     }
     let fix = match state.provider {
+        Some(_) if attempt == Attempt::Early => EARLY,
         Some(_) => {
             "mend what the error names; the node tries again by itself, or at once by `dwcp cert renew`"
         }
@@ -280,6 +291,9 @@ fn further(named: &Named, now: UnixTime) -> Finding {
         Finding::pass(id, format!("good until {end}"))
     }
 }
+
+/// What helps where nothing is late.
+const EARLY: &str = "mend what the error names and order it again by `dwcp cert renew`, or wait: the certificate is good, and is renewed by itself when its time comes";
 
 /// The last certificate under a throw-away root ends with it, and no renewal comes after.
 const LAST_DAY: std::time::Duration = std::time::Duration::from_secs(86_400);

@@ -1,5 +1,6 @@
 //! `/status/certs`: every certificate that is looked after, and where its renewal stands; and `/certs/renew/NAME`, an operator's order.
 
+use super::early_attempt::Attempt;
 use super::error::NodeError;
 use super::http::{Reply, reply};
 use super::onion::reason_text;
@@ -30,7 +31,7 @@ pub(super) fn report(shared: &Shared) -> Value {
     json!({
         "node": shared.certificate_name(),
         "at": shared.now().to_string(),
-        "certificates": states.iter().map(row).map(|row| beside(row, &own, shared)).collect::<Vec<_>>(),
+        "certificates": states.iter().map(|state| row(state, Attempt::of(state, shared))).map(|row| beside(row, &own, shared)).collect::<Vec<_>>(),
         "left_out": left_out,
     })
 }
@@ -43,7 +44,7 @@ fn beside(mut row: Value, own: &str, shared: &Shared) -> Value {
     row
 }
 
-fn row(state: &SlotState) -> Value {
+fn row(state: &SlotState, attempt: Attempt) -> Value {
     let text = |time: Option<UnixTime>| time.map(|time| time.to_string());
     let (phase, prepared) = match state.phase {
         SlotPhase::Active => ("active", Value::Null),
@@ -79,6 +80,12 @@ fn row(state: &SlotState) -> Value {
         "overdue": state.overdue.map(level),
         "failures": state.failures,
         "last_failure": failure,
+        "last_attempt": match attempt {
+            Attempt::Good => "good",
+            Attempt::Failed => "failed",
+            Attempt::Early => "early",
+            Attempt::Over => "over",
+        },
         "retry_at": text(state.retry_at),
         "prepared": prepared,
         "draining": state.draining,
@@ -154,6 +161,13 @@ pub(super) async fn renew(shared: &Arc<Shared>, slot: &str, query: Option<&str>)
             refused(status, code, &reason_text(&error), &fix)
         }
     }
+}
+
+/// What is said to whoever waits for an answer while the node ends.
+#[cfg(unix)]
+pub(super) fn stopping() -> Reply {
+    let fix = "ask again when it is up; what is due is renewed then by itself";
+    refused(StatusCode::SERVICE_UNAVAILABLE, "node.request.interrupted", "the node is stopping", fix)
 }
 
 /// How an error answers.

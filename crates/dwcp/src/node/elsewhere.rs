@@ -8,10 +8,11 @@ use super::news::News;
 use super::shared::Shared;
 use super::vault::Vault;
 use super::{acme_settings, vault_settings};
-use crate::config::{NodePlan, ProviderPlan};
+use crate::config::{ConfigProblem, NodePlan, ProviderPlan};
 use dwcp_base::Clock;
 use dwcp_pki::CertificateStore;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// Reads the files that whoever issues elsewhere is asked with. Nobody is asked.
@@ -22,6 +23,18 @@ pub(crate) fn check(plan: &NodePlan) -> Result<(), NodeError> {
     match &plan.provider {
         ProviderPlan::Vault { vault, .. } => vault_settings::check(vault),
         ProviderPlan::Acme { acme, .. } => acme_settings::check(acme),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a first certificate can be asked for: whether it is known what it is to say.
+///
+/// # Errors
+/// [`ConfigProblem`], as a start says it.
+pub(crate) fn check_first(plan: &NodePlan) -> Result<(), ConfigProblem> {
+    match &plan.provider {
+        ProviderPlan::Vault { vault, .. } => vault_settings::wanted(plan, vault).map(drop),
+        // Names of web sites are written, or the plan is refused.
         _ => Ok(()),
     }
 }
@@ -39,8 +52,12 @@ impl Elsewhere {
     pub(super) async fn begin(plan: &NodePlan, clock: &Arc<dyn Clock>) -> Result<Self, NodeError> {
         let (of_vault, of_acme) = (Early::new(), Early::new());
         let vault = Vault::of(plan, clock, Arc::<Early<_>>::clone(&of_vault))?;
-        if let Some(vault) = &vault {
-            vault.first(plan, &**clock).await?;
+        if let Some(vault) = &vault
+            && let Err(error) = vault.first(plan, &**clock).await
+        {
+            // Whoever starts it over and over leaves no token for each.
+            vault.log_out(LOG_OUT).await;
+            return Err(error);
         }
         let acme = Acme::of(plan, clock, Arc::<Early<_>>::clone(&of_acme)).await?;
         if let Some(acme) = &acme {
@@ -70,10 +87,19 @@ impl Elsewhere {
     }
 }
 
+/// Ends the session at the end of the node, which has `drain` for it: nobody logs in any more, and the token of a login is given back.
+pub(super) async fn log_out(shared: &Shared, drain: Duration) {
+    if let Identity::Vault(vault) = &shared.identity {
+        vault.log_out(LOG_OUT.min(drain.max(A_MOMENT))).await;
+    }
+}
+
 /// Looks after the login at whoever issues from elsewhere, until `stop` changes.
 pub(super) async fn session(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     match &shared.identity {
         Identity::Vault(vault) => tokio::select! {
+            biased;
+            () = vault.leaving.notified() => {}
             () = vault.client.keep() => {}
             _ = stop.changed() => {}
         },
@@ -81,3 +107,8 @@ pub(super) async fn session(shared: Arc<Shared>, mut stop: watch::Receiver<bool>
         _ => {}
     }
 }
+
+/// A stop is kept no longer by a server that does not answer.
+const LOG_OUT: Duration = Duration::from_secs(2);
+/// Also a node that drains nobody asks once.
+const A_MOMENT: Duration = Duration::from_millis(250);

@@ -75,7 +75,7 @@ mod absent {
 
     /// There is none in this build; the configuration that asks for it was refused.
     #[derive(Default)]
-    pub(crate) struct KeyLog;
+    pub(crate) struct KeyLog(());
 
     impl KeyLog {
         #[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "as with the feature")]

@@ -16,6 +16,7 @@ mod deltas;
 mod descriptors;
 mod dialer;
 mod early;
+mod early_attempt;
 mod elsewhere;
 mod embedded;
 mod enroll;
@@ -69,7 +70,7 @@ mod vault;
 mod vault_settings;
 mod vault_trust;
 
-pub(crate) use elsewhere::check as check_provider;
+pub(crate) use elsewhere::{check as check_provider, check_first};
 pub use error::NodeError;
 pub use identity::Material;
 pub use outside::Outside;
@@ -182,7 +183,9 @@ impl Node {
         let _ = tokio::time::timeout(LOADING, self.parts.loading.lock()).await;
         let Parts { shared, floor, .. } = &*self.parts;
         let floor = std::mem::replace(&mut *floor.lock().await, Floor::new());
-        floor.close(shared.plan.load().drain, shared).await;
+        let drain = shared.plan.load().drain;
+        // While the log can still tell of it, and within the time that a stop has.
+        tokio::join!(floor.close(drain, shared), elsewhere::log_out(shared, drain));
         compose::end(shared).await;
     }
 }

@@ -127,6 +127,14 @@ impl Observer<dwcp_pki_vault::Event> for News {
                 tracing::warn!("the vault server no longer knows the token; the node logs in again");
                 SecurityEvent::local(bad)
             }
+            Event::TokenRevoked => SecurityEvent::local(good),
+            Event::TokenLeft { code } => {
+                tracing::warn!(
+                    code,
+                    "a token that is needed no longer could not be given back to vault: it is good to its end"
+                );
+                SecurityEvent::local(bad).field("cause", code)
+            }
             Event::LoginDone { method, until } => {
                 tracing::info!(method, "logged in to vault");
                 SecurityEvent::local(good).field("method", method).field("until", text(until))
@@ -151,6 +159,16 @@ impl Observer<dwcp_pki_vault::Event> for News {
             Event::PreflightSkipped { path } => {
                 tracing::warn!(%path, "the role can not be looked at: let the policy read it");
                 SecurityEvent::local(bad).field("path", path)
+            }
+            Event::LifeShortened { asked, granted } => {
+                tracing::warn!(
+                    ?asked,
+                    ?granted,
+                    "certificates live shorter than security.cert_management.vault.ttl says: the role's max_ttl, the mount's, or the end of the issuer"
+                );
+                SecurityEvent::local(bad)
+                    .field("asked_seconds", asked.as_secs())
+                    .field("granted_seconds", granted.as_secs())
             }
             Event::ListKept { issuer, code } => {
                 SecurityEvent::local(bad).field("issuer", issuer).field("cause", code)

@@ -1,5 +1,6 @@
 //! How it stands with whoever issues the node's certificates elsewhere: in health, and beside the certificate in its status.
 
+use super::early_attempt::Issuer;
 use super::health::Finding;
 use super::identity::Identity;
 use super::shared::Shared;
@@ -40,6 +41,15 @@ pub(super) fn provider(shared: &Shared) -> Option<Finding> {
 /// What is wrong, under the code that the providers' pages explain.
 fn told(trouble: &Trouble) -> String {
     format!("{} ({}, since {})", trouble.message, trouble.code, trouble.since)
+}
+
+/// What whoever issues elsewhere said last.
+pub(super) fn issuer(shared: &Shared) -> Issuer {
+    match standing(shared) {
+        None => Issuer::Unasked,
+        Some(Standing { trouble: None, .. }) => Issuer::Well,
+        Some(_) => Issuer::Ill,
+    }
 }
 
 /// The same for scripts; null where there is none.

@@ -7,7 +7,7 @@ use super::off_loop::off_loop;
 use super::pki_files::{certificates, credential_error, prefix};
 use super::renewal::own;
 use super::shared::Shared;
-use super::vault_settings::{problem, settings};
+use super::vault_settings::{problem, settings, wanted};
 use super::vault_trust::{self, bare, kept};
 use crate::config::{ConfigProblem, NodePlan, ProviderPlan, VaultPlan};
 use dwcp_base::{Clock, Disk, LocalDisk, Observer};
@@ -18,6 +18,7 @@ use dwcp_pki::{
 use dwcp_pki_vault::{Event, KeptList, VaultClient, VaultError, VaultListing, VaultLists, VaultProvider};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// One session with a Vault server, for as long as the node runs.
 pub(crate) struct Vault {
@@ -26,6 +27,8 @@ pub(crate) struct Vault {
     lists: VaultLists,
     /// Those of last time, for when nobody says.
     authorities: Mutex<Vec<Certificate>>,
+    /// The session ends.
+    pub(super) leaving: Notify,
 }
 
 impl Vault {
@@ -43,7 +46,7 @@ impl Vault {
         let client = Arc::new(client);
         let provider = Arc::new(VaultProvider::new(Arc::clone(&client)));
         let lists = VaultLists::new(Arc::clone(&client));
-        Ok(Some(Self { lists, provider, client, authorities: Mutex::default() }))
+        Ok(Some(Self { lists, provider, client, authorities: Mutex::default(), leaving: Notify::new() }))
     }
 
     /// Sees to it that there is something to start from: a certificate, and whom to trust. A pair that is there is enough, and one that has
@@ -51,7 +54,11 @@ impl Vault {
     pub(super) async fn first(&self, plan: &NodePlan, clock: &dyn Clock) -> Result<(), NodeError> {
         let ProviderPlan::Vault { vault, .. } = &plan.provider else { return Ok(()) };
         let saved = match brought::credential(plan) {
-            Err(NodeError::NotIssued { .. }) => None,
+            // Nobody is asked for what has no name.
+            Err(NodeError::NotIssued { .. }) => {
+                wanted(plan, vault).map_err(NodeError::Config)?;
+                None
+            }
             other => Some(other?),
         };
         let mut stands = saved.as_ref().is_some_and(|credential| is_fit(credential, vault, clock));
@@ -88,6 +95,13 @@ impl Vault {
         }
     }
 
+    /// Gives the token back where a login made it. It is no obstacle to anything: a failure is told by the session, and not waited for.
+    pub(super) async fn log_out(&self, deadline: Duration) {
+        // Whoever looks after the token would get another one.
+        self.leaving.notify_one();
+        let _ = self.client.log_out(deadline).await;
+    }
+
     /// Asks for the roots of the mount and keeps them, with those of before that the pair leads to. True where it leads to those that came.
     async fn ask_roots(
         &self,
@@ -116,15 +130,7 @@ impl Vault {
         clock: &dyn Clock,
         deadline: Duration,
     ) -> Result<(), NodeError> {
-        let names = vault.names.clone().ok_or_else(|| {
-            let key = if plan.name.is_none() { "node.name" } else { "node.trust_domain" };
-            let what = "is missing, and there is no certificate yet to take it from";
-            NodeError::Config(ConfigProblem::new(
-                key,
-                what,
-                "write it, or security.cert_management.vault.names",
-            ))
-        })?;
+        let names = wanted(plan, vault).map_err(NodeError::Config)?;
         let trust = bare(plan, vault, None)?.trust.with_mode(RevocationMode::Off);
         let spec = SlotSpec::new(own(plan), names);
         let known = FirstTrust::Known(&trust);

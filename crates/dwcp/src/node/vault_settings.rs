@@ -2,10 +2,10 @@
 
 use super::error::NodeError;
 use super::pki_files::{certificates, secret};
-use crate::config::{ConfigProblem, LoginPlan, VaultPlan};
+use crate::config::{ConfigProblem, LoginPlan, NodePlan, VaultPlan};
 use dwcp_base::read_bounded;
 use dwcp_https::Roots;
-use dwcp_pki::Credential;
+use dwcp_pki::{Credential, SubjectName};
 use dwcp_pki_vault::{BadSetting, Login, RoleId, VaultSettings};
 
 /// The settings of a session; the roots of the server are read now.
@@ -63,6 +63,19 @@ pub(super) fn check(vault: &VaultPlan) -> Result<(), NodeError> {
             .map(drop)
             .map_err(|source| NodeError::Credential { cert: cert.clone(), key: key.clone(), source }),
     }
+}
+
+/// What the first certificate is to say.
+///
+/// # Errors
+/// [`ConfigProblem`] where neither the configuration nor a certificate says it.
+pub(super) fn wanted(plan: &NodePlan, vault: &VaultPlan) -> Result<Vec<SubjectName>, ConfigProblem> {
+    vault.names.clone().ok_or_else(|| {
+        let key = if plan.name.is_none() { "node.name" } else { "node.trust_domain" };
+        let what = "is missing, and there is no certificate yet to take it from";
+        let fix = "write it, or security.cert_management.vault.names";
+        ConfigProblem::new(key, what, fix)
+    })
 }
 
 /// A key of the section, and what is wrong with it.

@@ -85,7 +85,9 @@ fn is_due(row: &Value, now: Option<UnixTime>) -> bool {
     let come = time(&row["renew_at"]).zip(now).is_some_and(|(at, now)| at <= now);
     // Nobody is late yet where whoever issues it can not be asked, and somebody should look before that.
     let failing = row["issuer"]["error"].is_object();
-    failing || row["overdue"].is_string() || row["failures"] != 0 || (come && !row["prepared"].is_object())
+    // One that failed before its time, and is told no more.
+    let failed = row["failures"] != 0 && row["last_attempt"] != "over";
+    failing || row["overdue"].is_string() || failed || (come && !row["prepared"].is_object())
 }
 
 fn time(value: &Value) -> Option<UnixTime> {
@@ -222,6 +224,9 @@ mod tests {
             is_due(&row, NOW)
         };
         assert!(with(60, "failures", json!(1)));
+        let mut over = row(60);
+        (over["failures"], over["last_attempt"]) = (json!(1), json!("over"));
+        assert!(!is_due(&over, NOW), "it failed before its time, and that is past");
         assert!(with(60, "overdue", json!("due")));
         assert!(!with(-60, "prepared", json!({ "serial": "07" })), "its successor is there");
         // One that is renewed elsewhere has no time of its own.
