@@ -21,6 +21,7 @@ mod lock;
 mod older_forms;
 mod one_shot;
 mod opening;
+pub mod packet;
 mod passphrase;
 pub mod random;
 #[cfg(test)]
