@@ -9,7 +9,6 @@ use alloc::boxed::Box;
 /// window spans. Within these blocks a bit is set if and only if its number was taken; nothing is ever shifted. When the highest moves
 /// into a later block, the places that this block and those skipped will use are cleared, each at most once.
 #[derive(Clone)]
-#[cfg_attr(test, derive(PartialEq, Eq, PartialOrd, Ord))]
 pub(super) struct Ring<const SHIFT: u32> {
     /// A power of two of them.
     words: Box<[u64]>,
@@ -33,22 +32,21 @@ impl<const SHIFT: u32> Ring<SHIFT> {
     /// Whether `number` would be taken.
     #[inline]
     pub(super) fn check(&self, number: u64) -> Result<(), Replay> {
-        if number > self.highest {
-            return Ok(());
+        match self.highest.checked_sub(number) {
+            None => Ok(()),
+            Some(behind) if behind >= self.size => Err(Replay::TooOld),
+            Some(_) if self.is_set(number) => Err(Replay::Seen),
+            Some(_) => Ok(()),
         }
-        if self.highest - number >= self.size {
-            return Err(Replay::TooOld);
-        }
-        if self.is_set(number) { Err(Replay::Seen) } else { Ok(()) }
     }
 
     /// Takes `number`, once.
     #[inline]
     pub(super) fn accept(&mut self, number: u64) -> Result<(), Replay> {
-        if number > self.highest {
-            self.advance(number);
-        } else if self.highest - number >= self.size {
-            return Err(Replay::TooOld);
+        match self.highest.checked_sub(number) {
+            None => self.advance(number),
+            Some(behind) if behind >= self.size => return Err(Replay::TooOld),
+            Some(_) => {}
         }
         let place = self.place(number >> SHIFT);
         // There is a word at every place; were there none, nothing would be taken.
@@ -108,8 +106,8 @@ impl<const SHIFT: u32> Ring<SHIFT> {
 
 #[cfg(test)]
 impl<const SHIFT: u32> Ring<SHIFT> {
-    /// How many words there are.
-    pub(super) fn words(&self) -> usize {
-        self.words.len()
+    /// The words as they are, and the highest.
+    pub(super) fn state(&self) -> (Box<[u64]>, u64) {
+        (self.words.clone(), self.highest)
     }
 }
