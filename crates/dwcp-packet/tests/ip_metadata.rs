@@ -1,4 +1,5 @@
 //! What is read out of IP headers, and which lies are seen.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "support/build.rs"]
 mod build;

@@ -1,5 +1,6 @@
 //! Packets put together by hand, each length as it should be: tests then make it lie.
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 /// 192.0.2.1 to 198.51.100.2, with `options` (padded by the caller) and flags and offset as they stand on the wire.
 pub fn v4(protocol: u8, options: &[u8], place: u16, payload: &[u8]) -> Vec<u8> {
