@@ -13,7 +13,7 @@ use aes::{Aes256Dec, Aes256Enc};
 pub(super) struct MacSealing {
     cipher: Box<Aes256Enc>,
     /// Makes the IVs: SP 800-38A appendix C wants them unpredictable, and a block cipher over a counter neither repeats one nor asks
-    /// the system for randomness. Its key is its own, so that no IV is ever a block of ciphertext of `cipher` by construction.
+    /// the system for randomness. Its key is its own, so that who chooses plaintext never meets the cipher that makes IVs.
     iv_cipher: Box<Aes256Enc>,
     mac: MacKey,
     tag_len: usize,
@@ -38,6 +38,7 @@ impl MacSealing {
         parts: PacketParts<'_>,
         tag: &mut [u8],
     ) -> Result<(), CryptoError> {
+        fixed(parts.head, parts.tail)?;
         let iv: &mut [u8; AES_BLOCK] = parts.iv.try_into().map_err(|_| CryptoError::InvalidLayout)?;
         if tag.len() != self.tag_len {
             return Err(CryptoError::InvalidLayout);
@@ -84,6 +85,7 @@ impl MacOpening {
 
     #[inline]
     pub(super) fn open(&self, parts: &mut SealedParts<'_>, tag: &[u8]) -> Result<(), CryptoError> {
+        fixed(parts.head, parts.tail)?;
         let iv: &[u8; AES_BLOCK] = parts.iv.try_into().map_err(|_| CryptoError::InvalidLayout)?;
         // Lengths are public. No sealer makes others, and a shorter tag would be the easier to guess.
         if tag.len() != self.tag_len || !parts.body.len().is_multiple_of(AES_BLOCK) {
@@ -93,6 +95,17 @@ impl MacOpening {
             return Err(CryptoError::NotAuthentic);
         }
         cbc::decrypt(&*self.cipher, iv, parts.body)
+    }
+}
+
+/// The MAC covers the parts one after the other and none of their lengths, so that these must not vary: no byte of one part can pass for
+/// one of another. RFC 4303 §2.1, §2.2 and §2.2.1 give them.
+#[inline]
+fn fixed(head: &[u8], tail: &[u8]) -> Result<(), CryptoError> {
+    if head.len() == HEAD && matches!(tail.len(), 0 | TAIL) {
+        Ok(())
+    } else {
+        Err(CryptoError::InvalidLayout)
     }
 }
 
@@ -113,4 +126,8 @@ fn tag_len(hash: Hash) -> usize {
     hash.len() / 2
 }
 
+/// SPI and the low half of the sequence number.
+const HEAD: usize = 8;
+/// The high half, where there is one.
+const TAIL: usize = 4;
 const IV_LABEL: &[u8] = b"packet iv";

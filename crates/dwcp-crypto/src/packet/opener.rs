@@ -49,12 +49,12 @@ impl PacketOpener {
     /// Opens a packet in place: `body` becomes plaintext. Allocates nothing and makes no system call.
     ///
     /// `number` is the counter half of the nonce where an AEAD algorithm has an implicit IV (`iv` is empty); where an IV travels, it is
-    /// that half itself, and `number` is not looked at. It has to be bound by `head` or `tail` then, as ESP binds it.
+    /// that half itself, and `number` is not looked at: what a packet's number is comes from `head` and `tail`, which the tag covers.
     ///
     /// # Errors
     /// [`CryptoError::NotAuthentic`] when anything is not as it was sealed, the lengths of `body` and tag included, and
     /// [`CryptoError::TooManyForgeries`] once [`PacketCipher::forgery_limit`] of these were refused. [`CryptoError::InvalidLayout`] when
-    /// `iv` or `tail` have a length that the cipher does not have: that is not counted as a forgery.
+    /// `head`, `iv` or `tail` has a length that the cipher does not have: that is not counted as a forgery.
     ///
     /// # Security
     /// After an error `body` holds zeros alone: neither plaintext nor ciphertext is left for a caller who does not look.

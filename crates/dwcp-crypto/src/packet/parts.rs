@@ -3,14 +3,15 @@
 /// A packet that is to be sealed in place.
 #[derive(Debug)]
 pub struct PacketParts<'a> {
-    /// Authenticated and not encrypted: for ESP the SPI and the sequence number.
+    /// Authenticated and not encrypted: for ESP the SPI and the sequence number. Of any length for an AEAD algorithm; 8 bytes for
+    /// encrypt-then-MAC, whose MAC has no lengths in it.
     pub head: &'a [u8],
     /// Where the IV is written to: [`iv_len`](super::PacketCipher::iv_len) bytes, or none for an AEAD algorithm whose IV is implicit.
     pub iv: &'a mut [u8],
     /// Encrypted in place and authenticated: a multiple of [`block_len`](super::PacketCipher::block_len) bytes.
     pub body: &'a mut [u8],
-    /// Authenticated after the body, and not sent: for ESP the high half of an extended sequence number. Only encrypt-then-MAC has
-    /// one; an AEAD algorithm has that half in `head`, and this is empty.
+    /// Authenticated after the body, and not sent: for encrypt-then-MAC nothing, or the 4 bytes of the high half of an extended sequence
+    /// number. An AEAD algorithm has that half in `head`, and this is empty.
     pub tail: &'a [u8],
 }
 
