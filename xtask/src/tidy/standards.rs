@@ -66,6 +66,8 @@ const KNOWN: &[(u32, &str)] = &[
     (6454, "The Web Origin Concept"),
     (6479, "IPsec Anti-Replay Algorithm without Bit Shifting"),
     (6761, "Special-Use Domain Names"),
+    (6935, "IPv6 and UDP Checksums for Tunneled Packets"),
+    (6936, "Applicability Statement for the Use of IPv6 UDP Datagrams with Zero Checksums"),
     (6946, "Processing of IPv6 'Atomic' Fragments"),
     (6960, "X.509 Internet PKI Online Certificate Status Protocol (OCSP)"),
     (6962, "Certificate Transparency"),
