@@ -4,7 +4,7 @@
 #[path = "support/build.rs"]
 mod build;
 
-use build::{authentication, chained, fragment, options, routing, tcp, udp, v4, v6};
+use build::{Header, authentication, chained, fragment, options, routing, tcp, udp, v4, v6};
 use dwcp_packet::transport::{Split, TransportError, locate, split};
 use dwcp_packet::{IpError, PacketMetadata};
 
@@ -34,7 +34,7 @@ fn ipv6_is_split_behind_what_the_way_needs_to_see() {
     let auth = || authentication(12);
     let mobile = || (135, vec![0; 8]);
     // Kinds stand for themselves; the place is after the given number of headers.
-    let cases: [(Vec<(u8, Vec<u8>)>, usize); 14] = [
+    let cases: [(Vec<Header>, usize); 14] = [
         (vec![], 0),
         (vec![hop()], 1),
         (vec![dest()], 0),
