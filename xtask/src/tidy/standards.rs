@@ -37,7 +37,10 @@ const KNOWN: &[(u32, &str)] = &[
     (4301, "Security Architecture for the Internet Protocol"),
     (4302, "IP Authentication Header"),
     (4303, "IP Encapsulating Security Payload (ESP)"),
-    (4443, "Internet Control Message Protocol (ICMPv6) for the Internet Protocol Version 6 (IPv6) Specification"),
+    (
+        4443,
+        "Internet Control Message Protocol (ICMPv6) for the Internet Protocol Version 6 (IPv6) Specification",
+    ),
     (4514, "LDAP: String Representation of Distinguished Names"),
     (4519, "LDAP: Schema for User Applications"),
     (4632, "Classless Inter-domain Routing (CIDR): The Internet Address Assignment and Aggregation Plan"),
