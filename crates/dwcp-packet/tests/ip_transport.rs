@@ -139,6 +139,10 @@ fn a_length_that_no_header_can_tell_changes_nothing() {
             assert_eq!(found.rewrite(&mut packet.clone()[..short], 50, 100), Err(TransportError::Length));
         }
     }
+    // Forty bytes of IPv6 announce nothing but nothing.
+    let found = split(&v6(59, &[])).unwrap();
+    assert_eq!(found.rewrite(&mut v6(59, &[]), 6, 40), Err(TransportError::Length));
+    assert_eq!(found.rewrite(&mut v6(59, &[]), 59, 40), Ok(()));
 }
 
 /// A header of RFC 1071's kind whose checksum is printed in textbooks: 4500 0073 0000 4000 4011 b861 c0a8 0001 c0a8 00c7.
