@@ -6,7 +6,8 @@ mod build;
 
 use build::{Header, authentication, chained, fragment, options, routing, tcp, udp, v4, v6};
 use dwcp_packet::transport::{Split, TransportError, locate, split};
-use dwcp_packet::{IpError, PacketMetadata};
+use dwcp_packet::{IpError, IpVersion, PacketMetadata};
+use std::error::Error;
 
 fn places(split: &Split) -> (usize, u8, usize) {
     (split.before(), split.protocol(), split.protocol_at())
@@ -17,6 +18,7 @@ fn ipv4_is_split_behind_its_options() {
     for (at, options) in [(20, vec![]), (24, vec![1; 4]), (60, vec![1; 40])] {
         let found = split(&v4(6, &options, 0x4000, &tcp(9))).unwrap();
         assert_eq!(places(&found), (at, 6, 9));
+        assert_eq!((found.version(), found.total_len()), (IpVersion::V4, at + 29));
     }
     // An authentication header is payload: it goes inside, and is not stepped over.
     let (_, mut header) = authentication(12);
@@ -94,7 +96,13 @@ fn at_c9_pieces_of_packets_are_refused_and_whole_ones_are_not() {
         assert_eq!(split(&packet), Err(TransportError::Fragment));
     }
     assert_eq!(split(&chained(&[fragment(0, false, 1)], 17, &udp(16))).unwrap().before(), 48);
-    assert_eq!(split(&[]), Err(TransportError::Packet(IpError::Truncated { claimed: 20, present: 0 })));
+    let nothing = split(&[]).unwrap_err();
+    assert_eq!(nothing, TransportError::Packet(IpError::Truncated { claimed: 20, present: 0 }));
+    assert_eq!(nothing.source().unwrap().to_string(), "0 bytes of a packet that claims 20");
+    assert!(
+        TransportError::Fragment.source().is_none()
+            && TransportError::Fragment.to_string().contains("fragment")
+    );
 }
 
 #[test]

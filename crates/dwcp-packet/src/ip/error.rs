@@ -77,3 +77,32 @@ impl fmt::Display for IpError {
 }
 
 impl core::error::Error for IpError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::collections::BTreeSet;
+    use alloc::string::ToString;
+
+    #[test]
+    fn each_error_says_something_of_its_own() {
+        let errors = [
+            IpError::Truncated { claimed: 60, present: 20 },
+            IpError::Version(5),
+            IpError::HeaderLength(16),
+            IpError::TotalLength(19),
+            IpError::Options,
+            IpError::ExtensionLength(60),
+            IpError::ExtensionOrder(0),
+            IpError::ExtensionChain,
+            IpError::JumboPayload,
+            IpError::FragmentLength { offset: 8, length: 3 },
+            IpError::FirstFragment,
+            IpError::TinyFragment,
+        ];
+        let texts: BTreeSet<_> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(texts.len(), errors.len());
+        assert!(texts.iter().all(|text| text.len() > 15));
+        assert_eq!(errors[0].to_string(), "20 bytes of a packet that claims 60");
+    }
+}
