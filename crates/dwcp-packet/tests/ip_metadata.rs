@@ -265,6 +265,10 @@ fn a_route_chosen_by_the_sender_and_a_home_address_are_told() {
     home.extend([0x20, 1, 0xd, 0xb8, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9]);
     let metadata = read(&chained(&[options(60, &home)], 6, &tcp(0)));
     assert_eq!(metadata.home_address, Some("2001:db8:9::9".parse().unwrap()));
+    let twice = [home.clone(), home.clone()].concat();
+    assert_eq!(refused(&chained(&[options(60, &twice)], 6, &tcp(0))), IpError::Options);
+    let apart = [options(60, &home), routing(2, 0, 1), options(60, &home)];
+    assert_eq!(refused(&chained(&apart, 6, &tcp(0))), IpError::Options);
     home[1] = 15;
     assert_eq!(refused(&chained(&[options(60, &home)], 6, &tcp(0))), IpError::Options);
 }

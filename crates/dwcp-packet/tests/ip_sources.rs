@@ -92,8 +92,22 @@ fn texts_that_other_parsers_read_differently_are_refused() {
     assert_eq!("2001:db8::1/64".parse::<Prefix>(), Err(PrefixError::HostBits));
     assert_eq!("::ffff:10.0.0.0/104".parse::<Prefix>(), Err(PrefixError::Mapped));
     for text in ["10.0.0.0/8", "0.0.0.0/0", "2001:db8::/32", "::/0", "192.0.2.7/32"] {
-        assert_eq!(text.parse::<Prefix>().unwrap().to_string(), text);
+        let prefix: Prefix = text.parse().unwrap();
+        assert_eq!(prefix.to_string(), text);
+        assert_eq!(Prefix::new(prefix.address(), prefix.length()), Ok(prefix));
     }
+    assert_eq!("10.1.0.0/16".parse::<Prefix>().unwrap().length(), 16);
+    for error in [PrefixError::Malformed, PrefixError::HostBits, PrefixError::Mapped] {
+        assert!(error.to_string().len() > 20);
+    }
+}
+
+#[test]
+fn refusals_name_the_address_that_is_in_the_way() {
+    let refused = |source: &str| list(&["10.0.0.0/8"]).permit(&from(source)).unwrap_err().to_string();
+    assert_eq!(refused("192.0.2.9"), "192.0.2.9 is not an address of this peer");
+    assert_eq!(refused("ff02::1"), "ff02::1 is never the source of a packet in a tunnel");
+    assert_eq!(TooManyPrefixes.to_string(), "a peer has at most 1024 prefixes");
 }
 
 #[test]

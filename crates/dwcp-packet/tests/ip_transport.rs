@@ -4,9 +4,10 @@
 #[path = "support/build.rs"]
 mod build;
 
-use build::{authentication, chained, fragment, options, routing, tcp, udp, v4, v6};
+use build::{Header, authentication, chained, fragment, options, routing, tcp, udp, v4, v6};
 use dwcp_packet::transport::{Split, TransportError, locate, split};
-use dwcp_packet::{IpError, PacketMetadata};
+use dwcp_packet::{IpError, IpVersion, PacketMetadata};
+use std::error::Error;
 
 fn places(split: &Split) -> (usize, u8, usize) {
     (split.before(), split.protocol(), split.protocol_at())
@@ -17,6 +18,7 @@ fn ipv4_is_split_behind_its_options() {
     for (at, options) in [(20, vec![]), (24, vec![1; 4]), (60, vec![1; 40])] {
         let found = split(&v4(6, &options, 0x4000, &tcp(9))).unwrap();
         assert_eq!(places(&found), (at, 6, 9));
+        assert_eq!((found.version(), found.total_len()), (IpVersion::V4, at + 29));
     }
     // An authentication header is payload: it goes inside, and is not stepped over.
     let (_, mut header) = authentication(12);
@@ -34,7 +36,7 @@ fn ipv6_is_split_behind_what_the_way_needs_to_see() {
     let auth = || authentication(12);
     let mobile = || (135, vec![0; 8]);
     // Kinds stand for themselves; the place is after the given number of headers.
-    let cases: [(Vec<(u8, Vec<u8>)>, usize); 14] = [
+    let cases: [(Vec<Header>, usize); 14] = [
         (vec![], 0),
         (vec![hop()], 1),
         (vec![dest()], 0),
@@ -94,7 +96,13 @@ fn at_c9_pieces_of_packets_are_refused_and_whole_ones_are_not() {
         assert_eq!(split(&packet), Err(TransportError::Fragment));
     }
     assert_eq!(split(&chained(&[fragment(0, false, 1)], 17, &udp(16))).unwrap().before(), 48);
-    assert_eq!(split(&[]), Err(TransportError::Packet(IpError::Truncated { claimed: 20, present: 0 })));
+    let nothing = split(&[]).unwrap_err();
+    assert_eq!(nothing, TransportError::Packet(IpError::Truncated { claimed: 20, present: 0 }));
+    assert_eq!(nothing.source().unwrap().to_string(), "0 bytes of a packet that claims 20");
+    assert!(
+        TransportError::Fragment.source().is_none()
+            && TransportError::Fragment.to_string().contains("fragment")
+    );
 }
 
 #[test]
@@ -139,6 +147,10 @@ fn a_length_that_no_header_can_tell_changes_nothing() {
             assert_eq!(found.rewrite(&mut packet.clone()[..short], 50, 100), Err(TransportError::Length));
         }
     }
+    // Forty bytes of IPv6 announce nothing but nothing.
+    let found = split(&v6(59, &[])).unwrap();
+    assert_eq!(found.rewrite(&mut v6(59, &[]), 6, 40), Err(TransportError::Length));
+    assert_eq!(found.rewrite(&mut v6(59, &[]), 59, 40), Ok(()));
 }
 
 /// A header of RFC 1071's kind whose checksum is printed in textbooks: 4500 0073 0000 4000 4011 b861 c0a8 0001 c0a8 00c7.

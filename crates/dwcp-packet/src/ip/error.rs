@@ -22,7 +22,7 @@ pub enum IpError {
     /// A total length that does not even cover the header, or an IPv6 payload length of zero although a payload is
     /// announced: two readers could disagree about where such a packet ends.
     TotalLength(usize),
-    /// An option that reaches past the header that holds it.
+    /// An option that reaches past the header that holds it, or a second home address (RFC 6275 §6.3).
     Options,
     /// An extension header that reaches past the end of the packet, or is shorter than its kind can be.
     ExtensionLength(u8),
@@ -60,7 +60,7 @@ impl fmt::Display for IpError {
             Self::TotalLength(length) => {
                 write!(f, "a packet of {length} bytes has no room for what it announces")
             }
-            Self::Options => f.write_str("an option reaches past its header"),
+            Self::Options => f.write_str("an option reaches past its header, or stands there twice"),
             Self::ExtensionLength(kind) => {
                 write!(f, "the length of extension header {kind} is not possible here")
             }
@@ -77,3 +77,32 @@ impl fmt::Display for IpError {
 }
 
 impl core::error::Error for IpError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::collections::BTreeSet;
+    use alloc::string::ToString;
+
+    #[test]
+    fn each_error_says_something_of_its_own() {
+        let errors = [
+            IpError::Truncated { claimed: 60, present: 20 },
+            IpError::Version(5),
+            IpError::HeaderLength(16),
+            IpError::TotalLength(19),
+            IpError::Options,
+            IpError::ExtensionLength(60),
+            IpError::ExtensionOrder(0),
+            IpError::ExtensionChain,
+            IpError::JumboPayload,
+            IpError::FragmentLength { offset: 8, length: 3 },
+            IpError::FirstFragment,
+            IpError::TinyFragment,
+        ];
+        let texts: BTreeSet<_> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(texts.len(), errors.len());
+        assert!(texts.iter().all(|text| text.len() > 15));
+        assert_eq!(errors[0].to_string(), "20 bytes of a packet that claims 60");
+    }
+}

@@ -175,7 +175,13 @@ fn read_v6(packet: &[u8]) -> Result<PacketMetadata, IpError> {
     while let Some(header) = first_fragment(seen.more(), || chain.step())? {
         match header.kind {
             chain::HOP_BY_HOP if options::v6(header.bytes)?.jumbo => return Err(IpError::JumboPayload),
-            chain::DESTINATION => seen.home = options::v6(header.bytes)?.home_address.or(seen.home),
+            chain::DESTINATION => {
+                let home = options::v6(header.bytes)?.home_address;
+                if home.is_some() && seen.home.is_some() {
+                    return Err(IpError::Options);
+                }
+                seen.home = seen.home.or(home);
+            }
             chain::ROUTING => seen.routed |= u8_at(header.bytes, 3) != Some(0),
             chain::FRAGMENT => {
                 let fragment =

@@ -27,7 +27,8 @@ pub(super) fn v6(header: &[u8]) -> Result<Options6, IpError> {
         let option = rest.get(..length).ok_or(IpError::Options)?;
         match kind {
             0xC2 => found.jumbo = true,
-            0xC9 if length == 18 => found.home_address = v6_at(option, 2),
+            // RFC 6275 §6.3: once in a packet. Of two, each receiver could take another.
+            0xC9 if length == 18 && found.home_address.is_none() => found.home_address = v6_at(option, 2),
             0xC9 => return Err(IpError::Options),
             _ => {}
         }

@@ -57,8 +57,9 @@ impl Split {
             IpVersion::V6 => (total_len.checked_sub(40), 4),
         };
         let length = counted.and_then(|length| u16::try_from(length).ok()).ok_or(TransportError::Length)?;
-        // An IPv6 payload length of zero means another thing.
-        if total_len < self.before || (self.version == IpVersion::V6 && length == 0) {
+        // An IPv6 payload length of zero in front of anything would be a jumbogram's.
+        let jumbo = self.version == IpVersion::V6 && length == 0 && protocol != chain::NO_NEXT;
+        if total_len < self.before || jumbo {
             return Err(TransportError::Length);
         }
         put(head, at, &length.to_be_bytes());

@@ -2,6 +2,9 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+/// What is named, and its bytes.
+pub type Header = (u8, Vec<u8>);
+
 /// 192.0.2.1 to 198.51.100.2, with `options` (padded by the caller) and flags and offset as they stand on the wire.
 pub fn v4(protocol: u8, options: &[u8], place: u16, payload: &[u8]) -> Vec<u8> {
     let header = 20 + options.len();
@@ -32,7 +35,7 @@ pub fn v6(next: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// An IPv6 packet with this chain of (kind, header with any first byte) in front of the upper layer.
-pub fn chained(headers: &[(u8, Vec<u8>)], protocol: u8, payload: &[u8]) -> Vec<u8> {
+pub fn chained(headers: &[Header], protocol: u8, payload: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     for (at, (_, header)) in headers.iter().enumerate() {
         let start = body.len();
@@ -44,7 +47,7 @@ pub fn chained(headers: &[(u8, Vec<u8>)], protocol: u8, payload: &[u8]) -> Vec<u
 }
 
 /// Options (hop-by-hop or destination), padded to eight bytes.
-pub fn options(kind: u8, options: &[u8]) -> (u8, Vec<u8>) {
+pub fn options(kind: u8, options: &[u8]) -> Header {
     let mut header = vec![0, 0];
     header.extend(options);
     match (8 - header.len() % 8) % 8 {
@@ -59,14 +62,14 @@ pub fn options(kind: u8, options: &[u8]) -> (u8, Vec<u8>) {
     (kind, header)
 }
 
-pub fn routing(kind: u8, left: u8, addresses: u8) -> (u8, Vec<u8>) {
+pub fn routing(kind: u8, left: u8, addresses: u8) -> Header {
     let mut header = vec![0, addresses * 2, kind, left];
     header.resize(8 + 16 * usize::from(addresses), 0);
     (43, header)
 }
 
 /// `offset` in bytes.
-pub fn fragment(offset: u16, more: bool, id: u32) -> (u8, Vec<u8>) {
+pub fn fragment(offset: u16, more: bool, id: u32) -> Header {
     let mut header = vec![0, 0];
     header.extend((offset | u16::from(more)).to_be_bytes());
     header.extend(id.to_be_bytes());
@@ -74,7 +77,7 @@ pub fn fragment(offset: u16, more: bool, id: u32) -> (u8, Vec<u8>) {
 }
 
 /// An authentication header with an ICV of this many bytes.
-pub fn authentication(icv: usize) -> (u8, Vec<u8>) {
+pub fn authentication(icv: usize) -> Header {
     let mut header = vec![0, u8::try_from((12 + icv) / 4 - 2).unwrap()];
     header.resize(12 + icv, 7);
     (51, header)
