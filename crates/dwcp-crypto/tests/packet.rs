@@ -135,7 +135,7 @@ proptest! {
         for packet in &mut packets {
             let sealed = packet.body.clone();
             prop_assert_eq!(open(&opener, packet), Ok(()));
-            prop_assert!(packet.body.iter().enumerate().all(|(at, byte)| usize::from(*byte) == at % 251 | 1));
+            prop_assert!(packet.body.iter().enumerate().all(|(at, byte)| usize::from(*byte) == (at % 251) | 1));
             prop_assert!(sealed.len() < 8 || sealed != packet.body);
         }
     }

@@ -30,7 +30,9 @@ impl MacKey {
         code.as_ref().get(..tag.len()).is_some_and(|start| constant_time_eq(start, tag))
     }
 
-    #[inline]
+    /// In a frame of its own: ring's context holds the key's outer state and is not wiped, so that it must not lie in the frame of a
+    /// caller, which is there for longer. The next packet overwrites it, or the end of the key.
+    #[inline(never)]
     fn code(&self, parts: [&[u8]; 4]) -> hmac::Tag {
         let mut context = hmac::Context::with_key(&self.0);
         for part in parts {
