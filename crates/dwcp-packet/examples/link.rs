@@ -1,14 +1,13 @@
 //! Two peers over UDP on loopback: traffic, new keys under way, and somebody in between who forges, repeats and reflects.
 //!
 //! `cargo run -p dwcp-packet --example link`. No set-up, under two seconds.
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use dwcp_base::{Clock, SystemClock};
 use dwcp_crypto::hkdf::{Hash, Prk};
 use dwcp_crypto::{Secret, Side};
 use dwcp_packet::udp::{self, UdpPayload};
-use dwcp_packet::{
-    AllowedSources, Inbound, LinkKeys, Outbound, PacketError, PacketSettings, Padding, Spi,
-};
+use dwcp_packet::{AllowedSources, Inbound, LinkKeys, Outbound, PacketError, PacketSettings, Padding, Spi};
 use std::error::Error;
 use std::net::UdpSocket;
 use std::time::Duration;
@@ -71,7 +70,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let epoch = bob.epoch().unwrap_or_default();
     println!("{} packets opened over {epoch} keys, each as it was sent", tally.opened);
-    println!("{} repeated and {} forged ones refused, {} keepalives", tally.replayed, tally.forged, tally.others);
+    println!(
+        "{} repeated and {} forged ones refused, {} keepalives",
+        tally.replayed, tally.forged, tally.others
+    );
     println!("lengths that an eavesdropper saw: {:?}", tally.lengths);
     assert_eq!(tally.opened, PACKETS as usize, "nothing is lost on loopback");
     Ok(())
@@ -88,10 +90,10 @@ struct Tally {
 
 /// A packet of its own length from 10.7.0.1 to 10.7.0.2.
 fn packet(number: u32) -> Vec<u8> {
-    let length = 64 + (number * 37 % 1_200) as u16;
-    let [high, low] = length.to_be_bytes();
+    let length = 64 + number * 37 % 1_200;
+    let [_, _, high, low] = length.to_be_bytes();
     let mut packet = vec![0x45, 0, high, low, 0, 0, 0x40, 0, 64, 253, 0, 0, 10, 7, 0, 1, 10, 7, 0, 2];
-    packet.resize(length.into(), number as u8);
+    packet.resize(length as usize, 0x5a);
     packet
 }
 

@@ -1,5 +1,7 @@
 //! No packet allocates, in whatever mode, sealed or opened, authentic or forged.
 #![cfg(feature = "esp")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::cast_possible_truncation, reason = "small numbers of a test")]
 
 #[path = "support/esp.rs"]
 mod support;

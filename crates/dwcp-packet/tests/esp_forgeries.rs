@@ -1,5 +1,7 @@
 //! Every bit and every cut of a packet, and forgeries by the hundred thousand: refused, without plaintext and without a trace.
 #![cfg(feature = "esp")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::cast_possible_truncation, reason = "small numbers of a test")]
 
 #[path = "support/esp.rs"]
 mod support;

@@ -1,5 +1,7 @@
 //! What is sealed opens, in every mode, encapsulation, length and padding; and every byte of it has its field.
 #![cfg(feature = "esp")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::cast_possible_truncation, reason = "small numbers of a test")]
 
 #[path = "support/esp.rs"]
 mod support;

@@ -1,5 +1,7 @@
 //! Packets that others sealed, from standards and drafts.
 #![cfg(feature = "esp")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::cast_possible_truncation, reason = "small numbers of a test")]
 
 #[path = "support/esp.rs"]
 mod support;

@@ -82,7 +82,7 @@ mod tests {
         for length in 0..20 {
             let mut short = packet[..length].to_vec();
             if length > 3 {
-                (short[0], short[3]) = (0x45, length as u8);
+                (short[0], short[3]) = (0x45, length.to_le_bytes()[0]);
             }
             assert_eq!(next_header(&short), Err(PacketError::NotAPacket), "{length}");
         }

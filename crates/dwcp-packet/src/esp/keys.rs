@@ -82,3 +82,36 @@ const LABEL: &[u8] = b"esp packets";
 
 /// Names of two peers and a digest take a few hundred.
 const MOST_BINDING: usize = 4_096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dwcp_crypto::hkdf::Hash;
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn key_material_is_that_of_the_page() {
+        let page = include_str!("../../../../docs/formats/esp-announcement.md");
+        let secret = || Secret::from((0..32).collect::<Vec<u8>>());
+        let keys =
+            |side| LinkKeys::new(Prk::extract(Hash::Sha256, b"", &secret()), side, b"alice and bob").unwrap();
+        let random: Vec<u8> = (0x40..0x60).collect();
+        let vectors = [
+            ([1, 1, 1, 0, 0, 0, 0x10, 1, 0, 0, 0, 7], Side::Initiator),
+            ([1, 1, 1, 0, 0, 0, 0x10, 1, 0, 0, 0, 7], Side::Responder),
+            ([1, 7, 2, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1], Side::Initiator),
+        ];
+        for (head, sealing) in vectors {
+            let bytes = [&head[..], &random].concat();
+            let announced = Announcement::from_bytes(&bytes).unwrap();
+            let material = keys(Side::Initiator).material(sealing, &announced).unwrap();
+            assert!(page.contains(&hex(&bytes)), "{}", hex(&bytes));
+            assert!(page.contains(&hex(material.expose())), "{}", hex(material.expose()));
+            let other = keys(Side::Responder).material(sealing, &announced).unwrap();
+            assert_eq!(material.expose(), other.expose(), "both ends derive the same");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::bytes::{u8_at, u16_at, u32_at, v4_at, v6_at};
 use super::chain::{self, Chain};
-use super::{Fragment, IpError, checksum, options, upper};
+use super::{Fragment, IpError, checksum, options, plain, upper};
 use core::net::{IpAddr, Ipv6Addr};
 
 /// Which of the two protocols a packet is of.
@@ -74,7 +74,16 @@ impl PacketMetadata {
     /// # Security
     ///
     /// A packet that two readers could take for different things is an error, not a guess.
+    #[inline]
     pub fn read(packet: &[u8]) -> Result<Self, IpError> {
+        match plain::read(packet) {
+            Some(metadata) => Ok(metadata),
+            None => Self::read_by_rule(packet),
+        }
+    }
+
+    /// The same for every packet, rule by rule.
+    pub(super) fn read_by_rule(packet: &[u8]) -> Result<Self, IpError> {
         match u8_at(packet, 0).map(|first| first >> 4) {
             Some(4) => read_v4(packet),
             Some(6) => read_v6(packet),

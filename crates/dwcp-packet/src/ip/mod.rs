@@ -8,6 +8,7 @@ mod fit;
 mod fragment;
 mod metadata;
 mod options;
+mod plain;
 mod prefix;
 mod sources;
 pub mod transport;

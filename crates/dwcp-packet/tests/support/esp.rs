@@ -1,5 +1,6 @@
 //! Two peers of a link, packets to send, and buffers that have room.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(clippy::cast_possible_truncation, reason = "small numbers of a test")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use dwcp_base::Tick;
