@@ -5,8 +5,8 @@ mod ng;
 
 pub use link::{Link, ip_within};
 
-use pcap_parser::{LegacyPcapBlock, PcapError, nom, parse_pcap_frame, parse_pcap_frame_be};
-use pcap_parser::{PcapHeader, parse_pcap_header};
+use pcap_parser::{PcapError, PcapHeader, nom};
+use pcap_parser::{parse_pcap_frame, parse_pcap_frame_be, parse_pcap_frame_modified, parse_pcap_header};
 
 /// One frame of a capture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,15 +123,14 @@ fn legacy<'a>(
     rest: &mut &'a [u8],
     number: u64,
 ) -> Option<Result<Frame<'a>, CaptureError>> {
-    let parse: fn(&'a [u8]) -> nom::IResult<&'a [u8], LegacyPcapBlock<'a>, PcapError<&'a [u8]>> =
-        if header.is_bigendian() {
-            parse_pcap_frame_be
-        } else if header.is_modified_format() {
-            pcap_parser::parse_pcap_frame_modified
-        } else {
-            parse_pcap_frame
-        };
-    Some(match parse(rest) {
+    let parsed = if header.is_bigendian() {
+        parse_pcap_frame_be(rest)
+    } else if header.is_modified_format() {
+        parse_pcap_frame_modified(rest)
+    } else {
+        parse_pcap_frame(rest)
+    };
+    Some(match parsed {
         Ok((after, block)) => {
             *rest = after;
             // The upper bits of a link type tell of checksums at the frame's end.

@@ -195,7 +195,13 @@ proptest! {
         ]),
     ) {
         bytes.splice(..bytes.len().min(4), magic);
-        let count = frames(&bytes).map_or(0, |found| found.map(|frame| frame.map(|frame| frame.ip()).is_ok()).count());
+        let mut count = 0;
+        for frame in frames(&bytes).into_iter().flatten() {
+            count += 1;
+            if let Ok(frame) = frame {
+                prop_assert!(frame.ip().is_none_or(|packet| packet.len() <= frame.bytes.len()));
+            }
+        }
         prop_assert!(count <= bytes.len());
     }
 
