@@ -66,7 +66,9 @@ pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
     let dwcp = settings
         .parts
         .iter()
-        .any(|part| !matches!(part.as_str(), "fuzz" | "rotations" | "strangers" | "days" | "logs" | "packets"))
+        .any(|part| {
+            !matches!(part.as_str(), "fuzz" | "rotations" | "strangers" | "days" | "logs" | "packets")
+        })
         .then(Binary::build)
         .transpose()?;
     let (mut done, mut skipped, mut failures) = (0, 0, 0);

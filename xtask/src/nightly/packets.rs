@@ -8,8 +8,11 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 /// What every commit has fewer of: steps of the window against a model, forged packets, and keys that follow each other.
-const COUNTS: &[(&str, &str)] =
-    &[("DWCP_WINDOW_STEPS", "1000000000"), ("DWCP_PACKET_FORGED", "10000000"), ("DWCP_PACKET_REKEYS", "1000000")];
+const COUNTS: &[(&str, &str)] = &[
+    ("DWCP_WINDOW_STEPS", "1000000000"),
+    ("DWCP_PACKET_FORGED", "10000000"),
+    ("DWCP_PACKET_REKEYS", "1000000"),
+];
 /// The newest cargo-mutants that the pinned compiler builds.
 const MUTANTS: &str = "27.1.0";
 
