@@ -38,5 +38,9 @@ mod tests {
     fn the_longest_header_of_ones_does_not_overflow() {
         assert_eq!(folded(&[0xFF; 60]), 0);
         assert_eq!(folded(&[]), 0xFFFF);
+        // A carry that folding itself makes: four times 65 535 and one are one.
+        let mut carried = [0xFF; 12];
+        carried[8..].copy_from_slice(&[0, 0, 0, 1]);
+        assert_eq!(folded(&carried), !1);
     }
 }
