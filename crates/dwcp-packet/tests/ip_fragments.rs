@@ -131,6 +131,9 @@ fn at_c9_a_first_fragment_holds_the_whole_chain() {
         cut_off[4..6].copy_from_slice(&u16::try_from(cut - 40).unwrap().to_be_bytes());
         assert_eq!(refused(&cut_off), IpError::FirstFragment, "{cut}");
     }
+    // A chain may end in nothing at all (RFC 8200 §4.7), and is whole then.
+    let empty = read(&chained(&[fragment(0, true, 5), options(60, &[])], 59, &[]));
+    assert_eq!((empty.protocol, empty.header_len, empty.total_len), (59, 56, 56));
     // Without a fragment header the same cut is a header that reaches past the end.
     assert_eq!(refused(&v6(60, &[6, 2, 0, 0, 0, 0, 0, 0])), IpError::ExtensionLength(60));
     // In IPv4 an authentication header can be cut as well.
