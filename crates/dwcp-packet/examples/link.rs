@@ -41,9 +41,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let at = 32..32 + packet.len();
         buffer[at.clone()].copy_from_slice(&packet);
         let wire = alice.seal(now, &mut buffer, at)?.bytes();
-        from.send(wire)?;
         match number % 4 {
-            1 => drop(from.send(wire)?), // the same again
+            1 => drop(from.send(wire)?), // it comes twice
             2 => {
                 let mut forged = wire.to_vec();
                 let at = 8 + number as usize % (forged.len() - 8);
@@ -53,6 +52,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             3 => drop(from.send(&udp::KEEPALIVE)?),
             _ => {}
         }
+        from.send(wire)?;
         for _ in 0..=usize::from(number % 4 != 0) {
             let length = to.recv(&mut arrived)?;
             tally.lengths.insert(length);

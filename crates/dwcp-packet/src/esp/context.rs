@@ -3,6 +3,7 @@
 use super::fields::Body;
 use super::inner::{ESP, NO_NEXT_HEADER, next_header};
 use super::layout::{HEADER, LONGEST, Layout};
+use super::limits::Life;
 use super::{
     Announcement, Encapsulation, EncryptedPacket, ExtendedSequence, KeyState, LinkKeys, PacketCounters,
     PacketError, PacketSettings, SetupError, Spi,
@@ -24,7 +25,7 @@ pub struct EncryptionContext {
     settings: PacketSettings,
     layout: Layout,
     spi: Spi,
-    since: Tick,
+    life: Life,
     /// How many bytes the key covered, of which the algorithm bears so many.
     covered: u64,
     counters: PacketCounters,
@@ -79,7 +80,7 @@ impl EncryptionContext {
             settings: settings.clone(),
             layout: Layout::of(settings.mode),
             spi,
-            since: now,
+            life: settings.limits.life(now, settings.mode.cipher().byte_limit()),
             covered: 0,
             counters: PacketCounters::default(),
         })
@@ -135,18 +136,12 @@ impl EncryptionContext {
     }
 
     /// Where the key stands between its limits. A new epoch is due from [`KeyState::RekeyDue`] on.
+    #[inline]
     pub fn state(&self, now: Tick) -> KeyState {
-        if self.sealer.is_none() {
-            return KeyState::Stopped;
+        match &self.sealer {
+            Some(_) => self.life.state(now, self.counters.sealed, self.covered),
+            None => KeyState::Stopped,
         }
-        let state = self.settings.limits.state(now, self.since, self.counters.sealed);
-        // The algorithm's own limit of bytes is met by jumbo frames alone; it must not come as a surprise to them.
-        let bytes = if self.covered >= self.settings.mode.cipher().byte_limit() / 2 {
-            KeyState::RekeyDue
-        } else {
-            KeyState::Fresh
-        };
-        state.max(bytes)
     }
 
     /// How many bytes a buffer needs before a packet: 8 to 24.
@@ -235,8 +230,9 @@ impl EncryptionContext {
         }
         let parts = Parts::of(frame, before, iv, body).ok_or(PacketError::NoRoom)?;
         trailer.write(parts.body.get_mut(payload..).unwrap_or_default(), next).ok_or(PacketError::TooLong)?;
-        let spi = self.spi.to_bytes();
-        parts.header.iter_mut().zip(spi.into_iter().chain(low)).for_each(|(byte, value)| *byte = value);
+        let [a, b, c, d] = self.spi.to_bytes();
+        let [e, f, g, h] = low;
+        *parts.header = [a, b, c, d, e, f, g, h];
         let authenticated = Authenticated::new(&self.settings, self.spi, number);
         let sealed = PacketParts {
             head: authenticated.head(),
@@ -264,7 +260,7 @@ impl fmt::Debug for EncryptionContext {
 
 /// The parts of a packet in a buffer.
 pub(super) struct Parts<'b> {
-    pub(super) header: &'b mut [u8],
+    pub(super) header: &'b mut [u8; HEADER],
     pub(super) iv: &'b mut [u8],
     pub(super) body: &'b mut [u8],
     pub(super) tag: &'b mut [u8],
@@ -275,7 +271,7 @@ impl<'b> Parts<'b> {
     #[inline]
     pub(super) fn of(frame: &'b mut [u8], at: usize, iv: usize, body: usize) -> Option<Self> {
         let (_, rest) = frame.split_at_mut_checked(at)?;
-        let (header, rest) = rest.split_at_mut_checked(HEADER)?;
+        let (header, rest) = rest.split_first_chunk_mut()?;
         let (iv, rest) = rest.split_at_mut_checked(iv)?;
         let (body, tag) = rest.split_at_mut_checked(body)?;
         Some(Self { header, iv, body, tag })

@@ -140,6 +140,10 @@ impl Inbound {
     #[cold]
     fn advance(&mut self, now: Tick) {
         let old = std::mem::replace(&mut self.current, self.announced.take());
+        if let Some(epoch) = &self.current {
+            let (number, spi) = (epoch.announcement.epoch(), epoch.context.spi());
+            tracing::debug!(epoch = number, %spi, "packets come under a new key");
+        }
         let until = now.plus(self.settings.limits.grace());
         let older = std::mem::replace(&mut self.previous, old.map(|epoch| (epoch, until)));
         self.bury(older.map(|(epoch, _)| epoch));

@@ -62,11 +62,34 @@ impl Limits {
         self.hard_age.saturating_sub(self.soft_age)
     }
 
-    pub(super) fn state(&self, now: Tick, since: Tick, sealed: u64) -> KeyState {
-        let age = now.since(since);
-        if age >= self.hard_age || sealed >= self.hard_packets {
+    /// The limits of a key that begins `now` and covers `bytes` bytes at most.
+    pub(super) fn life(&self, now: Tick, bytes: u64) -> Life {
+        Life {
+            soft: now.plus(self.soft_age),
+            hard: now.plus(self.hard_age),
+            soft_packets: self.soft_packets,
+            hard_packets: self.hard_packets,
+            soft_bytes: bytes / 2,
+        }
+    }
+}
+
+/// The limits of one key, in the terms that a packet is measured by.
+pub(super) struct Life {
+    soft: Tick,
+    pub(super) hard: Tick,
+    soft_packets: u64,
+    hard_packets: u64,
+    /// The algorithm's own limit of bytes is met by jumbo frames alone; it must not come as a surprise to them.
+    soft_bytes: u64,
+}
+
+impl Life {
+    #[inline]
+    pub(super) fn state(&self, now: Tick, sealed: u64, covered: u64) -> KeyState {
+        if now >= self.hard || sealed >= self.hard_packets {
             KeyState::Stopped
-        } else if age >= self.soft_age || sealed >= self.soft_packets {
+        } else if now >= self.soft || sealed >= self.soft_packets || covered >= self.soft_bytes {
             KeyState::RekeyDue
         } else {
             KeyState::Fresh
@@ -104,7 +127,8 @@ mod tests {
     fn states_change_at_the_limit_and_not_a_nanosecond_or_packet_before() {
         let limits = Limits::default();
         let at = |seconds: u64, less: u64| Tick(1_000 + seconds * 1_000_000_000 - less);
-        let state = |now, sealed| limits.state(now, Tick(1_000), sealed);
+        let life = limits.life(Tick(1_000), 1 << 38);
+        let state = |now, sealed| life.state(now, sealed, (1 << 37) - 1);
         assert_eq!(state(Tick(0), 0), KeyState::Fresh, "a clock that steps back is no age");
         assert_eq!(state(at(120, 1), (1 << 22) - 1), KeyState::Fresh);
         assert_eq!(state(at(120, 0), 0), KeyState::RekeyDue);
@@ -112,6 +136,7 @@ mod tests {
         assert_eq!(state(at(180, 1), (1 << 23) - 1), KeyState::RekeyDue);
         assert_eq!(state(at(180, 0), 0), KeyState::Stopped);
         assert_eq!(state(at(0, 0), 1 << 23), KeyState::Stopped);
+        assert_eq!(life.state(Tick(1_000), 0, 1 << 37), KeyState::RekeyDue, "half of the bytes");
         assert_eq!(limits.grace(), Duration::from_secs(60));
     }
 

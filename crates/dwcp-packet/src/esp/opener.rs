@@ -21,7 +21,7 @@ pub(super) struct Opener {
     settings: PacketSettings,
     layout: Layout,
     spi: Spi,
-    since: Tick,
+    until: Tick,
     /// The highest number that the sender ever uses.
     last: u64,
 }
@@ -54,7 +54,7 @@ impl Opener {
             settings: settings.clone(),
             layout: Layout::of(settings.mode),
             spi,
-            since: now,
+            until: settings.limits.life(now, u64::MAX).hard,
             last: u64::MAX,
         })
     }
@@ -67,7 +67,7 @@ impl Opener {
         now: Tick,
         packet: &'b mut [u8],
     ) -> Result<Opened<'b>, PacketError> {
-        if now.since(self.since) >= self.settings.limits.hard_age() {
+        if now >= self.until {
             return Err(PacketError::Expired);
         }
         let Place { at, end, outer } = place(packet, self.settings.encapsulation)?;

@@ -72,6 +72,7 @@ impl Outbound {
     pub fn activate(&mut self, epoch: u32) -> Result<(), SetupError> {
         match self.next.take() {
             Some((context, announcement)) if announcement.epoch() == epoch => {
+                tracing::debug!(epoch, spi = %context.spi(), "packets are sealed under a new key");
                 if let Some(old) = self.current.replace(context) {
                     self.past = self.past.plus(old.counters());
                 }

@@ -39,7 +39,8 @@ impl Padding {
     pub(super) fn behind(self, length: usize, align: usize) -> Result<Trailer, PacketError> {
         let least = length + Trailer::FIXED;
         let whole = match self {
-            Self::Minimal => least.next_multiple_of(align),
+            // A division for each packet would be felt; the alignments are powers of two.
+            Self::Minimal => (least + align - 1) & !(align - 1),
             Self::Multiple(of) => least.next_multiple_of(usize::from(of).max(1).next_multiple_of(align)),
             Self::Full(most) if length <= usize::from(most) => {
                 (usize::from(most) + Trailer::FIXED).next_multiple_of(align)
@@ -86,7 +87,7 @@ impl Trailer {
         let (padding, fixed) = rest.split_at_mut_checked(self.padding)?;
         confidentiality.fill(0);
         // A loop rather than a copy: there are three of them, as a rule.
-        padding.iter_mut().zip(PATTERN).for_each(|(byte, value)| *byte = value);
+        padding.iter_mut().zip(&PATTERN).for_each(|(byte, value)| *byte = *value);
         let fixed: &mut [u8; Self::FIXED] = fixed.try_into().ok()?;
         *fixed = [u8::try_from(self.padding).ok()?, next_header];
         Some(())
@@ -106,7 +107,7 @@ impl Trailer {
 }
 
 /// RFC 4303 §2.4: the padding counts up from 1.
-const PATTERN: [u8; 255] = {
+static PATTERN: [u8; 255] = {
     let mut pattern = [0; 255];
     let mut at = 0;
     let mut value: u8 = 1;
