@@ -147,7 +147,7 @@ fn both_count_on_beyond_32_bits_and_agree_on_the_half_that_is_not_sent() {
             in_udp: false,
             inner: 4,
             outer: 4,
-            spi: Spi::new(0x77_0000 + mode.material_len() as u32).unwrap(),
+            spi: Spi::new(0x77_0000 + u32::try_from(mode.material_len()).unwrap()).unwrap(),
         };
         let (mut opener, packet) = (case.opener(), case.packet());
         for number in numbers {
