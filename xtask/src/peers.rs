@@ -25,6 +25,7 @@ const PEERS: &[(&str, &str, Way)] = &[
     ("selfserv", "libnss3-tools", Way::Install),
     ("tstclnt", "libnss3-tools", Way::Install),
     ("python3", "python3", Way::Install),
+    ("tshark", "tshark", Way::Install),
     ("promtool", "prometheus", Way::Unpack),
 ];
 

@@ -4,23 +4,24 @@
 //! whose speed drifts does not favour either. Above 1 is faster than the yardstick.
 #![allow(clippy::unwrap_used, reason = "a bench ends where it can not go on")]
 
+#[path = "support/ratio.rs"]
+mod ratio;
+
 use allocation_counter::measure;
-use dwcp_base::{Clock, SystemClock};
 use dwcp_crypto::stream::{End, StreamOpener, StreamSealer, open_all, seal_all};
 use dwcp_crypto::{
     Algorithm, DataAlgorithm, DataKey, Group, KeyAgreement, OpeningKey, SealingKey, Secret, StreamEncryptor,
     StreamFormat, StreamKey, StreamParameters, agreement,
 };
+use ratio::Bench;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use std::fs::File;
 use std::hint::black_box;
 use std::io::{Read, Write};
 use std::num::NonZeroUsize;
-use std::time::Duration;
 
 fn main() {
-    let clock = SystemClock::new();
-    let bench = Bench { clock };
+    let bench = Bench::new();
     one_shot(&bench);
     engine(&bench);
     adapters(&bench);
@@ -29,18 +30,8 @@ fn main() {
     allocations();
 }
 
-struct Bench {
-    clock: SystemClock,
-}
-
 impl Bench {
-    fn time(&self, work: &mut dyn FnMut()) -> Duration {
-        let start = self.clock.tick();
-        work();
-        self.clock.tick().since(start)
-    }
-
-    /// Prints how often the yardstick's time ours fits, and the speed where there are bytes.
+    /// Compares two of which everything counts.
     fn ratio(
         &self,
         name: &str,
@@ -49,19 +40,8 @@ impl Bench {
         ours: &mut dyn FnMut(),
         yardstick: &mut dyn FnMut(),
     ) {
-        self.time(ours);
-        self.time(yardstick);
-        let mut ratios = Vec::new();
-        let mut best = Duration::MAX;
-        for _ in 0..rounds {
-            let (mine, theirs) = (self.time(ours), self.time(yardstick));
-            best = best.min(mine);
-            ratios.push(theirs.as_secs_f64() / mine.as_secs_f64());
-        }
-        ratios.sort_by(f64::total_cmp);
-        let speed = bytes as f64 / best.as_secs_f64() / 1e9;
-        let (low, mid, high) = (ratios[rounds / 10], ratios[rounds / 2], ratios[rounds - 1 - rounds / 10]);
-        println!("{name:<44} {mid:.3} ({low:.3} to {high:.3}), {speed:.2} GB/s at best");
+        let (ours, yardstick) = (&mut || self.time(ours), &mut || self.time(yardstick));
+        self.compare(name, bytes, rounds, ours, yardstick);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The AEAD algorithms and how much one key of each may be used.
 
+use crate::budget::Limits;
 use ring::aead;
 
 /// An AEAD algorithm with a 96-bit nonce and a 128-bit tag; shorter tags do not exist here.
@@ -49,6 +50,10 @@ impl Algorithm {
     /// How many forgeries one key refuses before it opens nothing more: 2^36 (RFC 9147 §4.5.3).
     pub fn forgery_limit(self) -> u64 {
         1 << 36
+    }
+
+    pub(crate) fn limits(self) -> Limits {
+        Limits { records: self.record_limit(), bytes: self.byte_limit() }
     }
 
     pub(crate) fn ring(self) -> &'static aead::Algorithm {

@@ -37,9 +37,13 @@ pub enum CryptoError {
     /// A stream ends where no whole stream can end: its tail is missing.
     #[error("the stream is cut short")]
     Truncated,
-    /// A caller's buffer does not hold whole slots of the stream, or the stream has already ended.
-    #[error("the buffer does not hold whole segments")]
+    /// A caller's buffer is not laid out as the format asks: no whole slots of a stream or a stream that has ended, or parts of a packet
+    /// of other lengths than its cipher's.
+    #[error("the buffer is not laid out as the format asks")]
     InvalidLayout,
+    /// A packet was to be sealed with the turn of another key.
+    #[error("the turn was given by another key")]
+    ForeignTurn,
     /// One message is longer than its algorithm bears under one nonce.
     #[error("the message is longer than its algorithm bears")]
     MessageTooLarge,
@@ -85,6 +89,7 @@ impl Coded for CryptoError {
             Self::DerivationTooLarge => "crypto.derivation.oversized",
             Self::Truncated => "crypto.stream.truncated",
             Self::InvalidLayout => "crypto.layout.invalid",
+            Self::ForeignTurn => "crypto.turn.foreign",
             Self::MessageTooLarge => "crypto.message.oversized",
             Self::InvalidParameters => "crypto.parameters.invalid",
             Self::ExcessiveParameters => "crypto.parameters.excessive",
@@ -107,6 +112,7 @@ impl Coded for CryptoError {
             | Self::NotHybrid
             | Self::DerivationTooLarge
             | Self::InvalidLayout
+            | Self::ForeignTurn
             | Self::MessageTooLarge
             | Self::InvalidParameters
             | Self::ExcessiveParameters

@@ -18,6 +18,12 @@ pub enum Hash {
 }
 
 impl Hash {
+    /// Bytes of one hash: 32, 48 or 64.
+    #[allow(clippy::len_without_is_empty, reason = "no hash is empty")]
+    pub(crate) fn len(self) -> usize {
+        self.ring().hmac_algorithm().digest_algorithm().output_len()
+    }
+
     fn ring(self) -> hkdf::Algorithm {
         match self {
             Self::Sha256 => hkdf::HKDF_SHA256,

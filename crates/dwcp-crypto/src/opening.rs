@@ -1,12 +1,12 @@
 //! The key that opens: plaintext only after the tag, and an end to guessing.
 
 use crate::algorithm::NONCE_PREFIX;
+use crate::forgeries::Forgeries;
 use crate::ring_key::RingKey;
 use crate::sealing::{nonce, split};
 use crate::{Algorithm, CryptoError, Secret, Sequence};
 use ring::aead::Aad;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use zeroize::Zeroize;
 
 /// A key that opens what a [`SealingKey`](crate::SealingKey) of the same material sealed.
@@ -17,8 +17,7 @@ use zeroize::Zeroize;
 pub struct OpeningKey {
     key: RingKey,
     prefix: [u8; NONCE_PREFIX],
-    forgeries: AtomicU64,
-    forgery_limit: u64,
+    forgeries: Forgeries,
     algorithm: Algorithm,
 }
 
@@ -38,7 +37,7 @@ impl OpeningKey {
         forgery_limit: u64,
     ) -> Result<Self, CryptoError> {
         let (key, prefix) = split(algorithm, &material)?;
-        Ok(Self { key, prefix, forgeries: AtomicU64::new(0), forgery_limit, algorithm })
+        Ok(Self { key, prefix, forgeries: Forgeries::new(forgery_limit), algorithm })
     }
 
     /// Opens ciphertext and tag in `sealed` and returns the message, which is [`Algorithm::tag_len`] bytes shorter.
@@ -66,7 +65,7 @@ impl OpeningKey {
 
     /// How many messages were refused so far.
     pub fn forgeries(&self) -> u64 {
-        self.forgeries.load(Ordering::Relaxed)
+        self.forgeries.count()
     }
 
     /// The algorithm of the key.
@@ -75,19 +74,11 @@ impl OpeningKey {
     }
 
     fn try_open(&self, sequence: Sequence, aad: &[u8], sealed: &mut [u8]) -> Result<usize, CryptoError> {
-        // RFC 9147 §4.5.3: past the integrity limit nothing is opened any more, so that guessing has an end.
-        if self.forgeries() >= self.forgery_limit {
-            return Err(CryptoError::TooManyForgeries);
-        }
-        match self.key.open_in_place(nonce(self.prefix, sequence), Aad::from(aad), sealed) {
+        self.forgeries.admit()?;
+        let nonce = nonce(self.prefix, sequence.number().to_be_bytes());
+        match self.key.open_in_place(nonce, Aad::from(aad), sealed) {
             Ok(message) => Ok(message.len()),
-            Err(_) => {
-                let refused = self.forgeries.fetch_add(1, Ordering::Relaxed) + 1;
-                if refused == self.forgery_limit {
-                    tracing::warn!(refused, algorithm = ?self.algorithm, "an opening key reached its forgery limit");
-                }
-                Err(CryptoError::NotAuthentic)
-            }
+            Err(_) => Err(self.forgeries.refuse(&self.algorithm)),
         }
     }
 }

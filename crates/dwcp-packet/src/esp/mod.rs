@@ -1,1 +1,41 @@
 //! Packets of the Encapsulating Security Payload (RFC 4303), sealed and opened in place.
+
+mod announcement;
+mod batch;
+mod context;
+mod counters;
+mod decryption;
+mod error;
+mod fields;
+mod inbound;
+mod inner;
+mod keys;
+mod layout;
+mod limits;
+mod mode;
+mod opened;
+mod opener;
+mod outbound;
+mod padding;
+mod sealed;
+mod settings;
+mod spi;
+pub mod udp;
+
+pub use announcement::Announcement;
+pub use batch::Slot;
+pub use context::EncryptionContext;
+pub use counters::PacketCounters;
+pub use decryption::{DecryptionContext, SharedDecryptionContext};
+pub use error::{PacketError, SetupError};
+pub use fields::{Field, FieldKind, Fields};
+pub use inbound::Inbound;
+pub use keys::LinkKeys;
+pub use limits::{KeyState, Limits};
+pub use mode::{EncryptionMode, ModeError};
+pub use opened::Opened;
+pub use outbound::Outbound;
+pub use padding::Padding;
+pub use sealed::EncryptedPacket;
+pub use settings::{Encapsulation, ExtendedSequence, PacketSettings};
+pub use spi::Spi;

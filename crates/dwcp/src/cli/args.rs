@@ -49,7 +49,7 @@ pub enum Command {
     /// TLS from the outside
     #[command(subcommand)]
     Tls(Tls),
-    /// Encrypt files, directories and messages
+    /// Encrypt files, directories, messages, and one packet to look at
     #[command(subcommand)]
     Encrypt(Encrypt),
     /// Decrypt them

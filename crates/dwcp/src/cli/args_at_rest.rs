@@ -1,5 +1,6 @@
 //! The command line of data at rest: `dwcp encrypt`, `dwcp decrypt`, `dwcp keyring`.
 
+use super::args_packet::PacketJob;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -10,6 +11,8 @@ pub enum Encrypt {
     File(FileJob),
     /// Encrypt standard input to standard output in one piece (at most 64 MiB)
     Data(DataJob),
+    /// Seal one packet (ESP) and take it apart, or open one
+    Packet(PacketJob),
     /// Measure key derivation on this machine and say which parameters take the wanted time
     KdfBench(KdfBench),
 }

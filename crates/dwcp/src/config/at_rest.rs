@@ -4,6 +4,7 @@ use super::load::Loaded;
 use super::model::Encryption;
 use super::problem::ConfigProblem;
 use dwcp_crypto::{CryptoError, KdfParams};
+use dwcp_packet::{EncryptionMode, ModeError};
 
 /// How keys are derived from passphrases for new data: what the section says, raised and completed by the defaults.
 ///
@@ -37,12 +38,21 @@ pub(super) fn check(section: &Encryption, warnings: &mut Vec<String>) -> Result<
     let key = |name: &str| format!("security.encryption.{name}");
     if let Some(algorithm) = section.algorithm.as_deref() {
         let folded = algorithm.to_ascii_lowercase().replace(['_', ' '], "-");
-        if folded.contains("mac-then-encrypt") {
-            return Err(ConfigProblem::new(
-                key("algorithm"),
-                "MAC-then-encrypt is open to padding oracles and not offered",
-                "write AES-256-GCM",
-            ));
+        // Whichever way it is spelt: packets know the names of what is offered nowhere.
+        let why = match folded.parse::<EncryptionMode>() {
+            Err(ModeError::MacThenEncrypt) => {
+                Some("MAC-then-encrypt is open to padding oracles and not offered")
+            }
+            Err(ModeError::EncryptAndMac) => {
+                Some("encrypt-and-MAC tells when two plaintexts are equal, and is not offered")
+            }
+            Err(ModeError::Unauthenticated) => {
+                Some("what is encrypted and not authenticated can be altered: it is not offered")
+            }
+            _ => None,
+        };
+        if let Some(why) = why {
+            return Err(ConfigProblem::new(key("algorithm"), why, "write AES-256-GCM"));
         }
         if !["aes-256-gcm", "aes-128-gcm", "chacha20-poly1305"].contains(&folded.as_str()) {
             return Err(ConfigProblem::new(

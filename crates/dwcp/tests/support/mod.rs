@@ -20,6 +20,8 @@ pub(crate) mod issuer;
 pub(crate) mod judged;
 mod line;
 #[cfg(unix)]
+pub(crate) mod packet;
+#[cfg(unix)]
 pub(crate) mod site;
 #[cfg(unix)]
 pub(crate) mod vault;

@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 pub(super) use lock::{Lock, Wanted};
+pub(super) use secret_file::write as write_secret;
 pub(super) use unlock::key_file_failure;
 
 /// Signals are heard from now on: a question for a passphrase can be interrupted.
@@ -55,6 +56,7 @@ pub(super) fn encrypt(verb: &Encrypt, output: Output) -> Result<Report, Failure>
     match verb {
         Encrypt::File(args) => file(Way::Encrypt, args, output),
         Encrypt::Data(args) => data::run(Way::Encrypt, args),
+        Encrypt::Packet(args) => super::packet::run(args),
         Encrypt::KdfBench(args) => kdf_bench::run(args, output),
     }
 }

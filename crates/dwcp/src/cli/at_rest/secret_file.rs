@@ -7,7 +7,7 @@ use std::path::Path;
 /// Writes a file that nobody else has at that moment (two commands never put two passphrases into one), and returns once it lasts.
 ///
 /// It stays when the keyring does not come: another command may have begun to rely on it.
-pub(super) fn write(path: &Path, line: &[u8]) -> io::Result<()> {
+pub(in crate::cli) fn write(path: &Path, line: &[u8]) -> io::Result<()> {
     let mut options = File::options();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -16,14 +16,14 @@ pub(super) fn with_extension(prefix: &Path, extension: &str) -> PathBuf {
 
 /// A file that is going to be written, by rename. What is public goes through a symbolic link to the file at its end; a secret takes
 /// the link's place, since whoever made the link may not have meant it for one. Nothing else is ever replaced.
-pub(super) struct Target {
+pub(in crate::cli) struct Target {
     path: PathBuf,
     staged: Box<dyn StagedFile>,
 }
 
 impl Target {
     /// Begins it: after this its directory is there and can be written to.
-    pub(super) fn begin(path: &Path, secret: bool) -> Result<Self, Failure> {
+    pub(in crate::cli) fn begin(path: &Path, secret: bool) -> Result<Self, Failure> {
         if path.as_os_str() == "-" {
             let why = "this is written to files alone";
             let what = "- is no file";
@@ -48,7 +48,7 @@ impl Target {
     }
 
     /// Writes it and puts it in its place.
-    pub(super) fn write(mut self, bytes: &[u8]) -> Result<(), Failure> {
+    pub(in crate::cli) fn write(mut self, bytes: &[u8]) -> Result<(), Failure> {
         let written = self.staged.write_all(bytes).and_then(|()| self.staged.commit());
         written.map_err(|error| failed(&self.path, &error))
     }

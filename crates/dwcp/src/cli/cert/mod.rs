@@ -13,6 +13,7 @@ mod revoke;
 mod sign;
 
 pub(crate) use failure::authority_failure;
+pub(super) use files::Target;
 
 use super::args_cert::{Ca, Cert};
 use super::exit::Failure;

@@ -1,0 +1,92 @@
+//! What may stand in a packet: whole IP packets, by their next header.
+
+use super::PacketError;
+use crate::{AllowedSources, IpVersion, PacketMetadata};
+
+/// The next header of a packet in tunnel mode. It has to be as long as it says: the receiver goes by that (RFC 4303 §2.7).
+#[inline]
+pub(super) fn next_header(packet: &[u8]) -> Result<u8, PacketError> {
+    let (next, claimed) = match packet {
+        [first, _, high, low, ..] if first >> 4 == 4 => {
+            (IPV4, usize::from(u16::from_be_bytes([*high, *low])))
+        }
+        [first, _, _, _, high, low, ..] if first >> 4 == 6 => {
+            (IPV6, IPV6_HEADER + usize::from(u16::from_be_bytes([*high, *low])))
+        }
+        _ => return Err(PacketError::NotAPacket),
+    };
+    if claimed == packet.len() && claimed >= IPV4_HEADER { Ok(next) } else { Err(PacketError::NotAPacket) }
+}
+
+/// Judges what a packet in tunnel mode held, which the holder of the key has sealed: `payload` is what stood before the padding.
+///
+/// # Errors
+/// [`PacketError::Malformed`], [`PacketError::WrongSource`], or [`PacketError::Dummy`].
+#[inline]
+pub(super) fn judge(
+    payload: &[u8],
+    next_header: u8,
+    sources: Option<&AllowedSources>,
+) -> Result<PacketMetadata, PacketError> {
+    let version = match next_header {
+        IPV4 => IpVersion::V4,
+        IPV6 => IpVersion::V6,
+        NO_NEXT_HEADER => return Err(PacketError::Dummy),
+        _ => return Err(PacketError::Malformed),
+    };
+    // What follows the inner packet hides its length and is cut; a packet that is cut off itself is an error.
+    let metadata = PacketMetadata::read(payload).map_err(|_| PacketError::Malformed)?;
+    if metadata.version != version {
+        return Err(PacketError::Malformed);
+    }
+    permitted(metadata, sources)
+}
+
+/// The packet's metadata, if it comes from where its sender may send from.
+#[inline]
+pub(super) fn permitted(
+    metadata: PacketMetadata,
+    sources: Option<&AllowedSources>,
+) -> Result<PacketMetadata, PacketError> {
+    match sources {
+        Some(sources) => sources.permit(&metadata).map(|_| metadata).map_err(|_| PacketError::WrongSource),
+        None => Ok(metadata),
+    }
+}
+
+/// IPv4 in IP.
+pub(super) const IPV4: u8 = 4;
+/// IPv6 in IP.
+pub(super) const IPV6: u8 = 41;
+/// ESP itself.
+pub(super) const ESP: u8 = 50;
+/// A dummy packet (RFC 4303 §2.6).
+pub(super) const NO_NEXT_HEADER: u8 = 59;
+
+const IPV4_HEADER: usize = 20;
+const IPV6_HEADER: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_has_to_be_as_long_as_it_says() {
+        let mut packet = [0; 60];
+        (packet[0], packet[3]) = (0x45, 60);
+        assert_eq!(next_header(&packet), Ok(IPV4));
+        assert_eq!(next_header(&packet[..59]), Err(PacketError::NotAPacket));
+        (packet[0], packet[5]) = (0x60, 20);
+        assert_eq!(next_header(&packet), Ok(IPV6));
+        assert_eq!(next_header(&packet[..59]), Err(PacketError::NotAPacket));
+        for length in 0..20 {
+            let mut short = packet[..length].to_vec();
+            if length > 3 {
+                (short[0], short[3]) = (0x45, length.to_le_bytes()[0]);
+            }
+            assert_eq!(next_header(&short), Err(PacketError::NotAPacket), "{length}");
+        }
+        packet[0] = 0x50;
+        assert_eq!(next_header(&packet), Err(PacketError::NotAPacket));
+    }
+}
