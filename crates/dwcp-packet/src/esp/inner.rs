@@ -3,19 +3,16 @@
 use super::PacketError;
 use crate::{AllowedSources, IpVersion, PacketMetadata};
 
-/// The next header of a packet in tunnel mode. It has to be as long as it says: the receiver goes by that (RFC 4303 §2.7).
+/// The next header of a packet in tunnel mode. It has to be as long as it says, since the receiver goes by that (RFC 4303 §2.7), and is read by
+/// the receiver's own rules, so that nothing is sealed that [`judge`] refuses.
 #[inline]
 pub(super) fn next_header(packet: &[u8]) -> Result<u8, PacketError> {
-    let (next, claimed) = match packet {
-        [first, _, high, low, ..] if first >> 4 == 4 => {
-            (IPV4, usize::from(u16::from_be_bytes([*high, *low])))
-        }
-        [first, _, _, _, high, low, ..] if first >> 4 == 6 => {
-            (IPV6, IPV6_HEADER + usize::from(u16::from_be_bytes([*high, *low])))
-        }
-        _ => return Err(PacketError::NotAPacket),
-    };
-    if claimed == packet.len() && claimed >= IPV4_HEADER { Ok(next) } else { Err(PacketError::NotAPacket) }
+    let metadata = PacketMetadata::read(packet).map_err(|_| PacketError::NotAPacket)?;
+    match (metadata.trailing, metadata.version) {
+        (0, IpVersion::V4) => Ok(IPV4),
+        (0, IpVersion::V6) => Ok(IPV6),
+        _ => Err(PacketError::NotAPacket),
+    }
 }
 
 /// Judges what a packet in tunnel mode held, which the holder of the key has sealed: `payload` is what stood before the padding.
@@ -63,9 +60,6 @@ pub(super) const ESP: u8 = 50;
 /// A dummy packet (RFC 4303 §2.6).
 pub(super) const NO_NEXT_HEADER: u8 = 59;
 
-const IPV4_HEADER: usize = 20;
-const IPV6_HEADER: usize = 40;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,7 +70,7 @@ mod tests {
         (packet[0], packet[3]) = (0x45, 60);
         assert_eq!(next_header(&packet), Ok(IPV4));
         assert_eq!(next_header(&packet[..59]), Err(PacketError::NotAPacket));
-        (packet[0], packet[5]) = (0x60, 20);
+        (packet[0], packet[5], packet[6]) = (0x60, 20, 17);
         assert_eq!(next_header(&packet), Ok(IPV6));
         assert_eq!(next_header(&packet[..59]), Err(PacketError::NotAPacket));
         for length in 0..20 {

@@ -67,7 +67,7 @@ impl Opener {
         now: Tick,
         packet: &'b mut [u8],
     ) -> Result<Opened<'b>, PacketError> {
-        if now >= self.until {
+        if self.is_over(now) {
             return Err(PacketError::Expired);
         }
         let Place { at, end, outer } = place(packet, self.settings.encapsulation)?;
@@ -104,6 +104,12 @@ impl Opener {
                 Err(error)
             }
         }
+    }
+
+    /// Whether the key is past its hard age.
+    #[inline]
+    pub(super) fn is_over(&self, now: Tick) -> bool {
+        now >= self.until
     }
 
     pub(super) fn spi(&self) -> Spi {
