@@ -8,6 +8,7 @@ mod fuzz;
 mod listed;
 mod logs;
 mod memory;
+mod packets;
 mod power;
 mod ring;
 mod rotations;
@@ -28,7 +29,7 @@ use std::path::Path;
 
 /// In the order they run: the quickest first.
 const PARTS: &[&str] =
-    &["faults", "kill", "power", "memory", "rotations", "strangers", "days", "logs", "fuzz"];
+    &["faults", "kill", "power", "memory", "rotations", "strangers", "days", "logs", "packets", "fuzz"];
 
 /// What the command line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,11 +62,13 @@ impl From<Result<Self, Failed>> for Outcome {
 pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
     let settings = Settings::parse(words)?;
     println!("nightly: seed {}", settings.seed);
-    // Fuzzing, rotations, the strangers, the days and the logs build what they need by themselves.
+    // Fuzzing, rotations, the strangers, the days, the logs and the packets build what they need by themselves.
     let dwcp = settings
         .parts
         .iter()
-        .any(|part| !matches!(part.as_str(), "fuzz" | "rotations" | "strangers" | "days" | "logs"))
+        .any(|part| {
+            !matches!(part.as_str(), "fuzz" | "rotations" | "strangers" | "days" | "logs" | "packets")
+        })
         .then(Binary::build)
         .transpose()?;
     let (mut done, mut skipped, mut failures) = (0, 0, 0);
@@ -80,6 +83,7 @@ pub(crate) fn run(words: &[&str]) -> Result<(), Failed> {
             ("strangers", _) => strangers::run(),
             ("days", _) => days::run(),
             ("logs", _) => logs::run(),
+            ("packets", _) => packets::run(),
             _ => fuzz::run(&settings),
         };
         for outcome in outcomes.unwrap_or_else(|Failed(what)| vec![Outcome::Failed(what)]) {

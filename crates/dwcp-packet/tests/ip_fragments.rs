@@ -91,11 +91,32 @@ fn at_c9_tiny_fragments_are_refused() {
         assert_eq!(refused(&chained(&[fragment(0, true, 1)], 6, &tcp(0)[..length])), IpError::FirstFragment);
     }
     assert_eq!(read(&v4(6, &[], 0x2000, &tcp(4))).ports, Some((4660, 443)));
+    // What each protocol needs, to the byte, where pieces are multiples of eight.
+    for (protocol, least) in
+        [(4, 24), (41, 40), (33, 16), (132, 16), (17, 8), (136, 8), (1, 8), (58, 8), (50, 8), (47, 8)]
+    {
+        for length in (8..=40).step_by(8) {
+            let first = chained(&[fragment(0, true, 1)], protocol, &vec![0; length]);
+            let answer = PacketMetadata::read(&first).err();
+            assert_eq!(answer, (length < least).then_some(IpError::FirstFragment), "{protocol}: {length}");
+        }
+    }
     for place in [0x2001, 0x0001] {
         assert_eq!(refused(&v4(6, &[], place, &tcp(4))), IpError::TinyFragment);
     }
     assert_eq!(refused(&chained(&[fragment(8, false, 1)], 6, &tcp(4))), IpError::TinyFragment);
     assert!(PacketMetadata::read(&v4(6, &[], 0x0003, &tcp(4))).is_ok());
+}
+
+/// RFC 8200 §4.5: eight bytes, whatever stands in the reserved one, which elsewhere is the length.
+#[test]
+fn at_c9_a_fragment_headers_reserved_byte_is_no_length() {
+    for reserved in [1, 7, 255] {
+        let (kind, mut header) = fragment(0, false, 1);
+        header[1] = reserved;
+        let metadata = read(&chained(&[(kind, header)], 17, &udp(64)));
+        assert_eq!((metadata.header_len, metadata.ports), (48, Some((53, 4500))));
+    }
 }
 
 /// RFC 7112: the whole chain is in the first fragment, or nobody can judge any of them.
@@ -110,6 +131,9 @@ fn at_c9_a_first_fragment_holds_the_whole_chain() {
         cut_off[4..6].copy_from_slice(&u16::try_from(cut - 40).unwrap().to_be_bytes());
         assert_eq!(refused(&cut_off), IpError::FirstFragment, "{cut}");
     }
+    // A chain may end in nothing at all (RFC 8200 §4.7), and is whole then.
+    let empty = read(&chained(&[fragment(0, true, 5), options(60, &[])], 59, &[]));
+    assert_eq!((empty.protocol, empty.header_len, empty.total_len), (59, 56, 56));
     // Without a fragment header the same cut is a header that reaches past the end.
     assert_eq!(refused(&v6(60, &[6, 2, 0, 0, 0, 0, 0, 0])), IpError::ExtensionLength(60));
     // In IPv4 an authentication header can be cut as well.

@@ -218,6 +218,7 @@ fn at_c9_headers_out_of_place_or_beyond_the_end_are_refused() {
         assert_eq!(refused(&packet), IpError::ExtensionLength(kind));
     }
     // RFC 4302 §2.2: twelve bytes are the least.
+    assert_eq!(read(&chained(&[authentication(0)], 6, &tcp(0))).header_len, 52);
     assert_eq!(refused(&v6(51, &[6, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1])), IpError::ExtensionLength(51));
     for length in 1..8 {
         for kind in [0, 43, 44, 51, 60, 135] {

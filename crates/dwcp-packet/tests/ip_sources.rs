@@ -86,6 +86,8 @@ fn texts_that_other_parsers_read_differently_are_refused() {
     ] {
         assert_eq!(text.parse::<Prefix>(), Err(PrefixError::Malformed), "{text:?}");
     }
+    let longest = "2001:0db8:0000:0000:0000:0000:192.168.100.100/128";
+    assert_eq!(longest.parse::<Prefix>().unwrap().to_string(), "2001:db8::c0a8:6464/128");
     assert_eq!("1".repeat(1 << 16).parse::<Prefix>(), Err(PrefixError::Malformed));
     assert_eq!("10.0.0.1/8".parse::<Prefix>(), Err(PrefixError::HostBits));
     assert_eq!("0.0.0.1/0".parse::<Prefix>(), Err(PrefixError::HostBits));

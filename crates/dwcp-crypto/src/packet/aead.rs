@@ -48,11 +48,12 @@ impl AeadKeys {
             *iv = counter;
         }
         let tag: &mut [u8; TAG] = tag.try_into().map_err(|_| CryptoError::InvalidLayout)?;
-        let sealed = self
-            .key
-            .seal_in_place_separate_tag(nonce(*self.salt, counter), Aad::from(parts.head), parts.body)
-            .map_err(|_| CryptoError::MessageTooLarge)?;
-        tag.copy_from_slice(sealed.as_ref());
+        let nonce = nonce(*self.salt, counter);
+        // The tag goes from ring's return slot to its place: moved once more in between, it costs a tenth of a small packet.
+        match &self.key.seal_in_place_separate_tag(nonce, Aad::from(parts.head), parts.body) {
+            Ok(sealed) => tag.copy_from_slice(sealed.as_ref()),
+            Err(_) => return Err(CryptoError::MessageTooLarge),
+        }
         Ok(())
     }
 

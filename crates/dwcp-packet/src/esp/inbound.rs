@@ -180,6 +180,10 @@ impl Inbound {
         bury(&mut self.past, passed);
         let new = self.slot(spi).take();
         let old = std::mem::replace(&mut self.current, new);
+        if let Some(epoch) = &self.current {
+            let (number, spi) = (epoch.announcement.epoch(), epoch.context.spi());
+            tracing::debug!(epoch = number, %spi, "packets come under a new key");
+        }
         bury(&mut self.past, std::mem::replace(&mut self.previous, old));
         self.until = now.plus(self.settings.limits.grace());
     }

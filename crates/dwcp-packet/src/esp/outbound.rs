@@ -95,6 +95,7 @@ impl Outbound {
             .take_if(|(_, announcement)| announcement.epoch() == epoch)
             .ok_or(SetupError::NotAnnounced)?;
         self.active = epoch;
+        tracing::debug!(epoch, spi = %context.spi(), "packets are sealed under a new key");
         if let Some(old) = self.current.replace(context) {
             self.previous = Some(old.spi());
             self.past = self.past.plus(old.counters());

@@ -31,7 +31,7 @@ pub(super) struct Extension<'p> {
 /// A walk along the chain. After [`Chain::step`] has answered `None`, `kind` is the upper layer and `at` is where it starts.
 pub(super) struct Chain<'p> {
     packet: &'p [u8],
-    walks: fn(u8) -> bool,
+    v6: bool,
     /// What starts at `at`.
     pub(super) kind: u8,
     /// The byte that says so.
@@ -45,25 +45,28 @@ pub(super) struct Chain<'p> {
 impl<'p> Chain<'p> {
     /// The chain behind an IPv6 header; `packet` ends where the packet says it does.
     pub(super) fn v6(packet: &'p [u8]) -> Self {
-        Self::new(packet, 6, 40, is_extension)
+        Self::new(packet, 6, 40, true)
     }
 
     /// IPv4 has no extension headers, but an authentication header hides the upper layer there too (RFC 4302 §3.1.1).
     pub(super) fn v4(packet: &'p [u8], header: usize) -> Self {
-        Self::new(packet, 9, header, |kind| kind == AUTHENTICATION)
+        Self::new(packet, 9, header, false)
     }
 
-    fn new(packet: &'p [u8], kind_at: usize, at: usize, walks: fn(u8) -> bool) -> Self {
+    fn new(packet: &'p [u8], kind_at: usize, at: usize, v6: bool) -> Self {
         let kind = u8_at(packet, kind_at).unwrap_or(NO_NEXT);
-        Self { packet, walks, kind, kind_at, at, headers: 0, first: at, fragmented: false }
+        Self { packet, v6, kind, kind_at, at, headers: 0, first: at, fragmented: false }
     }
 
     /// The next header, or `None` where the upper layer starts.
+    #[inline]
     pub(super) fn step(&mut self) -> Result<Option<Extension<'p>>, IpError> {
+        let more = if self.v6 { is_extension(self.kind) } else { self.kind == AUTHENTICATION };
+        if more { self.header() } else { Ok(None) }
+    }
+
+    fn header(&mut self) -> Result<Option<Extension<'p>>, IpError> {
         let (kind, at) = (self.kind, self.at);
-        if !(self.walks)(kind) {
-            return Ok(None);
-        }
         let wrong = IpError::ExtensionLength(kind);
         let rest = self.packet.get(at..).ok_or(wrong)?;
         let (next, units) = (u8_at(rest, 0).ok_or(wrong)?, usize::from(u8_at(rest, 1).ok_or(wrong)?));
@@ -99,7 +102,7 @@ impl<'p> Chain<'p> {
 ///
 /// ESP (50) is not: what follows it is encrypted (RFC 4303 §2). The experimental values 253 and 254 have no length that is
 /// known, so they end the chain too.
-pub(super) fn is_extension(kind: u8) -> bool {
+fn is_extension(kind: u8) -> bool {
     matches!(
         kind,
         HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION | MOBILITY | HOST_IDENTITY | SHIM6

@@ -1,9 +1,9 @@
 //! One packet's own account of itself.
 
-use super::bytes::{u8_at, u16_at, u32_at, v4_at, v6_at};
+use super::bytes::{u8_at, u16_at, u32_at, v6_at};
 use super::chain::{self, Chain};
-use super::{Fragment, IpError, checksum, options, plain, upper};
-use core::net::{IpAddr, Ipv6Addr};
+use super::{Fragment, IpError, checksum, options, upper};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Which of the two protocols a packet is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -74,16 +74,7 @@ impl PacketMetadata {
     /// # Security
     ///
     /// A packet that two readers could take for different things is an error, not a guess.
-    #[inline]
     pub fn read(packet: &[u8]) -> Result<Self, IpError> {
-        match plain::read(packet) {
-            Some(metadata) => Ok(metadata),
-            None => Self::read_by_rule(packet),
-        }
-    }
-
-    /// The same for every packet, rule by rule.
-    pub(super) fn read_by_rule(packet: &[u8]) -> Result<Self, IpError> {
         match u8_at(packet, 0).map(|first| first >> 4) {
             Some(4) => read_v4(packet),
             Some(6) => read_v6(packet),
@@ -115,9 +106,10 @@ impl PacketMetadata {
 
 fn read_v4(packet: &[u8]) -> Result<PacketMetadata, IpError> {
     let short = IpError::Truncated { claimed: 20, present: packet.len() };
-    let header_len = usize::from(u8_at(packet, 0).ok_or(short)? & 0x0F) * 4;
-    let total_len = usize::from(u16_at(packet, 2).ok_or(short)?);
-    let (source, destination) = (v4_at(packet, 12).ok_or(short)?, v4_at(packet, 16).ok_or(short)?);
+    let &[first, class, l0, l1, i0, i1, f0, f1, hop_limit, claim, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =
+        packet.first_chunk::<20>().ok_or(short)?;
+    let header_len = usize::from(first & 0x0F) * 4;
+    let total_len = usize::from(u16::from_be_bytes([l0, l1]));
     if header_len < 20 {
         return Err(IpError::HeaderLength(header_len));
     }
@@ -127,51 +119,45 @@ fn read_v4(packet: &[u8]) -> Result<PacketMetadata, IpError> {
     let whole = cut(packet, total_len)?;
     let header = whole.get(..header_len).ok_or(IpError::HeaderLength(header_len))?;
     let routed = options::v4_routed(header.get(20..).unwrap_or_default())?;
-    let flags = u16_at(header, 6).ok_or(short)?;
-    let fragment = Fragment {
-        offset: (flags & 0x1FFF) << 3,
-        more: flags & 0x2000 != 0,
-        id: u32::from(u16_at(header, 4).ok_or(short)?),
-    };
-    let claim = u8_at(header, 9).ok_or(short)?;
+    let flags = u16::from_be_bytes([f0, f1]);
+    let id = u32::from(u16::from_be_bytes([i0, i1]));
+    let fragment = Fragment { offset: (flags & 0x1FFF) << 3, more: flags & 0x2000 != 0, id };
     fragment.placed(total_len - header_len, 65_535 - header_len, claim)?;
 
     let mut chain = Chain::v4(whole, header_len);
     if fragment.is_first() {
-        first_fragment(fragment.more, || {
-            while chain.step()?.is_some() {}
-            Ok(())
-        })?;
+        while chain.step().map_err(|error| in_first(fragment.more, error))?.is_some() {}
     }
-    PacketMetadata {
+    let inside = upper::look(chain.kind, whole.get(chain.at..).unwrap_or_default(), Some(fragment))?;
+    Ok(PacketMetadata {
         version: IpVersion::V4,
-        source: IpAddr::V4(source),
-        destination: IpAddr::V4(destination),
+        source: IpAddr::V4(Ipv4Addr::new(s0, s1, s2, s3)),
+        destination: IpAddr::V4(Ipv4Addr::new(d0, d1, d2, d3)),
         protocol: chain.kind,
         header_len: chain.at,
         total_len,
         trailing: packet.len() - total_len,
         extension_headers: chain.headers,
-        traffic_class: u8_at(header, 1).ok_or(short)?,
+        traffic_class: class,
         flow_label: 0,
-        hop_limit: u8_at(header, 8).ok_or(short)?,
+        hop_limit,
         dont_fragment: flags & 0x4000 != 0,
         fragment: (!fragment.is_atomic()).then_some(fragment),
-        ports: None,
-        icmp: None,
+        ports: inside.ports,
+        icmp: inside.icmp,
         routed,
         home_address: None,
         header_intact: checksum::folded(header) == 0,
-    }
-    .with_upper(whole)
+    })
 }
 
 fn read_v6(packet: &[u8]) -> Result<PacketMetadata, IpError> {
     let short = IpError::Truncated { claimed: 40, present: packet.len() };
-    let first = u32_at(packet, 0).ok_or(short)?;
-    let payload_len = usize::from(u16_at(packet, 4).ok_or(short)?);
-    let (next, hop_limit) = (u8_at(packet, 6).ok_or(short)?, u8_at(packet, 7).ok_or(short)?);
-    let (source, destination) = (v6_at(packet, 8).ok_or(short)?, v6_at(packet, 24).ok_or(short)?);
+    let header = packet.first_chunk::<40>().ok_or(short)?;
+    let &[c0, c1, c2, c3, l0, l1, next, hop_limit, ref addresses @ ..] = header;
+    let first = u32::from_be_bytes([c0, c1, c2, c3]);
+    let payload_len = usize::from(u16::from_be_bytes([l0, l1]));
+    let (source, destination) = (v6_at(addresses, 0).ok_or(short)?, v6_at(addresses, 16).ok_or(short)?);
     if payload_len == 0 && next != chain::NO_NEXT {
         return Err(without_length(packet));
     }
@@ -181,7 +167,7 @@ fn read_v6(packet: &[u8]) -> Result<PacketMetadata, IpError> {
     let mut chain = Chain::v6(whole);
     let mut seen = Seen::default();
     // What a first fragment must hold is known once its fragment header is; before it a cut chain is just that.
-    while let Some(header) = first_fragment(seen.more(), || chain.step())? {
+    while let Some(header) = chain.step().map_err(|error| in_first(seen.more(), error))? {
         match header.kind {
             chain::HOP_BY_HOP if options::v6(header.bytes)?.jumbo => return Err(IpError::JumboPayload),
             chain::DESTINATION => {
@@ -205,7 +191,8 @@ fn read_v6(packet: &[u8]) -> Result<PacketMetadata, IpError> {
         }
     }
     let [_, _, _, traffic_class] = (first >> 20).to_be_bytes();
-    PacketMetadata {
+    let inside = upper::look(chain.kind, whole.get(chain.at..).unwrap_or_default(), seen.fragment)?;
+    Ok(PacketMetadata {
         version: IpVersion::V6,
         source: IpAddr::V6(source),
         destination: IpAddr::V6(destination),
@@ -219,28 +206,12 @@ fn read_v6(packet: &[u8]) -> Result<PacketMetadata, IpError> {
         hop_limit,
         dont_fragment: true,
         fragment: seen.fragment,
-        ports: None,
-        icmp: None,
+        ports: inside.ports,
+        icmp: inside.icmp,
         routed: seen.routed,
         home_address: seen.home,
         header_intact: true,
-    }
-    .with_upper(whole)
-}
-
-impl PacketMetadata {
-    /// Adds what the start of the upper layer says; refuses a first fragment that does not hold its header.
-    fn with_upper(mut self, whole: &[u8]) -> Result<Self, IpError> {
-        let Some(protocol) = self.upper_layer() else { return Ok(self) };
-        let payload = whole.get(self.header_len..).unwrap_or_default();
-        if self.fragment.is_some_and(|fragment| fragment.more) && payload.len() < upper::header_len(protocol)
-        {
-            return Err(IpError::FirstFragment);
-        }
-        self.ports = upper::ports(protocol, payload);
-        self.icmp = upper::icmp(protocol, payload);
-        Ok(self)
-    }
+    })
 }
 
 /// What was met on the way along an IPv6 chain.
@@ -258,11 +229,11 @@ impl Seen {
 }
 
 /// In a first fragment with more to follow, a chain that is cut off is a chain that hides.
-fn first_fragment<T>(more: bool, walk: impl FnOnce() -> Result<T, IpError>) -> Result<T, IpError> {
-    walk().map_err(|error| match error {
+fn in_first(more: bool, error: IpError) -> IpError {
+    match error {
         IpError::ExtensionLength(_) if more => IpError::FirstFragment,
         other => other,
-    })
+    }
 }
 
 fn fragment_header(bytes: &[u8]) -> Option<Fragment> {

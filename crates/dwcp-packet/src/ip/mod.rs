@@ -8,7 +8,6 @@ mod fit;
 mod fragment;
 mod metadata;
 mod options;
-mod plain;
 mod prefix;
 mod sources;
 pub mod transport;

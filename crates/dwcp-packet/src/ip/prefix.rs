@@ -66,8 +66,8 @@ impl FromStr for Prefix {
     type Err = PrefixError;
 
     fn from_str(text: &str) -> Result<Self, PrefixError> {
-        // The longest text that can be right: 39 characters of IPv6, a slash, three digits.
-        if text.len() > 43 {
+        // The longest text that can be right: 45 characters of IPv6 that ends as IPv4 does, a slash, three digits.
+        if text.len() > 49 {
             return Err(PrefixError::Malformed);
         }
         let (address, length) = match text.split_once('/') {

@@ -1,4 +1,7 @@
 //! Transport mode: where ESP goes into a packet that keeps its own IP header (RFC 4303 §3.1.1).
+//!
+//! ESP protects what is behind it. Whoever is on the way can change what stays in front: addresses, hop limit, options, routes.
+//! Where addresses have to be believed, use tunnel mode, which seals them.
 
 use super::bytes::u8_at;
 use super::chain::{self, Chain};

@@ -1,6 +1,6 @@
 //! The first bytes of the upper layer: ports, and how much of a header there has to be.
 
-use super::bytes::{u8_at, u16_at};
+use super::{Fragment, IpError};
 
 pub(super) const ICMP: u8 = 1;
 pub(super) const TCP: u8 = 6;
@@ -10,24 +10,38 @@ pub(super) const ICMP6: u8 = 58;
 const SCTP: u8 = 132;
 const UDP_LITE: u8 = 136;
 
-/// Source and destination port, where the protocol has them in its first four bytes and its header is all there.
-pub(super) fn ports(protocol: u8, payload: &[u8]) -> Option<(u16, u16)> {
-    if !matches!(protocol, TCP | UDP | DCCP | SCTP | UDP_LITE) || payload.len() < header_len(protocol) {
-        return None;
-    }
-    Some((u16_at(payload, 0)?, u16_at(payload, 2)?))
+/// What the first bytes of the upper layer say.
+#[derive(Default)]
+pub(super) struct Inside {
+    /// Source and destination port, of protocols that have them in their first four bytes.
+    pub(super) ports: Option<(u16, u16)>,
+    /// Type and code of an ICMP message.
+    pub(super) icmp: Option<(u8, u8)>,
 }
 
-/// Type and code of an ICMP message.
-pub(super) fn icmp(protocol: u8, payload: &[u8]) -> Option<(u8, u8)> {
-    if !matches!(protocol, ICMP | ICMP6) || payload.len() < header_len(protocol) {
-        return None;
+/// Looks at `payload` if its header is all there; a first fragment that does not hold it is refused, a later one not looked at.
+#[inline]
+pub(super) fn look(protocol: u8, payload: &[u8], fragment: Option<Fragment>) -> Result<Inside, IpError> {
+    let (first, more) = fragment.map_or((true, false), |it| (it.is_first(), it.more));
+    if !first {
+        return Ok(Inside::default());
     }
-    Some((u8_at(payload, 0)?, u8_at(payload, 1)?))
+    match payload.first_chunk::<4>() {
+        Some(&[a, b, c, d]) if payload.len() >= header_len(protocol) => Ok(match protocol {
+            TCP | UDP | DCCP | SCTP | UDP_LITE => {
+                Inside { ports: Some((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]))), icmp: None }
+            }
+            ICMP | ICMP6 => Inside { ports: None, icmp: Some((a, b)) },
+            _ => Inside::default(),
+        }),
+        _ if more && payload.len() < header_len(protocol) => Err(IpError::FirstFragment),
+        _ => Ok(Inside::default()),
+    }
 }
 
 /// The least a header of this protocol takes; of one that is not known, a single byte.
-pub(super) fn header_len(protocol: u8) -> usize {
+#[inline]
+fn header_len(protocol: u8) -> usize {
     match protocol {
         // RFC 8200 §4.7: nothing follows.
         super::chain::NO_NEXT => 0,

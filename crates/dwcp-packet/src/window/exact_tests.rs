@@ -233,7 +233,7 @@ fn the_ring_is_no_larger_than_it_has_to_be() {
     ] {
         assert_eq!(words_of::<Ring<6>>(size), words, "{size}");
     }
-    assert_eq!([1, 2, 3, 4].map(|size| words_of::<Ring<1>>(size)), [1, 2, 2, 4]);
+    assert_eq!([1, 2, 3, 4].map(words_of::<Ring<1>>), [1, 2, 2, 4]);
     // Shared: eight numbers a word, and at least so many words that a lap fits beside them.
     for (size, words) in [(1, 32), (64, 32), (249, 32), (250, 64), (8192, 2048), (65_536, 16_384)] {
         assert_eq!(words_of::<Alone<3>>(size), words, "{size}");
