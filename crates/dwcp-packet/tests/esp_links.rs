@@ -9,7 +9,7 @@ use dwcp_crypto::Side;
 use dwcp_packet::{
     Announcement, EncryptionContext, Inbound, KeyState, Outbound, PacketError, PacketSettings, SetupError,
 };
-use support::{ipv4, keys, pair, placed, spi};
+use support::{Dice, ipv4, keys, pair, placed, spi};
 
 fn second(n: u64) -> Tick {
     Tick(n * 1_000_000_000)
@@ -223,4 +223,33 @@ fn at_c5_a_receiver_that_says_where_it_goes_on_takes_nothing_twice() {
     assert_eq!(receive(&mut into, Tick(1), &wire), Err(PacketError::UnknownSpi));
     rekey(&mut out, &mut into, Tick(1), 301);
     receive(&mut into, Tick(1), &send(&mut out, Tick(1))).unwrap();
+}
+
+#[test]
+fn at_c2_forged_packets_of_an_announced_key_move_no_epoch() {
+    let (mut out, mut into) = ends();
+    rekey(&mut out, &mut into, Tick(0), 300);
+    receive(&mut into, Tick(0), &send(&mut out, Tick(0))).unwrap();
+    let late = send(&mut out, Tick(0));
+    rekey(&mut out, &mut into, Tick(0), 301);
+    let wire = send(&mut out, Tick(0));
+    for bit in 0..wire.len() * 8 {
+        let mut forged = wire.clone();
+        forged[bit / 8] ^= 1 << (bit % 8);
+        assert!(receive(&mut into, Tick(0), &forged).is_err(), "bit {bit}");
+    }
+    for length in 0..wire.len() {
+        assert!(receive(&mut into, Tick(0), &wire[..length]).is_err(), "{length}");
+    }
+    let mut dice = Dice(2);
+    for _ in 0..1_000 {
+        let mut random = wire.clone();
+        dice.fill(&mut random[8..]);
+        assert_eq!(receive(&mut into, Tick(0), &random), Err(PacketError::Forged));
+    }
+    assert_eq!((into.epoch(), into.live_keys(Tick(0))), (Some(1), 2));
+    // No grace has begun: long after it would be over the old key opens as before, and the true packet moves the epoch.
+    assert_eq!(receive(&mut into, second(179), &late), Ok(()));
+    assert_eq!(receive(&mut into, second(179), &wire), Ok(()));
+    assert_eq!(into.epoch(), Some(2));
 }
