@@ -8,7 +8,7 @@ mod support;
 
 use build::{authentication, chained, fragment, options, routing, tcp, udp, v4, v6};
 use dwcp_base::Tick;
-use dwcp_packet::{Encapsulation, PacketError, PacketSettings, Padding};
+use dwcp_packet::{AllowedSources, Encapsulation, PacketError, PacketSettings, Padding, Prefix};
 use support::{Dice, ipv4, ipv6, opened, pair, placed, sealed};
 
 /// Seals `packet` and opens it; a refusal is the sender's.
@@ -45,24 +45,16 @@ fn both() -> [PacketSettings; 2] {
 }
 
 #[test]
-fn headers_that_the_receiver_refuses_are_not_sealed() {
+fn packets_that_the_receiver_refuses_are_not_sealed() {
     let mut short = v4(6, &[], 0, &[]);
     short[0] = 0x41;
     let mut long = v4(6, &[], 0, &[]);
     long[0] = 0x4f;
-    let mut empty = v6(17, &[]);
-    empty[6] = 17;
-    let many = vec![options(60, &[]); 9];
-    let wide = vec![options(60, &[0; 254]); 3];
     let mut trailing = ipv4(60);
     trailing.push(0);
     for packet in [
         short,
         long,
-        empty,
-        chained(&many, 17, &udp(8)),
-        chained(&wide, 17, &udp(8)),
-        chained(&[options(0, &[0xc2, 4, 0, 1, 0, 0])], 17, &udp(8)),
         trailing,
         ipv6(60)[..59].to_vec(),
         vec![0x50; 40],
@@ -72,12 +64,48 @@ fn headers_that_the_receiver_refuses_are_not_sealed() {
             assert_eq!(verdict(&settings, &packet), Err(PacketError::NotAPacket), "{packet:02x?}");
         }
     }
+    // A tunnel carries what it need not understand; transport mode has to find the place behind the headers.
+    let [tunnel, transport] = both();
+    for packet in odd() {
+        assert_eq!(verdict(&tunnel, &packet), Ok(()), "{packet:02x?}");
+        assert_eq!(verdict(&transport, &packet), Err(PacketError::NotAPacket), "{packet:02x?}");
+    }
     // Whole chains are no offence.
     for settings in both() {
         let chain = [options(0, &[]), options(60, &[]), routing(2, 0, 1), fragment(0, false, 1)];
         assert_eq!(verdict(&settings, &chained(&chain, 6, &tcp(9))), Ok(()));
         assert_eq!(verdict(&settings, &chained(&[authentication(12)], 6, &tcp(9))), Ok(()));
     }
+}
+
+/// As long as they say, with headers that two readers could take for different things.
+fn odd() -> [Vec<u8>; 4] {
+    let mut empty = v6(17, &[]);
+    empty[6] = 17;
+    [
+        empty,
+        chained(&vec![options(60, &[]); 9], 17, &udp(8)),
+        chained(&vec![options(60, &[0; 254]); 3], 17, &udp(8)),
+        chained(&[options(0, &[0xc2, 4, 0, 1, 0, 0])], 17, &udp(8)),
+    ]
+}
+
+#[test]
+fn at_c9_where_sources_are_checked_a_packet_whose_headers_are_in_doubt_does_not_come_through() {
+    let plain = PacketSettings::default();
+    let everybody = ["0.0.0.0/0", "::/0"].map(|prefix| prefix.parse::<Prefix>().unwrap());
+    let checked = plain.clone().with_sources(AllowedSources::new(everybody).unwrap());
+    let (mut sealing, mut open) = pair(&plain);
+    let (_, mut closed) = pair(&checked);
+    for packet in odd() {
+        let wire = sealed(&mut sealing, &packet);
+        let mut buffer = wire.clone();
+        let out = open.open(Tick(0), &mut buffer).unwrap();
+        assert_eq!((out.bytes(), out.metadata().is_err()), (&packet[..], true), "carried, and not vouched for");
+        assert_eq!(opened(&mut closed, &wire), Err(PacketError::Malformed));
+    }
+    let wire = sealed(&mut sealing, &ipv6(60));
+    assert_eq!(opened(&mut closed, &wire), Ok(ipv6(60)));
 }
 
 #[test]
