@@ -97,15 +97,16 @@ fn at_c9_where_sources_are_checked_a_packet_whose_headers_are_in_doubt_does_not_
     let everybody = ["0.0.0.0/0", "::/0"].map(|prefix| prefix.parse::<Prefix>().unwrap());
     let checked = plain.clone().with_sources(AllowedSources::new(everybody).unwrap());
     let (mut sealing, mut open) = pair(&plain);
-    let (_, mut closed) = pair(&checked);
+    let (mut watched, mut closed) = pair(&checked);
     for packet in odd() {
         let wire = sealed(&mut sealing, &packet);
         let mut buffer = wire.clone();
         let out = open.open(Tick(0), &mut buffer).unwrap();
         assert_eq!((out.bytes(), out.metadata().is_err()), (&packet[..], true), "carried, and not vouched for");
+        let wire = sealed(&mut watched, &packet);
         assert_eq!(opened(&mut closed, &wire), Err(PacketError::Malformed));
     }
-    let wire = sealed(&mut sealing, &ipv6(60));
+    let wire = sealed(&mut watched, &ipv6(60));
     assert_eq!(opened(&mut closed, &wire), Ok(ipv6(60)));
 }
 
