@@ -4,6 +4,7 @@ use crate::stack::leaving_no_trace;
 use crate::{CryptoError, Secret};
 use ring::hkdf;
 use std::fmt;
+use std::hint::black_box;
 
 /// The hash under the derivation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,22 +34,27 @@ impl Hash {
     }
 }
 
-/// A pseudorandom key: the one thing that keys are expanded from.
+/// A pseudorandom key: the one thing that keys are expanded from. It is overwritten when it goes, which ring does not do.
 pub struct Prk {
-    prk: hkdf::Prk,
+    /// Boxed, so that no move leaves a copy behind.
+    prk: Box<hkdf::Prk>,
     hash: Hash,
 }
 
 impl Prk {
     /// HKDF-Extract (RFC 5869 §2.2). An empty salt stands for a string of zeros, as the standard says.
     pub fn extract(hash: Hash, salt: &[u8], secret: &Secret) -> Self {
-        Self { prk: hkdf::Salt::new(hash.ring(), salt).extract(secret.expose()), hash }
+        Self::boxed(hash, || hkdf::Salt::new(hash.ring(), salt).extract(secret.expose()))
     }
 
     /// Takes a key that is uniformly random already and leaves HKDF-Extract out, as RFC 5869 §3.3 allows, for formats
     /// that prescribe it.
     pub(crate) fn from_uniform(hash: Hash, key: &Secret) -> Self {
-        Self { prk: hkdf::Prk::new_less_safe(hash.ring(), key.expose()), hash }
+        Self::boxed(hash, || hkdf::Prk::new_less_safe(hash.ring(), key.expose()))
+    }
+
+    fn boxed(hash: Hash, make: impl FnOnce() -> hkdf::Prk) -> Self {
+        leaving_no_trace(|| Self { prk: Box::new(make()), hash })
     }
 
     /// HKDF-Expand (RFC 5869 §2.3) with `info` as it stands, for formats that prescribe it byte by byte.
@@ -111,6 +117,17 @@ impl Prk {
             let okm = self.prk.expand(info, OutputLength(out.len())).map_err(too_large)?;
             okm.fill(out).map_err(too_large)
         })
+    }
+}
+
+impl Drop for Prk {
+    /// Puts a key of zeros in the place of the true one. SHA-512 has the largest state: it leaves no byte of any other.
+    fn drop(&mut self) {
+        leaving_no_trace(|| {
+            *self.prk = hkdf::Prk::new_less_safe(hkdf::HKDF_SHA512, &[0; 64]);
+            // Nobody reads the new key, so the compiler might think that nobody needs it to be written.
+            black_box(&mut self.prk);
+        });
     }
 }
 

@@ -2,16 +2,17 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/hmac_key.rs"]
+mod hmac_key;
 #[path = "support/memory.rs"]
 mod memory;
 
 use dwcp_crypto::Secret;
 use dwcp_crypto::packet::{PacketCipher, PacketOpener, PacketParts, PacketSealer, SealedParts};
+use hmac_key::{apart, states};
 use memory::{Pattern, assert_gone, assert_wiped, letters};
 use ring::hmac;
-use std::fs::File;
 use std::hint::black_box;
-use std::os::unix::fs::FileExt;
 
 #[test]
 fn what_is_dropped_is_nowhere_in_memory() {
@@ -86,33 +87,6 @@ fn traffic(mut sealer: PacketSealer, opener: &PacketOpener) -> PacketSealer {
     sealer
 }
 
-/// The inner and the outer state of an HMAC key, as they lie in memory: what differs between this key and another.
-fn states(algorithm: hmac::Algorithm, key: &[u8]) -> [Pattern; 2] {
-    let mut this = Box::new(hmac::Key::new(algorithm, key));
-    let mut image = image(&this);
-    let other = self::image(&hmac::Key::new(algorithm, &[0; 32]));
-    *this = hmac::Key::new(hmac::HMAC_SHA512, &[0; 64]);
-    black_box(&mut this);
-    let half = image.len() / 2;
-    let found = [0, half].map(|start| {
-        let differs = |at: &usize| image[*at] != other[*at];
-        let first = (start..start + half).find(differs).unwrap();
-        let last = (start..start + half).rev().find(differs).unwrap();
-        Pattern::of(&image[first..=last])
-    });
-    image.fill(0);
-    black_box(&mut image);
-    found
-}
-
-/// The bytes of a key as they lie in memory.
-fn image(key: &hmac::Key) -> Vec<u8> {
-    let mut bytes = vec![0; size_of_val(key)];
-    let at = u64::try_from(std::ptr::from_ref(key).addr()).unwrap();
-    File::open("/proc/self/mem").unwrap().read_exact_at(&mut bytes, at).unwrap();
-    bytes
-}
-
 /// The key of the IVs: HKDF-Expand with the label `packet iv` (`docs/formats/hkdf-label.md`), which is one block.
 fn iv_key(key: &[u8]) -> Secret {
     let info: &[u8] = b"\x00\x20\x0fdwcp1 packet iv\x00\x00\x01";
@@ -120,20 +94,5 @@ fn iv_key(key: &[u8]) -> Secret {
     let out = Secret::from(hmac::sign(&prk, info).as_ref().to_vec());
     *prk = hmac::Key::new(hmac::HMAC_SHA512, &[0; 64]);
     black_box(&mut prk);
-    out
-}
-
-/// Runs `work` and overwrites the stack that it used.
-fn apart<T>(work: impl FnOnce() -> T) -> T {
-    #[inline(never)]
-    fn deeper<T>(work: impl FnOnce() -> T) -> T {
-        work()
-    }
-    #[inline(never)]
-    fn overwrite() {
-        black_box(&mut [0_u8; 64 * 1024]);
-    }
-    let out = deeper(work);
-    overwrite();
     out
 }

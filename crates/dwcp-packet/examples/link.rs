@@ -62,7 +62,8 @@ fn main() -> Result<(), Box<dyn Error>> {
                     Ok(opened) => tally.opened += usize::from(opened.bytes() == packet),
                     Err(PacketError::Replayed) => tally.replayed += 1,
                     Err(PacketError::Forged) => tally.forged += 1,
-                    Err(error) => return Err(error.into()),
+                    // Whatever arrives, it does not end the loop: anybody can send to a port.
+                    Err(_) => tally.others += 1,
                 },
                 _ => tally.others += 1,
             }

@@ -160,8 +160,9 @@ fn at_c10_congestion_bits_and_hop_limits_come_out_as_they_went_in() {
     (packet[1], packet[8]) = (3, 1);
     let mut wire = sealed(&mut sealing, &packet);
     let mut out = opening.open(Tick(0), &mut wire).unwrap();
-    assert_eq!((out.metadata().traffic_class, out.metadata().hop_limit), (3, 1));
-    assert!(out.metadata().dont_fragment, "what is to be told to a sender whose packet is too large");
+    let metadata = out.metadata().unwrap();
+    assert_eq!((metadata.traffic_class, metadata.hop_limit), (3, 1));
+    assert!(metadata.dont_fragment, "what is to be told to a sender whose packet is too large");
     out.bytes_mut()[8] = 0;
     assert_eq!(out.into_bytes()[8], 0);
 }

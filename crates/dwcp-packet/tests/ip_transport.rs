@@ -69,7 +69,6 @@ fn what_was_sealed_behind_any_headers_is_found_again() {
         vec![],
         vec![options(60, &[])],
         vec![options(0, &[]), options(60, &[]), routing(2, 0, 1), fragment(0, false, 1), options(60, &[])],
-        vec![authentication(12)],
     ] {
         for protocol in [50, 17] {
             let packet = chained(&chain, protocol, &[9; 40]);
@@ -79,10 +78,32 @@ fn what_was_sealed_behind_any_headers_is_found_again() {
         }
     }
     assert_eq!(places(&locate(&v4(50, &[1; 8], 0, &[0; 40])).unwrap()), (28, 50, 9));
+}
+
+#[test]
+fn an_authentication_header_before_it_is_not_passed_over() {
     let (_, mut header) = authentication(12);
     header[0] = 50;
     header.extend([0; 40]);
-    assert_eq!(places(&locate(&v4(51, &[], 0, &header)).unwrap()), (44, 50, 20));
+    assert_eq!(locate(&v4(51, &[], 0, &header)), Err(TransportError::Authentication));
+    for chain in [vec![authentication(12)], vec![options(0, &[]), authentication(12), options(60, &[])]] {
+        assert_eq!(locate(&chained(&chain, 50, &[9; 40])), Err(TransportError::Authentication));
+    }
+}
+
+#[test]
+fn a_wrong_checksum_is_not_mended() {
+    for (packet, way) in
+        [(v4(6, &[], 0, &tcp(9)), split as fn(&[u8]) -> _), (v4(50, &[], 0, &[0; 40]), locate)]
+    {
+        assert!(way(&packet).is_ok());
+        for bit in 0..16 {
+            let mut wrong = packet.clone();
+            wrong[10 + bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(way(&wrong), Err(TransportError::Checksum));
+        }
+        assert!(TransportError::Checksum.to_string().contains("checksum"));
+    }
 }
 
 #[test]

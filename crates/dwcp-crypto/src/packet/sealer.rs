@@ -17,7 +17,8 @@ use std::fmt;
 /// # Security
 /// Key material belongs to **one** sealer in its life. Two that are made of the same material (by two senders, after a crash, from the
 /// snapshot of a machine) repeat nonces, which for AES-GCM gives away both packets and the power to forge. Never store the material to
-/// go on later: derive it anew. For the same reason the type is not `Clone`.
+/// go on later: derive it anew. For the same reason the type is not `Clone`. A process that forks has a sealer on both sides, with one
+/// count: one of them must seal nothing more under it.
 #[must_use]
 pub struct PacketSealer {
     keys: Keys,

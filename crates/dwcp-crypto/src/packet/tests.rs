@@ -131,3 +131,12 @@ fn guessing_ends_at_the_forgery_limit_even_for_a_true_packet() {
         assert_eq!(opener.forgeries(), 2, "what is no longer tried is no longer counted");
     }
 }
+
+#[test]
+fn at_p12_what_a_packet_holds_is_not_printed() {
+    let (mut iv, mut body) = ([9; 8], *b"top secret");
+    let parts = PacketParts { head: b"SPI.num.", iv: &mut iv, body: &mut body, tail: b"" };
+    assert_eq!(format!("{parts:?}"), "PacketParts(8 bytes of head, 8 of IV, 10 of body, 0 of tail)");
+    let parts = SealedParts { head: b"SPI.num.", iv: &iv, body: &mut body, tail: b"high" };
+    assert_eq!(format!("{parts:?}"), "SealedParts(8 bytes of head, 8 of IV, 10 of body, 4 of tail)");
+}

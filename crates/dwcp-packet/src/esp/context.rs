@@ -17,8 +17,9 @@ use std::ops::Range;
 
 /// One key of one direction, which seals.
 ///
-/// It counts its packets itself, from 1, and seals none twice under one number: there is no way to name a number, and the key is wiped when it
-/// reaches a hard [limit](super::Limits). It is not `Clone`, so that no second counter runs under the same key.
+/// It counts its packets itself, from 1, and seals none twice under one number: there is no way to name a number. It is not `Clone`, so that no
+/// second counter runs under the same key. The key is wiped by the first call of [`seal`](Self::seal), [`seal_dummy`](Self::seal_dummy) or
+/// [`expire`](Self::expire) that finds it past a hard [limit](super::Limits); where nothing is sent, that is `expire`, for the caller to make.
 pub struct EncryptionContext {
     /// Gone once a hard limit was reached.
     sealer: Option<PacketSealer>,
@@ -41,9 +42,13 @@ impl EncryptionContext {
     /// [`SetupError::Crypto`] without randomness.
     ///
     /// # Security
-    /// Two calls never give the same key: 32 fresh random bytes go into each. That holds across restarts, restored snapshots and two
-    /// senders that share the root. It does not hold within an epoch: a virtual machine that is restored into the middle of one repeats
-    /// its numbers until the hard limit, at most 180 s. Begin a new epoch after resuming.
+    /// Two calls do not give the same key, across restarts and two senders that share the root: 32 bytes of the system's random numbers go
+    /// into each. That rests on those bytes being fresh. Two clones of one machine's snapshot can draw the same ones until their kernel
+    /// mixes in something new (on Linux from 5.18 at once, where the machine has a VM generation ID): have it do so before either begins.
+    ///
+    /// Within an epoch **the key has one user**. A machine that is restored into the middle of one, or a process that forks, counts on from
+    /// the same number twice until the hard limit, at most 180 s; two packets under one number give away both and, with GCM, the power to
+    /// forge. Begin a new epoch after resuming, and after a fork seal on one side only: make links after a daemon has detached itself.
     pub fn begin(
         keys: &LinkKeys,
         epoch: u32,
@@ -65,8 +70,8 @@ impl EncryptionContext {
     ///
     /// # Security
     /// **One context for each material, ever.** A second one starts at number 1 again, and two packets under one number give away both and,
-    /// with GCM, the power to forge. Keys that are stored must not seal again after a restart. [`begin`](Self::begin) has no such
-    /// condition.
+    /// with GCM, the power to forge. Keys that are stored must not seal again after a restart; [`begin`](Self::begin) has no such
+    /// condition. What is said there of restored machines and of processes that fork holds here for the life of the material.
     pub fn from_keys(
         settings: &PacketSettings,
         spi: Spi,
@@ -103,10 +108,14 @@ impl EncryptionContext {
     ) -> Result<EncryptedPacket<'b>, PacketError> {
         self.ready(now)?;
         let packet = buffer.get(at.clone()).ok_or(PacketError::NoRoom)?;
-        let next = next_header(packet)?;
         let split = self.split(packet)?;
+        let next = match split {
+            // RFC 4303 §2.6: the receiver would take it for a dummy.
+            Some(split) if split.protocol() == NO_NEXT_HEADER => return Err(PacketError::NotAPacket),
+            Some(split) => split.protocol(),
+            None => next_header(packet)?,
+        };
         let length = at.len();
-        let next = split.map_or(next, |split| split.protocol());
         let sealed = self.wrap(buffer, at, split, next)?;
         self.counters.bytes += length as u64;
         Ok(sealed)
@@ -124,15 +133,22 @@ impl EncryptionContext {
         at: Range<usize>,
     ) -> Result<EncryptedPacket<'b>, PacketError> {
         self.ready(now)?;
-        let room = buffer.get_mut(at.clone()).ok_or(PacketError::NoRoom)?;
+        let room = buffer.get(at.clone()).ok_or(PacketError::NoRoom)?;
         let split = self.split(room)?;
-        let before = split.map_or(0, |split| split.before());
-        if let Some(content) = room.get_mut(before..) {
-            content.fill(0);
-        }
         let sealed = self.wrap(buffer, at, split, NO_NEXT_HEADER)?;
         self.counters.dummies += 1;
         Ok(sealed)
+    }
+
+    /// Wipes the key if it is past a hard limit at `now`, for good, and says where it stands.
+    ///
+    /// A link that seals does this by itself. One on which nothing is sent would keep its key: call this from a timer, every second or so.
+    pub fn expire(&mut self, now: Tick) -> KeyState {
+        let state = self.state(now);
+        if state == KeyState::Stopped {
+            self.sealer = None;
+        }
+        state
     }
 
     /// Where the key stands between its limits. A new epoch is due from [`KeyState::RekeyDue`] on.
@@ -172,11 +188,10 @@ impl EncryptionContext {
     /// Stops for good at a hard limit: what was reached once stays so, and the key is wiped.
     #[inline]
     fn ready(&mut self, now: Tick) -> Result<(), PacketError> {
-        if self.state(now) == KeyState::Stopped {
-            self.sealer = None;
-            return Err(PacketError::KeyExhausted);
+        match self.expire(now) {
+            KeyState::Stopped => Err(PacketError::KeyExhausted),
+            KeyState::Fresh | KeyState::RekeyDue => Ok(()),
         }
-        Ok(())
     }
 
     /// In transport mode, what of a packet stays in the clear.
@@ -229,7 +244,11 @@ impl EncryptionContext {
             split.rewrite(header, ESP, length).map_err(|_| PacketError::TooLong)?;
         }
         let parts = Parts::of(frame, before, iv, body).ok_or(PacketError::NoRoom)?;
-        trailer.write(parts.body.get_mut(payload..).unwrap_or_default(), next).ok_or(PacketError::TooLong)?;
+        let (content, behind) = parts.body.split_at_mut_checked(payload).ok_or(PacketError::NoRoom)?;
+        if next == NO_NEXT_HEADER {
+            content.fill(0);
+        }
+        trailer.write(behind, next).ok_or(PacketError::TooLong)?;
         let [a, b, c, d] = self.spi.to_bytes();
         let [e, f, g, h] = low;
         *parts.header = [a, b, c, d, e, f, g, h];

@@ -18,11 +18,16 @@ pub struct DecryptionContext {
 impl DecryptionContext {
     /// Opens what the peer seals in the epoch that it announced.
     ///
-    /// Whether the epoch is a new one is for the caller to know; [`Inbound`](super::Inbound) keeps epochs for its caller.
+    /// Whether the epoch is a new one is for the caller to know; [`Inbound`](super::Inbound) keeps epochs for its caller, and lets go of keys that
+    /// are over. A context that answers [`PacketError::Expired`] is to be dropped, which wipes its key.
     ///
     /// # Errors
     /// [`SetupError::Mismatch`] when the announcement is of another mode, encapsulation or kind of sequence numbers than `settings`;
     /// [`SetupError::Window`], [`SetupError::Padding`].
+    ///
+    /// # Security
+    /// **One context for each announcement.** A second one has a window of its own, which has seen nothing, and takes every packet again
+    /// that the first one took.
     pub fn of(
         keys: &LinkKeys,
         announcement: &Announcement,
@@ -32,11 +37,14 @@ impl DecryptionContext {
         Self::with(Opener::of(keys, announcement, settings, now)?)
     }
 
-    /// Opens under `material` that was agreed on by other means. It may be opened with as often as one likes; a second context has a
-    /// window of its own, which has seen nothing.
+    /// Opens under `material` that was agreed on by other means.
     ///
     /// # Errors
     /// [`SetupError::Crypto`] for material of another length; [`SetupError::Window`], [`SetupError::Padding`].
+    ///
+    /// # Security
+    /// As for [`of`](Self::of): a second context of the same material, after a restart too, takes again what was taken already. To look at
+    /// packets once more that is no harm; to act on them it is.
     pub fn from_keys(
         settings: &PacketSettings,
         spi: Spi,
@@ -71,6 +79,12 @@ impl DecryptionContext {
         self.opener.spi()
     }
 
+    /// Whether the key is past its hard age at `now`: it opens nothing more, and should be dropped.
+    #[inline]
+    pub(super) fn is_over(&self, now: Tick) -> bool {
+        self.opener.is_over(now)
+    }
+
     /// The window: what was accepted, up to where.
     pub fn window(&self) -> &ReplayWindow {
         &self.window
@@ -100,6 +114,9 @@ impl SharedDecryptionContext {
     ///
     /// # Errors
     /// As there.
+    ///
+    /// # Security
+    /// As there: several queues share one context.
     pub fn of(
         keys: &LinkKeys,
         announcement: &Announcement,
@@ -112,6 +129,9 @@ impl SharedDecryptionContext {
     /// As [`DecryptionContext::from_keys`].
     ///
     /// # Errors
+    /// As there.
+    ///
+    /// # Security
     /// As there.
     pub fn from_keys(
         settings: &PacketSettings,

@@ -15,16 +15,17 @@ pub enum PacketError {
     /// The buffer has not the room that sealing needs before or behind the packet, or the range is not in it.
     #[error("the buffer has no room for the sealed packet: see headroom and tailroom")]
     NoRoom,
-    /// What is to be sealed is no whole IP packet, says another length than it has, or is a fragment in transport mode.
-    #[error("what is to be sealed is no whole IP packet of its own length")]
+    /// What is to be sealed is a packet that the other side would refuse: no IP packet, one of another length than it says, one whose headers
+    /// break a rule; in transport mode also a fragment, one whose checksum is wrong, and one of protocol 59, which means a dummy there.
+    #[error("what is to be sealed is no IP packet that the other side would take")]
     NotAPacket,
     /// What is to be sealed is longer than all packets are padded to, or than a packet can be.
     #[error("the packet is longer than a sealed one can be")]
     TooLong,
-    /// The key has reached its hard limit of time, packets or bytes. It is wiped, and seals nothing more.
+    /// The key has reached its hard limit of time, packets or bytes. It is wiped by now, and seals nothing more.
     #[error("the key has reached its limit: it seals nothing more")]
     KeyExhausted,
-    /// The time of the key is over. It opens nothing more.
+    /// The time of the key is over. It opens nothing more. A link lets go of such a key, so that it says [`UnknownSpi`](Self::UnknownSpi).
     #[error("the time of the key is over")]
     Expired,
     /// As many forgeries were tried on the key as it bears (RFC 9147 §4.5.3). It opens nothing more.
@@ -118,7 +119,7 @@ pub enum SetupError {
         "the padding can not be had: at most 65 000 bytes, and multiples of at most 256 in transport mode"
     )]
     Padding,
-    /// A limit of zero or above the default, or a soft one above its hard one.
+    /// A limit of zero or above the default, or a soft one that is not below its hard one.
     #[error("a limit can be lowered, not raised, and the soft one comes first")]
     Limits,
     /// A replay window smaller than 64 or larger than 65 536 packets.

@@ -1,24 +1,23 @@
 //! What may stand in a packet: whole IP packets, by their next header.
 
 use super::PacketError;
-use crate::{AllowedSources, IpVersion, PacketMetadata};
+use crate::{AllowedSources, Extent, IpVersion, PacketMetadata};
 
-/// The next header of a packet in tunnel mode. It has to be as long as it says: the receiver goes by that (RFC 4303 §2.7).
+/// The next header of a packet in tunnel mode. It has to be as long as it says, since the receiver goes by that (RFC 4303 §2.7): by the
+/// receiver's own rule, so that nothing is sealed that [`judge`] refuses for its form.
 #[inline]
 pub(super) fn next_header(packet: &[u8]) -> Result<u8, PacketError> {
-    let (next, claimed) = match packet {
-        [first, _, high, low, ..] if first >> 4 == 4 => {
-            (IPV4, usize::from(u16::from_be_bytes([*high, *low])))
-        }
-        [first, _, _, _, high, low, ..] if first >> 4 == 6 => {
-            (IPV6, IPV6_HEADER + usize::from(u16::from_be_bytes([*high, *low])))
-        }
-        _ => return Err(PacketError::NotAPacket),
-    };
-    if claimed == packet.len() && claimed >= IPV4_HEADER { Ok(next) } else { Err(PacketError::NotAPacket) }
+    match Extent::read(packet) {
+        Some(Extent { version, total_len }) if total_len == packet.len() => Ok(match version {
+            IpVersion::V4 => IPV4,
+            IpVersion::V6 => IPV6,
+        }),
+        _ => Err(PacketError::NotAPacket),
+    }
 }
 
-/// Judges what a packet in tunnel mode held, which the holder of the key has sealed: `payload` is what stood before the padding.
+/// Judges what a packet in tunnel mode held, which the holder of the key has sealed: `payload` is what stood before the padding. Gives the
+/// length of the inner packet.
 ///
 /// # Errors
 /// [`PacketError::Malformed`], [`PacketError::WrongSource`], or [`PacketError::Dummy`].
@@ -27,7 +26,7 @@ pub(super) fn judge(
     payload: &[u8],
     next_header: u8,
     sources: Option<&AllowedSources>,
-) -> Result<PacketMetadata, PacketError> {
+) -> Result<usize, PacketError> {
     let version = match next_header {
         IPV4 => IpVersion::V4,
         IPV6 => IpVersion::V6,
@@ -35,23 +34,19 @@ pub(super) fn judge(
         _ => return Err(PacketError::Malformed),
     };
     // What follows the inner packet hides its length and is cut; a packet that is cut off itself is an error.
-    let metadata = PacketMetadata::read(payload).map_err(|_| PacketError::Malformed)?;
-    if metadata.version != version {
-        return Err(PacketError::Malformed);
-    }
-    permitted(metadata, sources)
+    let extent = Extent::read(payload).filter(|extent| extent.version == version);
+    let total_len = extent.ok_or(PacketError::Malformed)?.total_len;
+    permitted(payload.get(..total_len).unwrap_or_default(), sources)?;
+    Ok(total_len)
 }
 
-/// The packet's metadata, if it comes from where its sender may send from.
+/// Whether `packet` comes from where its sender may send from. It is read to the end of its headers for that, since a home address
+/// counts too.
 #[inline]
-pub(super) fn permitted(
-    metadata: PacketMetadata,
-    sources: Option<&AllowedSources>,
-) -> Result<PacketMetadata, PacketError> {
-    match sources {
-        Some(sources) => sources.permit(&metadata).map(|_| metadata).map_err(|_| PacketError::WrongSource),
-        None => Ok(metadata),
-    }
+pub(super) fn permitted(packet: &[u8], sources: Option<&AllowedSources>) -> Result<(), PacketError> {
+    let Some(sources) = sources else { return Ok(()) };
+    let metadata = PacketMetadata::read(packet).map_err(|_| PacketError::Malformed)?;
+    sources.permit(&metadata).map(|_| ()).map_err(|_| PacketError::WrongSource)
 }
 
 /// IPv4 in IP.
@@ -63,9 +58,6 @@ pub(super) const ESP: u8 = 50;
 /// A dummy packet (RFC 4303 §2.6).
 pub(super) const NO_NEXT_HEADER: u8 = 59;
 
-const IPV4_HEADER: usize = 20;
-const IPV6_HEADER: usize = 40;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,7 +68,7 @@ mod tests {
         (packet[0], packet[3]) = (0x45, 60);
         assert_eq!(next_header(&packet), Ok(IPV4));
         assert_eq!(next_header(&packet[..59]), Err(PacketError::NotAPacket));
-        (packet[0], packet[5]) = (0x60, 20);
+        (packet[0], packet[5], packet[6]) = (0x60, 20, 17);
         assert_eq!(next_header(&packet), Ok(IPV6));
         assert_eq!(next_header(&packet[..59]), Err(PacketError::NotAPacket));
         for length in 0..20 {

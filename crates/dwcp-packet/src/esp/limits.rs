@@ -20,7 +20,8 @@ impl Limits {
     /// Lower limits than the default.
     ///
     /// # Errors
-    /// [`SetupError::Limits`] when one is zero or above its default, or a soft one above its hard one.
+    /// [`SetupError::Limits`] when one is zero or above its default, or a soft one is not below its hard one: between the two the next key is
+    /// made, and packets of the old one arrive late.
     pub fn new(
         soft_age: Duration,
         hard_age: Duration,
@@ -28,7 +29,7 @@ impl Limits {
         hard_packets: u64,
     ) -> Result<Self, SetupError> {
         let most = Self::default();
-        let ordered = soft_age <= hard_age && soft_packets <= hard_packets;
+        let ordered = soft_age < hard_age && soft_packets < hard_packets;
         let bounded = soft_age <= most.soft_age && hard_age <= most.hard_age;
         let counted = soft_packets <= most.soft_packets && hard_packets <= most.hard_packets;
         if !ordered || !bounded || !counted || soft_age.is_zero() || soft_packets == 0 {
@@ -144,9 +145,11 @@ mod tests {
     fn limits_are_lowered_never_raised() {
         let second = Duration::from_secs(1);
         assert!(Limits::new(second, 2 * second, 10, 20).is_ok());
-        assert!(Limits::new(second, second, 1, 1).is_ok());
+        assert!(Limits::new(second, 2 * second, 1, 2).is_ok());
         for (soft, hard, packets, most) in [
             (2 * second, second, 10, 20),
+            (second, second, 10, 20),
+            (second, 2 * second, 10, 10),
             (second, 2 * second, 20, 10),
             (second, 181 * second, 10, 20),
             (121 * second, 180 * second, 10, 20),

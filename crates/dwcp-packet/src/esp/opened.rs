@@ -1,7 +1,7 @@
 //! A packet that was authentic, and what it held.
 
 use super::Spi;
-use crate::PacketMetadata;
+use crate::{IpError, PacketMetadata};
 use std::fmt;
 use std::ops::Range;
 
@@ -12,7 +12,6 @@ pub struct Opened<'b> {
     pub(super) range: Range<usize>,
     pub(super) sequence: u64,
     pub(super) spi: Spi,
-    pub(super) metadata: PacketMetadata,
 }
 
 impl<'b> Opened<'b> {
@@ -47,9 +46,14 @@ impl<'b> Opened<'b> {
         self.spi
     }
 
-    /// What the packet says of itself. In transport mode its header is not authenticated.
-    pub fn metadata(&self) -> &PacketMetadata {
-        &self.metadata
+    /// What the packet says of itself, read now: about 20 ns that who only carries packets need not spend. In transport mode its header is
+    /// not authenticated.
+    ///
+    /// # Errors
+    /// [`IpError`] for headers that two readers could take for different things. Where [sources](super::PacketSettings::with_sources) are
+    /// checked such a packet was never opened.
+    pub fn metadata(&self) -> Result<PacketMetadata, IpError> {
+        PacketMetadata::read(self.bytes())
     }
 }
 

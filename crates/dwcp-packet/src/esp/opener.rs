@@ -9,7 +9,7 @@ use super::{
     Spi,
 };
 use crate::transport::Split;
-use crate::{PacketMetadata, Replay, ReplayWindow, SharedReplayWindow, esn};
+use crate::{Replay, ReplayWindow, SharedReplayWindow, esn};
 use dwcp_base::Tick;
 use dwcp_crypto::Secret;
 use dwcp_crypto::packet::{PacketOpener, SealedParts};
@@ -67,7 +67,7 @@ impl Opener {
         now: Tick,
         packet: &'b mut [u8],
     ) -> Result<Opened<'b>, PacketError> {
-        if now >= self.until {
+        if self.is_over(now) {
             return Err(PacketError::Expired);
         }
         let Place { at, end, outer } = place(packet, self.settings.encapsulation)?;
@@ -95,7 +95,7 @@ impl Opener {
         let start = at + self.layout.before();
         let held = seen.accept(number).and_then(|()| self.content(frame, outer, start..start + body));
         match held {
-            Ok((range, metadata)) => Ok(Opened { packet: frame, range, sequence: number, spi, metadata }),
+            Ok(range) => Ok(Opened { packet: frame, range, sequence: number, spi }),
             Err(error) => {
                 // Nothing is left for whoever does not look at the verdict.
                 if let Some(plain) = frame.get_mut(start..start + body) {
@@ -104,6 +104,12 @@ impl Opener {
                 Err(error)
             }
         }
+    }
+
+    /// Whether the key is past its hard age.
+    #[inline]
+    pub(super) fn is_over(&self, now: Tick) -> bool {
+        now >= self.until
     }
 
     pub(super) fn spi(&self) -> Spi {
@@ -133,22 +139,21 @@ impl Opener {
         }
     }
 
-    /// Where the IP packet is in a frame whose body at `body` is authentic plaintext, and what it says of itself.
+    /// Where the IP packet is in a frame whose body at `body` is authentic plaintext.
     #[inline]
     fn content(
         &self,
         frame: &mut [u8],
         outer: Option<Split>,
         body: Range<usize>,
-    ) -> Result<(Range<usize>, PacketMetadata), PacketError> {
+    ) -> Result<Range<usize>, PacketError> {
         let start = body.start;
         let plain = frame.get(body).ok_or(PacketError::Malformed)?;
         let (length, next) = super::padding::Trailer::read(plain).ok_or(PacketError::Malformed)?;
         let payload = plain.get(..length).ok_or(PacketError::Malformed)?;
         let sources = self.settings.sources.as_deref();
         let Some(split) = outer else {
-            let metadata = inner::judge(payload, next, sources)?;
-            return Ok((start..start + metadata.total_len, metadata));
+            return Ok(start..start + inner::judge(payload, next, sources)?);
         };
         if next == inner::NO_NEXT_HEADER {
             return Err(PacketError::Dummy);
@@ -159,8 +164,8 @@ impl Opener {
         let header = frame.get_mut(range.start..start).ok_or(PacketError::Malformed)?;
         split.rewrite(header, next, range.len()).map_err(|_| PacketError::Malformed)?;
         let packet = frame.get(range.clone()).ok_or(PacketError::Malformed)?;
-        let metadata = PacketMetadata::read(packet).map_err(|_| PacketError::Malformed)?;
-        Ok((range, inner::permitted(metadata, sources)?))
+        inner::permitted(packet, sources)?;
+        Ok(range)
     }
 }
 

@@ -20,7 +20,11 @@ pub struct Outbound {
     settings: PacketSettings,
     /// Of the newest key that was made.
     epoch: u32,
+    /// Of the key in force; 0 before the first.
+    active: u32,
     current: Option<EncryptionContext>,
+    /// Of the key before it, which still opens at the peer.
+    previous: Option<Spi>,
     next: Option<(EncryptionContext, Announcement)>,
     /// What the keys did that are gone.
     past: PacketCounters,
@@ -33,7 +37,16 @@ impl Outbound {
     /// [`SetupError::Padding`] or [`SetupError::Window`] for settings that can not be had.
     pub fn new(keys: LinkKeys, settings: PacketSettings) -> Result<Self, SetupError> {
         settings.validate()?;
-        Ok(Self { keys, settings, epoch: 0, current: None, next: None, past: PacketCounters::default() })
+        Ok(Self {
+            keys,
+            settings,
+            epoch: 0,
+            active: 0,
+            current: None,
+            previous: None,
+            next: None,
+            past: PacketCounters::default(),
+        })
     }
 
     /// Goes on after epoch `epoch`, where a root outlives a process: a peer that remembers an epoch takes no earlier one.
@@ -44,18 +57,21 @@ impl Outbound {
         Self { epoch: self.epoch.max(epoch), ..self }
     }
 
-    /// The announcement of the next epoch, under `spi` unless one is waiting to be activated and still fresh: then the same again.
+    /// The announcement of the next epoch, under `spi`. While one of that SPI waits to be activated and is fresh, it is the same again; with
+    /// another SPI it is a new one, for a peer that refused the first.
     ///
     /// # Errors
-    /// [`SetupError::SpiInUse`] for the index of the key in force, [`SetupError::EpochsExhausted`] after 2^32 − 1 of them, and
-    /// [`SetupError::Crypto`] without randomness.
+    /// [`SetupError::SpiInUse`] for the index of the key in force and of the one before it, which the peer may still hold;
+    /// [`SetupError::EpochsExhausted`] after 2^32 − 1 epochs, and [`SetupError::Crypto`] without randomness.
     pub fn announce(&mut self, now: Tick, spi: Spi) -> Result<Announcement, SetupError> {
         if let Some((context, announcement)) = &self.next
+            && announcement.spi() == spi
             && context.state(now) == KeyState::Fresh
         {
             return Ok(*announcement);
         }
-        if self.current.as_ref().is_some_and(|current| current.spi() == spi) {
+        let current = self.current.as_ref().map(EncryptionContext::spi);
+        if [current, self.previous].contains(&Some(spi)) {
             return Err(SetupError::SpiInUse);
         }
         let epoch = self.epoch.checked_add(1).ok_or(SetupError::EpochsExhausted)?;
@@ -68,27 +84,31 @@ impl Outbound {
     /// Puts the announced epoch in force: the peer knows it. Of the one that is in force already it changes nothing.
     ///
     /// # Errors
-    /// [`SetupError::NotAnnounced`] when another one is waiting, or none.
+    /// [`SetupError::NotAnnounced`] for any other than the one that waits.
     pub fn activate(&mut self, epoch: u32) -> Result<(), SetupError> {
-        match self.next.take() {
-            Some((context, announcement)) if announcement.epoch() == epoch => {
-                tracing::debug!(epoch, spi = %context.spi(), "packets are sealed under a new key");
-                if let Some(old) = self.current.replace(context) {
-                    self.past = self.past.plus(old.counters());
-                }
-                Ok(())
-            }
-            other => {
-                let waits = other.is_some();
-                self.next = other;
-                // An answer that comes twice is no fault.
-                if !waits && self.current.is_some() && epoch == self.epoch {
-                    Ok(())
-                } else {
-                    Err(SetupError::NotAnnounced)
-                }
-            }
+        // An answer that comes twice is no fault.
+        if self.current.is_some() && epoch == self.active {
+            return Ok(());
         }
+        let (context, _) = self
+            .next
+            .take_if(|(_, announcement)| announcement.epoch() == epoch)
+            .ok_or(SetupError::NotAnnounced)?;
+        self.active = epoch;
+        tracing::debug!(epoch, spi = %context.spi(), "packets are sealed under a new key");
+        if let Some(old) = self.current.replace(context) {
+            self.previous = Some(old.spi());
+            self.past = self.past.plus(old.counters());
+        }
+        Ok(())
+    }
+
+    /// As [`EncryptionContext::expire`], for the key in force and the one that waits: for a link on which nothing is sent.
+    pub fn expire(&mut self, now: Tick) -> KeyState {
+        if let Some((next, _)) = &mut self.next {
+            next.expire(now);
+        }
+        self.current.as_mut().map_or(KeyState::Stopped, |current| current.expire(now))
     }
 
     /// As [`EncryptionContext::seal`], under the key in force.

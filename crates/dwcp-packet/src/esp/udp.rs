@@ -3,8 +3,9 @@
 //! A sealed packet is the payload of a datagram as it stands: nothing is put before it. What else comes in on the port (4500 as a rule) is
 //! told apart by its first bytes, which are in the clear and prove nothing.
 //!
-//! The checksum: over IPv4 a sender writes zero, and a receiver does not look at it (RFC 3948 §2.1). Over IPv6 it is computed, as UDP asks
-//! for (RFC 8200 §8.1); zero is allowed to tunnels that take the risks on themselves alone (RFC 6935, RFC 6936). Sockets do the right thing.
+//! The checksum: over IPv4 a sender should write zero, and a receiver must not count on that (RFC 3948 §2.1). Over IPv6 it is computed, as UDP
+//! asks for (RFC 8200 §8.1); zero is allowed to tunnels that take the risks on themselves alone (RFC 6935, RFC 6936). A system's sockets
+//! compute it over both, and drop a datagram whose checksum is wrong and not zero: receivers understand either.
 
 /// Where ESP in UDP is expected (RFC 3948 §2).
 pub const PORT: u16 = 4500;

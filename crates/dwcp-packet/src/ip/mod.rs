@@ -4,6 +4,7 @@ mod bytes;
 mod chain;
 mod checksum;
 mod error;
+mod extent;
 mod fit;
 mod fragment;
 mod metadata;
@@ -15,6 +16,7 @@ mod upper;
 
 pub use chain::{MAX_EXTENSION_BYTES, MAX_EXTENSION_HEADERS};
 pub use error::IpError;
+pub use extent::Extent;
 pub use fit::Fit;
 pub use fragment::Fragment;
 pub use metadata::{IpVersion, PacketMetadata};

@@ -69,7 +69,7 @@ impl Split {
         put(head, self.protocol_at, &[protocol]);
         if self.version == IpVersion::V4 {
             put(head, 10, &[0, 0]);
-            let sum = checksum::folded(head).to_be_bytes();
+            let sum = checksum::folded(v4_header(head)).to_be_bytes();
             put(head, 10, &sum);
         }
         Ok(())
@@ -83,7 +83,9 @@ impl Split {
 /// # Errors
 ///
 /// [`TransportError::Fragment`] for a piece of a packet: transport mode is for whole packets (RFC 4303 §3.3.4), so they are
-/// fragmented after sealing and put together before opening. [`TransportError::Packet`] for bytes that are no packet.
+/// fragmented after sealing and put together before opening. [`TransportError::Checksum`] for an IPv4 header whose checksum is wrong:
+/// hosts drop such a packet (RFC 1122 §3.2.1.2), and a rewritten header would hide that. [`TransportError::Packet`] for bytes
+/// that are no packet.
 pub fn split(packet: &[u8]) -> Result<Split, TransportError> {
     let metadata = whole(packet)?;
     let packet = packet.get(..metadata.total_len).unwrap_or_default();
@@ -95,7 +97,7 @@ pub fn split(packet: &[u8]) -> Result<Split, TransportError> {
         total_len: metadata.total_len,
     };
     if metadata.version == IpVersion::V4 {
-        return Ok(split(usize::from(u8_at(packet, 0).unwrap_or(0) & 0x0F) * 4, 9));
+        return Ok(split(v4_header(packet).len(), 9));
     }
     let mut chain = Chain::v6(packet);
     let mut stays = (chain.at, chain.kind_at);
@@ -115,16 +117,21 @@ pub fn split(packet: &[u8]) -> Result<Split, TransportError> {
 ///
 /// # Errors
 ///
-/// As of [`split`].
+/// As of [`split`], and [`TransportError::Authentication`] where an authentication header stands before it: nobody here verifies
+/// that, and it would be passed on as if somebody had.
 pub fn locate(packet: &[u8]) -> Result<Split, TransportError> {
     let metadata = whole(packet)?;
     let PacketMetadata { version, header_len, total_len, protocol, .. } = metadata;
     let whole = packet.get(..total_len).unwrap_or_default();
     let mut chain = match version {
-        IpVersion::V4 => Chain::v4(whole, usize::from(u8_at(whole, 0).unwrap_or(0) & 0x0F) * 4),
+        IpVersion::V4 => Chain::v4(whole, v4_header(whole).len()),
         IpVersion::V6 => Chain::v6(whole),
     };
-    while chain.step().map_err(TransportError::Packet)?.is_some() {}
+    while let Some(header) = chain.step().map_err(TransportError::Packet)? {
+        if header.kind == chain::AUTHENTICATION {
+            return Err(TransportError::Authentication);
+        }
+    }
     Ok(Split { version, before: header_len, protocol, protocol_at: chain.kind_at, total_len })
 }
 
@@ -136,6 +143,10 @@ pub enum TransportError {
     Packet(IpError),
     /// A piece of a packet.
     Fragment,
+    /// The checksum of the IPv4 header is wrong.
+    Checksum,
+    /// An authentication header stands before what was looked for.
+    Authentication,
     /// What came of it does not fit the length field, or the buffer does not hold the headers.
     Length,
 }
@@ -145,6 +156,10 @@ impl fmt::Display for TransportError {
         f.write_str(match self {
             Self::Packet(_) => "not an IP packet that can be sealed",
             Self::Fragment => "transport mode is for whole packets, and this is a fragment",
+            Self::Checksum => "the checksum of the IPv4 header is wrong",
+            Self::Authentication => {
+                "an authentication header stands before what is sealed, and is not verified"
+            }
             Self::Length => "the packet does not fit its length field",
         })
     }
@@ -154,14 +169,24 @@ impl core::error::Error for TransportError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Packet(error) => Some(error),
-            Self::Fragment | Self::Length => None,
+            _ => None,
         }
     }
 }
 
 fn whole(packet: &[u8]) -> Result<PacketMetadata, TransportError> {
     let metadata = PacketMetadata::read(packet).map_err(TransportError::Packet)?;
-    if metadata.is_whole() { Ok(metadata) } else { Err(TransportError::Fragment) }
+    match (metadata.is_whole(), metadata.header_intact) {
+        (true, true) => Ok(metadata),
+        (true, false) => Err(TransportError::Checksum),
+        (false, _) => Err(TransportError::Fragment),
+    }
+}
+
+/// The IPv4 header with its options, and no header behind it.
+fn v4_header(packet: &[u8]) -> &[u8] {
+    let length = usize::from(u8_at(packet, 0).unwrap_or(0) & 0x0F) * 4;
+    packet.get(..length).unwrap_or_default()
 }
 
 fn put(head: &mut [u8], at: usize, bytes: &[u8]) {

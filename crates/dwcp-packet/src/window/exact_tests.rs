@@ -239,3 +239,29 @@ fn the_ring_is_no_larger_than_it_has_to_be() {
         assert_eq!(words_of::<Alone<3>>(size), words, "{size}");
     }
 }
+
+/// The number that a word with its bit alone, and one with the bit of the number beside it too, tell of.
+fn each_word_tells<const SHIFT: u32>() {
+    let ring = Tagged::<SHIFT>::new(64);
+    for power in 0..64 {
+        for near in [(1u64 << power) - 1, 1 << power, (1 << power) + 1, u64::MAX - power, !0 << power] {
+            let (place, word) = (ring.place(near), ring.with(0, near).unwrap());
+            assert_eq!(ring.top(place, word), Some(near));
+            assert_eq!(ring.with(word, near), Err(Replay::Seen));
+            let beside = near ^ 1;
+            if SHIFT > 0 {
+                let both = ring.with(word, beside).unwrap();
+                assert_eq!(ring.top(place, both), Some(near.max(beside)));
+            }
+        }
+    }
+    assert_eq!(ring.top(0, 0), None);
+}
+
+#[test]
+fn a_word_of_the_shared_ring_tells_which_number_it_is_about() {
+    each_word_tells::<0>();
+    each_word_tells::<1>();
+    each_word_tells::<2>();
+    each_word_tells::<3>();
+}

@@ -6,9 +6,10 @@ use core::fmt;
 
 /// A [`ReplayWindow`](super::ReplayWindow) for several receive queues at once: the same rule by `&self`, without a lock.
 ///
-/// Of any number of calls that take the same number, exactly one succeeds, and what all calls answer is what they would have
-/// answered one after the other in some order that keeps to the clock. No call waits for another: one has to look again only because
-/// another has just succeeded.
+/// Of any number of calls of [`accept`](Self::accept) that take the same number, exactly one succeeds, unless the number is too old by then, and
+/// what all of them answer is what they would have answered one after the other in some order that keeps to the clock.
+/// [`check`](Self::check) and [`highest`](Self::highest) tell of a moment: beside calls that are under way they can be ahead of what another
+/// thread is told. No call waits for another: one has to look again only because another has just succeeded.
 ///
 /// Eight numbers share a word with the lap they belong to, so that nothing is ever cleared, whatever the jump: 256 bytes for 64 numbers,
 /// 16 KiB for [`DEFAULT`](super::ReplayWindow::DEFAULT), 128 KiB for [`MAX`](super::ReplayWindow::MAX).

@@ -107,7 +107,7 @@ impl<const SHIFT: u32> Tagged<SHIFT> {
 
     /// The word `found`, with the bit of `number` set besides.
     #[inline]
-    fn with(&self, found: u64, number: u64) -> Result<u64, Replay> {
+    pub(super) fn with(&self, found: u64, number: u64) -> Result<u64, Replay> {
         let lap = number >> (SHIFT + self.order);
         let bit = 1 << (number & u64::from(Self::BITS - 1));
         let of = found >> Self::BITS;
@@ -115,25 +115,25 @@ impl<const SHIFT: u32> Tagged<SHIFT> {
             // A whole ring further already, and the window is smaller than the ring.
             Err(Replay::TooOld)
         } else if of < lap {
-            Ok(lap << Self::BITS | bit)
+            Ok((lap << Self::BITS) + bit)
         } else if found & bit != 0 {
             Err(Replay::Seen)
         } else {
-            Ok(found | bit)
+            Ok(found + bit)
         }
     }
 
     /// The highest number that the word `found` at `place` tells of.
     #[inline]
-    fn top(&self, place: usize, found: u64) -> Option<u64> {
+    pub(super) fn top(&self, place: usize, found: u64) -> Option<u64> {
         let last = (found & ((1 << Self::BITS) - 1)).checked_ilog2()?;
-        let block = (found >> Self::BITS) << self.order | place as u64;
-        Some(block << SHIFT | u64::from(last))
+        let block = ((found >> Self::BITS) << self.order) + place as u64;
+        Some((block << SHIFT) + u64::from(last))
     }
 
     #[inline]
     #[allow(clippy::cast_possible_truncation, reason = "masked: below the count of words")]
-    fn place(&self, number: u64) -> usize {
+    pub(super) fn place(&self, number: u64) -> usize {
         ((number >> SHIFT) & ((1 << self.order) - 1)) as usize
     }
 }

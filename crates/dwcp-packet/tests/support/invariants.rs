@@ -3,14 +3,21 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use dwcp_packet::transport::{TransportError, locate, split};
-use dwcp_packet::{Fit, IpVersion, MAX_EXTENSION_BYTES, MAX_EXTENSION_HEADERS, PacketMetadata};
+use dwcp_packet::{Extent, Fit, IpVersion, MAX_EXTENSION_BYTES, MAX_EXTENSION_HEADERS, PacketMetadata};
 
 /// Checks everything that can be said of `bytes`; answers whether they are a packet.
 pub fn hold(bytes: &[u8]) -> bool {
+    let extent = Extent::read(bytes);
+    if let Some(extent) = extent {
+        // Of the first header alone: what is cut off there is cut off for everybody.
+        assert!(extent.total_len >= 20 && extent.total_len <= bytes.len());
+        assert_eq!(Extent::read(&bytes[..extent.total_len - 1]), None);
+    }
     let Ok(metadata) = PacketMetadata::read(bytes) else {
         assert!(split(bytes).is_err() && locate(bytes).is_err());
         return false;
     };
+    assert_eq!(extent, Some(Extent { version: metadata.version, total_len: metadata.total_len }));
     lengths(bytes, &metadata);
     words(&metadata);
     nothing_else_is_read(bytes, &metadata);
