@@ -2,6 +2,7 @@
 
 use crate::report::{Failed, failed};
 use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -32,6 +33,35 @@ pub(crate) fn output(mut command: Command) -> Result<String, Failed> {
         return Err(failed(format!("{} ended with {}\n{said}", shown(&command), out.status)));
     }
     String::from_utf8(out.stdout).map_err(|_| failed(format!("{} printed no UTF-8", shown(&command))))
+}
+
+/// Runs with output passed through while `line` sees each line of standard output and standard error.
+pub(crate) fn watched(mut command: Command, line: &(dyn Fn(&str) + Sync)) -> Result<(), Failed> {
+    println!("$ {}", shown(&command));
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|e| failed(format!("can not start {}: {e}", shown(&command))))?;
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    std::thread::scope(|scope| {
+        if let Some(err) = err {
+            scope.spawn(move || {
+                for text in BufReader::new(err).lines().map_while(Result::ok) {
+                    line(&text);
+                    eprintln!("{text}");
+                }
+            });
+        }
+        if let Some(out) = out {
+            for text in BufReader::new(out).lines().map_while(Result::ok) {
+                line(&text);
+                println!("{text}");
+            }
+        }
+    });
+    let status = child.wait().map_err(|e| failed(format!("{}: {e}", shown(&command))))?;
+    if status.success() { Ok(()) } else { Err(failed(format!("{} ended with {status}", shown(&command)))) }
 }
 
 /// Whether a program of this name answers on the search path.

@@ -53,14 +53,7 @@ fn packets_that_the_receiver_refuses_are_not_sealed() {
     long[0] = 0x4f;
     let mut trailing = ipv4(60);
     trailing.push(0);
-    for packet in [
-        short,
-        long,
-        trailing,
-        ipv6(60)[..59].to_vec(),
-        vec![0x50; 40],
-        vec![],
-    ] {
+    for packet in [short, long, trailing, ipv6(60)[..59].to_vec(), vec![0x50; 40], vec![]] {
         for settings in both() {
             assert_eq!(verdict(&settings, &packet), Err(PacketError::NotAPacket), "{packet:02x?}");
         }
@@ -102,7 +95,11 @@ fn at_c9_where_sources_are_checked_a_packet_whose_headers_are_in_doubt_does_not_
         let wire = sealed(&mut sealing, &packet);
         let mut buffer = wire.clone();
         let out = open.open(Tick(0), &mut buffer).unwrap();
-        assert_eq!((out.bytes(), out.metadata().is_err()), (&packet[..], true), "carried, and not vouched for");
+        assert_eq!(
+            (out.bytes(), out.metadata().is_err()),
+            (&packet[..], true),
+            "carried, and not vouched for"
+        );
         let wire = sealed(&mut watched, &packet);
         assert_eq!(opened(&mut closed, &wire), Err(PacketError::Malformed));
     }

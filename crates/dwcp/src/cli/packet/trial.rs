@@ -45,7 +45,11 @@ pub(super) fn on(
     }
     let mut buffer = Zeroizing::new(sealed.bytes().to_vec());
     let (packet, metadata, sequence) = match receiver.open(now, &mut buffer) {
-        Ok(opened) => (Zeroizing::new(opened.bytes().to_vec()), *opened.metadata(), opened.sequence()),
+        Ok(opened) => match opened.metadata() {
+            Ok(metadata) => (Zeroizing::new(opened.bytes().to_vec()), metadata, opened.sequence()),
+            // A tunnel carries it; there is nothing certain to tell of it.
+            Err(_) => return Ok(Err(PacketError::Malformed)),
+        },
         Err(error) => return Ok(Err(error)),
     };
     let mut copy = Zeroizing::new(sealed.bytes().to_vec());
