@@ -1,16 +1,27 @@
 //! What may stand in a packet: whole IP packets, by their next header.
 
 use super::PacketError;
+use crate::ip::plain;
 use crate::{AllowedSources, IpVersion, PacketMetadata};
 
 /// The next header of a packet in tunnel mode. It has to be as long as it says, since the receiver goes by that (RFC 4303 §2.7), and is read by
 /// the receiver's own rules, so that nothing is sealed that [`judge`] refuses.
 #[inline]
 pub(super) fn next_header(packet: &[u8]) -> Result<u8, PacketError> {
-    let metadata = PacketMetadata::read(packet).map_err(|_| PacketError::NotAPacket)?;
-    match (metadata.trailing, metadata.version) {
-        (0, IpVersion::V4) => Ok(IPV4),
-        (0, IpVersion::V6) => Ok(IPV6),
+    let version = match plain::version(packet) {
+        Some(version) => version,
+        None => by_rule(packet)?,
+    };
+    Ok(match version {
+        IpVersion::V4 => IPV4,
+        IpVersion::V6 => IPV6,
+    })
+}
+
+/// The version of a packet whose headers take more than a glance.
+fn by_rule(packet: &[u8]) -> Result<IpVersion, PacketError> {
+    match PacketMetadata::read(packet) {
+        Ok(metadata) if metadata.trailing == 0 => Ok(metadata.version),
         _ => Err(PacketError::NotAPacket),
     }
 }

@@ -102,7 +102,7 @@ impl<'p> Chain<'p> {
 ///
 /// ESP (50) is not: what follows it is encrypted (RFC 4303 §2). The experimental values 253 and 254 have no length that is
 /// known, so they end the chain too.
-fn is_extension(kind: u8) -> bool {
+pub(super) fn is_extension(kind: u8) -> bool {
     matches!(
         kind,
         HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION | MOBILITY | HOST_IDENTITY | SHIM6

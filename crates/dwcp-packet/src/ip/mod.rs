@@ -8,6 +8,8 @@ mod fit;
 mod fragment;
 mod metadata;
 mod options;
+#[cfg(feature = "esp")]
+pub(crate) mod plain;
 mod prefix;
 mod sources;
 pub mod transport;
