@@ -44,7 +44,7 @@ fn the_packet_of_rfc_7634_appendix_a_opens() {
     assert_eq!(opened(&mut opening, &wire), Err(PacketError::Replayed));
 }
 
-/// draft-mcgrew-gcm-test has two examples without extended numbers. They are authentic; that their next header is 1, and in one of them
+/// Two examples of draft-mcgrew-gcm-test without extended numbers. They are authentic; that their next header is 1, and in one of them
 /// nothing is said of a tunnel, makes them malformed here, which is said of authentic packets alone.
 #[test]
 fn the_aes_gcm_examples_of_draft_mcgrew_gcm_test_are_authentic() {
