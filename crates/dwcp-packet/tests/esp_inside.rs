@@ -223,3 +223,28 @@ fn several_queues_open_every_packet_once() {
     let counters = opening.counters();
     assert_eq!((counters.opened, counters.replayed), (4_000, 12_000));
 }
+
+/// Hop-by-hop options, routes and fragments stand before ESP: behind it they would be read by nobody who guards the way.
+#[test]
+fn at_c9_headers_that_stand_before_esp_do_not_come_through_behind_it() {
+    let settings = PacketSettings::default().with_encapsulation(Encapsulation::Transport);
+    for (next, verdict) in [
+        (0, Err(PacketError::Malformed)),
+        (43, Err(PacketError::Malformed)),
+        (44, Err(PacketError::Malformed)),
+        (59, Err(PacketError::Dummy)),
+        (17, Ok(())),
+    ] {
+        let mut receiver = manual(&settings).1;
+        let esp = Unruly::new(EncryptionMode::Aes256Gcm).seal(&body(&[0; 24], next));
+        let mut wire = ipv4(40)[..20].to_vec();
+        wire.extend(esp);
+        let length = u16::try_from(wire.len()).unwrap().to_be_bytes();
+        wire[2..4].copy_from_slice(&length);
+        (wire[9], wire[10], wire[11]) = (50, 0, 0);
+        let sum: u32 = wire[..20].chunks(2).map(|two| u32::from(u16::from_be_bytes([two[0], two[1]]))).sum();
+        let folded = !u16::try_from((sum & 0xffff) + (sum >> 16)).unwrap();
+        wire[10..12].copy_from_slice(&folded.to_be_bytes());
+        assert_eq!(opened(&mut receiver, &wire).map(|_| ()), verdict, "{next}");
+    }
+}

@@ -169,6 +169,16 @@ fn what_would_pass_for_a_dummy_is_not_sealed_in_transport_mode() {
 }
 
 #[test]
+fn headers_that_stand_before_esp_are_not_sealed_behind_it() {
+    let [tunnel, transport] = both();
+    for protocol in [0, 43, 44] {
+        let packet = v4(protocol, &[], 0, &[0; 40]);
+        assert_eq!(verdict(&transport, &packet), Err(PacketError::NotAPacket), "{protocol}");
+        assert_eq!(verdict(&tunnel, &packet), Ok(()), "{protocol}");
+    }
+}
+
+#[test]
 fn at_c8_an_outer_header_that_was_damaged_or_added_is_not_passed_on_as_right() {
     let [tunnel, transport] = both();
     let (mut sealing, mut opening) = pair(&transport);

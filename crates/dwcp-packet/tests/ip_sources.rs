@@ -156,6 +156,8 @@ fn some_addresses_are_no_source_whatever_the_list_says() {
     let everything = list(&["0.0.0.0/0", "::/0"]);
     for never in [
         "0.0.0.0",
+        "0.1.2.3",
+        "0.255.255.255",
         "127.0.0.1",
         "127.255.255.255",
         "224.0.0.1",
@@ -163,6 +165,9 @@ fn some_addresses_are_no_source_whatever_the_list_says() {
         "255.255.255.255",
         "::",
         "::1",
+        "::2",
+        "::127.0.0.1",
+        "::255.255.255.255",
         "ff02::1",
         "ffff::",
         "::ffff:10.0.0.1",
@@ -171,9 +176,16 @@ fn some_addresses_are_no_source_whatever_the_list_says() {
         let address = never.parse().unwrap();
         assert_eq!(everything.permit(&from(never)), Err(RefusedSource::Never(address)), "{never}");
     }
-    for fine in
-        ["1.0.0.0", "223.255.255.255", "240.0.0.1", "128.0.0.0", "fe80::1", "::2", "64:ff9b::1", "feff::1"]
-    {
+    for fine in [
+        "1.0.0.0",
+        "223.255.255.255",
+        "240.0.0.1",
+        "128.0.0.0",
+        "fe80::1",
+        "::1:0:0",
+        "64:ff9b::1",
+        "feff::1",
+    ] {
         assert!(everything.permit(&from(fine)).is_ok(), "{fine}");
     }
 }

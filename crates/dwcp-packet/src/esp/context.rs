@@ -1,7 +1,7 @@
 //! The sealing side of one key: it numbers packets, and stops before it may not.
 
 use super::fields::Body;
-use super::inner::{ESP, NO_NEXT_HEADER, next_header};
+use super::inner::{ESP, NO_NEXT_HEADER, next_header, stands_before};
 use super::layout::{HEADER, LONGEST, Layout};
 use super::limits::Life;
 use super::{
@@ -110,8 +110,10 @@ impl EncryptionContext {
         let packet = buffer.get(at.clone()).ok_or(PacketError::NoRoom)?;
         let split = self.split(packet)?;
         let next = match split {
-            // RFC 4303 §2.6: the receiver would take it for a dummy.
-            Some(split) if split.protocol() == NO_NEXT_HEADER => return Err(PacketError::NotAPacket),
+            // RFC 4303 §2.6: the receiver would take the first for a dummy.
+            Some(split) if split.protocol() == NO_NEXT_HEADER || stands_before(split.protocol()) => {
+                return Err(PacketError::NotAPacket);
+            }
             Some(split) => split.protocol(),
             None => next_header(packet)?,
         };

@@ -4,7 +4,7 @@ use super::PacketError;
 use crate::{AllowedSources, Extent, IpVersion, PacketMetadata};
 
 /// The next header of a packet in tunnel mode. It has to be as long as it says, since the receiver goes by that (RFC 4303 §2.7): by the
-/// receiver's own rule, so that nothing is sealed that [`judge`] refuses for its form.
+/// receiver's own rule, so that nothing is sealed that [`judge`] refuses for its form, unless it reads all headers to check sources.
 #[inline]
 pub(super) fn next_header(packet: &[u8]) -> Result<u8, PacketError> {
     match Extent::read(packet) {
@@ -47,6 +47,13 @@ pub(super) fn permitted(packet: &[u8], sources: Option<&AllowedSources>) -> Resu
     let Some(sources) = sources else { return Ok(()) };
     let metadata = PacketMetadata::read(packet).map_err(|_| PacketError::Malformed)?;
     sources.permit(&metadata).map(|_| ()).map_err(|_| PacketError::WrongSource)
+}
+
+/// Headers that stand before ESP or nowhere: hop-by-hop options, routing, fragment (RFC 4303 §3.1.1, §3.3.4: transport mode is for
+/// whole packets). Behind it only a peer that lies has them.
+#[inline]
+pub(super) fn stands_before(protocol: u8) -> bool {
+    matches!(protocol, 0 | 43 | 44)
 }
 
 /// IPv4 in IP.

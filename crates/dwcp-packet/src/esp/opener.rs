@@ -158,6 +158,9 @@ impl Opener {
         if next == inner::NO_NEXT_HEADER {
             return Err(PacketError::Dummy);
         }
+        if inner::stands_before(next) {
+            return Err(PacketError::Malformed);
+        }
         // The IP header goes back to where it was, and says again what it carried.
         let range = self.layout.before()..start + length;
         frame.copy_within(..split.before(), range.start);

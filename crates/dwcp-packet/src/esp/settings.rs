@@ -83,10 +83,11 @@ impl PacketSettings {
         Self { window: packets, ..self }
     }
 
-    /// The addresses that the peer may send from; packets from others are refused after they authenticated.
+    /// The addresses that the peer may send from; packets from others are refused after they authenticated, and so are those whose headers
+    /// two readers could take for different things ([`PacketError::Malformed`](super::PacketError::Malformed)).
     ///
     /// # Security
-    /// Without it a peer can send in anybody's name. In transport mode the address that is compared is itself not authenticated.
+    /// Without it a peer can send in anybody's name, and no more than the lengths of its packets is verified. In transport mode the address that is compared is itself not authenticated.
     #[must_use]
     pub fn with_sources(self, sources: AllowedSources) -> Self {
         Self { sources: Some(Arc::new(sources)), ..self }

@@ -42,10 +42,16 @@ impl AllowedSources {
     /// Whether a packet may come from this peer; asked for each packet, after it was authenticated.
     ///
     /// Whatever the list says, these are never a source: multicast and broadcast (RFC 1122 §3.2.1.3, RFC 4291 §2.7),
-    /// loopback, IPv4-mapped IPv6 (a service with one socket for both would take it for the IPv4 address), and the
-    /// unspecified address. Address configuration needs the last one (DHCP, duplicate address detection), on links: a
-    /// tunnel carries neither. A home address (RFC 6275 §6.3), which the receiver would take for the source, must be permitted
+    /// loopback, IPv4-mapped and IPv4-compatible IPv6 (a service with one socket for both would take the first for the IPv4 address),
+    /// and all of 0.0.0.0/8 and `::`. Address configuration needs the last two (DHCP, duplicate address detection), on links: a tunnel
+    /// carries neither. Addresses of one link (routing protocols use them in tunnels), and IPv4 that is embedded in other IPv6 addresses
+    /// (6to4, NAT64), are for the prefixes to say. A home address (RFC 6275 §6.3), which the receiver would take for the source, must be permitted
     /// too.
+    ///
+    /// # Security
+    ///
+    /// It is about sources. Where a packet goes, what it carries inside (protocols 4, 41, 47: another packet with a source of its own), and
+    /// [routes](PacketMetadata::routed) that its sender chose are the caller's to judge.
     ///
     /// # Errors
     ///
@@ -121,9 +127,15 @@ impl fmt::Display for TooManyPrefixes {
 impl core::error::Error for TooManyPrefixes {}
 
 fn is_never_a_source(address: IpAddr) -> bool {
-    let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
-    let mapped = address.to_canonical() != address;
-    broadcast || mapped || address.is_unspecified() || address.is_multicast() || address.is_loopback()
+    if address.is_multicast() || address.is_loopback() {
+        return true;
+    }
+    match address {
+        // RFC 1122 §3.2.1.3: 0.0.0.0/8 is "this network".
+        IpAddr::V4(v4) => v4.is_broadcast() || v4.octets()[0] == 0,
+        // The first 96 bits zero: unspecified, and IPv4-compatible (RFC 4291 §2.5.5.1).
+        IpAddr::V6(v6) => v6.to_ipv4_mapped().is_some() || v6.to_bits() >> 32 == 0,
+    }
 }
 
 /// Sorted, and without overlaps: each check then needs to look at one range only.
