@@ -219,7 +219,13 @@ fn at_c5_a_receiver_that_says_where_it_goes_on_takes_nothing_twice() {
     receive(&mut into, Tick(0), &wire).unwrap();
     // It starts again, under the same root.
     let fresh = || Inbound::new(keys(Side::Responder), PacketSettings::default().with_window(64)).unwrap();
-    let mut into = fresh().after_epoch(told.epoch());
+    // An epoch that was learned and of which nothing came counts, and so does one whose time is over.
+    let unused = out.announce(Tick(0), spi(305)).unwrap();
+    into.learn(Tick(0), &unused).unwrap();
+    into.expire(second(400));
+    assert_eq!((into.epoch(), into.highest_learned(), out.highest_announced()), (None, 2, 2));
+    let mut into = fresh().after_epoch(into.highest_learned());
+    assert_eq!(into.learn(Tick(1), &unused), Err(SetupError::StaleEpoch));
     assert_eq!(into.learn(Tick(1), &told), Err(SetupError::StaleEpoch));
     assert_eq!(receive(&mut into, Tick(1), &wire), Err(PacketError::UnknownSpi));
     rekey(&mut out, &mut into, Tick(1), 301);

@@ -103,6 +103,7 @@ fn command_lines_that_can_not_be_meant_end_with_2() {
     let place = Place::new();
     let key = place.text("key");
     sealed(&["--key-out", &key]);
+    let (new, roundabout) = (place.text("new"), place.text("./new"));
     for (arguments, word) in [
         (vec!["--mode", "mac-then-encrypt"], "MAC-then-encrypt is not offered"),
         (vec!["--mode", "hmac-sha-256-aes-256-cbc"], "MAC-then-encrypt is not offered"),
@@ -114,7 +115,14 @@ fn command_lines_that_can_not_be_meant_end_with_2() {
         (vec!["--spi", "0x100000000"], "32 bits"),
         (vec!["--hex", "450"], "half a byte"),
         (vec!["--hex", "zz"], "hex digits"),
+        (vec!["--hex", ""], "is empty"),
         (vec!["--hex", V4, "x"], "--hex"),
+        (vec!["--key-out", "-"], "a key goes to a file"),
+        (vec!["--open", "--hex", V4, "--key-file", "-"], "a key goes to a file"),
+        (vec!["--out", &new, "--key-out", &new], "take its place"),
+        (vec!["--out", &new, "--key-out", &roundabout], "take its place"),
+        (vec![&key, "--out", &key], "take its place"),
+        (vec!["--open", "--hex", V4, "--key-file", &key, "--out", &key], "take its place"),
         (vec!["--sequence", "7"], "--sequence"),
         (vec!["--key-file", &key], "--open"),
         (vec!["--open", "--hex", V4], "--key-file"),
@@ -130,6 +138,10 @@ fn command_lines_that_can_not_be_meant_end_with_2() {
         assert_eq!(code, 2, "{arguments:?}: {said}");
         assert!(said.contains(word), "{arguments:?}: {said}");
     }
+    let both = dwcp(&["encrypt", "packet", "--json", "--out", "-"]);
+    let said: Value = serde_json::from_slice(&both.stdout).unwrap();
+    assert_eq!(both.status.code(), Some(2));
+    assert!(said["error"]["message"].as_str().unwrap().contains("--json and --out -"), "{said}");
 }
 
 #[test]

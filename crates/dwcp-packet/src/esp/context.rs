@@ -164,12 +164,12 @@ impl EncryptionContext {
 
     /// How many bytes a buffer needs before a packet: 8 to 24.
     pub fn headroom(&self) -> usize {
-        self.layout.before()
+        self.settings.headroom()
     }
 
     /// How many bytes a buffer needs behind a packet at most, whatever its length.
     pub fn tailroom(&self) -> usize {
-        self.settings.padding.most_behind(self.layout.align) + self.layout.tag
+        self.settings.tailroom()
     }
 
     /// The index in its packets.

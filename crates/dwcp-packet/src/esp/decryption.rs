@@ -39,6 +39,10 @@ impl DecryptionContext {
 
     /// Opens under `material` that was agreed on by other means.
     ///
+    /// With 64-bit numbers a packet that is older than the window is inferred to be 2^32 newer (RFC 4303 appendix A2.1), and does not
+    /// authenticate: it is [`PacketError::Forged`] here, where [`of`](Self::of) knows that no sender goes that far and says
+    /// [`PacketError::TooOld`].
+    ///
     /// # Errors
     /// [`SetupError::Crypto`] for material of another length; [`SetupError::Window`], [`SetupError::Padding`].
     ///

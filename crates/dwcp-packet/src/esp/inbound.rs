@@ -62,7 +62,8 @@ impl Inbound {
         })
     }
 
-    /// Takes no announcement of epoch `epoch` or an earlier one: the highest that was ever [learned](Self::learn) under these keys.
+    /// Takes no announcement of epoch `epoch` or an earlier one: the highest that was ever learned under these keys, as
+    /// [`highest_learned`](Self::highest_learned) told it.
     #[must_use]
     pub fn after_epoch(self, epoch: u32) -> Self {
         Self { epoch: self.epoch.max(epoch), ..self }
@@ -141,6 +142,12 @@ impl Inbound {
     /// All other calls do this too. On a link on which nothing comes nobody would: call it from a timer, every second or so.
     pub fn expire(&mut self, now: Tick) {
         self.retire(now);
+    }
+
+    /// The highest epoch that was learned, whatever came of it: what a receiver writes down whose root outlives its process. Zero before the
+    /// first.
+    pub fn highest_learned(&self) -> u32 {
+        self.epoch
     }
 
     /// The epoch in force: the newest of which an authentic packet came, unless its time is over.

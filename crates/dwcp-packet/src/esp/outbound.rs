@@ -57,6 +57,12 @@ impl Outbound {
         Self { epoch: self.epoch.max(epoch), ..self }
     }
 
+    /// The newest epoch that was announced, in force or not: what a sender writes down whose root outlives its process. Zero before the
+    /// first.
+    pub fn highest_announced(&self) -> u32 {
+        self.epoch
+    }
+
     /// The announcement of the next epoch, under `spi`. While one of that SPI waits to be activated and is fresh, it is the same again; with
     /// another SPI it is a new one, for a peer that refused the first.
     ///

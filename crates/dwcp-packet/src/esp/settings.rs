@@ -1,5 +1,6 @@
 //! What both ends of a link agree on beside keys, and what each decides for itself.
 
+use super::layout::Layout;
 use super::{EncryptionMode, Limits, Padding, SetupError};
 use crate::{AllowedSources, ReplayWindow};
 use std::sync::Arc;
@@ -87,10 +88,22 @@ impl PacketSettings {
     /// two readers could take for different things ([`PacketError::Malformed`](super::PacketError::Malformed)).
     ///
     /// # Security
-    /// Without it a peer can send in anybody's name, and no more than the lengths of its packets is verified. In transport mode the address that is compared is itself not authenticated.
+    /// Without it a peer can send in anybody's name, and no more than the lengths of its packets is verified. In transport mode the address
+    /// that is compared is itself not authenticated.
     #[must_use]
     pub fn with_sources(self, sources: AllowedSources) -> Self {
         Self { sources: Some(Arc::new(sources)), ..self }
+    }
+
+    /// How many bytes a buffer needs before a packet: 8 to 24.
+    pub fn headroom(&self) -> usize {
+        Layout::of(self.mode).before()
+    }
+
+    /// How many bytes a buffer needs behind a packet at most, whatever its length.
+    pub fn tailroom(&self) -> usize {
+        let layout = Layout::of(self.mode);
+        self.padding.most_behind(layout.align) + layout.tag
     }
 
     /// What packets are sealed with.

@@ -131,6 +131,28 @@ fn frames_of_interfaces_that_nobody_described_are_refused_and_so_are_too_many_of
 }
 
 #[test]
+fn blocks_full_of_options_are_not_read_and_cost_no_memory() {
+    for big in [false, true] {
+        let options: Vec<u8> = std::iter::repeat_n([0, 0, 0, 0], 1 << 19).flatten().collect();
+        let whole = section(big, &[101], &[(Some(0), V4)]);
+        for (kind, fits) in [(1, false), (3, false), (6, false), (4, true), (0x0bad, true)] {
+            let mut bytes = whole.clone();
+            bytes.extend(block(big, kind, &[&[0; 20], &options[..]].concat()));
+            bytes.extend(section(big, &[101], &[(Some(0), V6)]));
+            let mut seen = None;
+            let info = allocation_counter::measure(|| seen = Some(all(&bytes)));
+            let seen = seen.unwrap();
+            if fits {
+                assert_eq!(seen.unwrap().len(), 2, "{kind}");
+            } else {
+                assert_eq!(seen, Err(CaptureError::Malformed { number: 2 }), "{kind}");
+            }
+            assert!(info.bytes_max < 1 << 16, "{} bytes for {kind}", info.bytes_max);
+        }
+    }
+}
+
+#[test]
 fn lengths_that_lie_end_the_reading() {
     let mut long = pcap(0xa1b2_c3d4, false, 101, &[V4]);
     long[32..36].copy_from_slice(&u32::MAX.to_le_bytes());

@@ -56,7 +56,7 @@ pub(super) fn encrypt(verb: &Encrypt, output: Output) -> Result<Report, Failure>
     match verb {
         Encrypt::File(args) => file(Way::Encrypt, args, output),
         Encrypt::Data(args) => data::run(Way::Encrypt, args),
-        Encrypt::Packet(args) => super::packet::run(args),
+        Encrypt::Packet(args) => super::packet::run(args, output),
         Encrypt::KdfBench(args) => kdf_bench::run(args, output),
     }
 }

@@ -24,7 +24,10 @@ pub(super) fn read(args: &PacketJob) -> Result<Input, Failure> {
         (Some(path), _) => from_bytes(file(path)?, args)?,
         (None, Some(text)) => {
             let packet = unhex(text.as_bytes()).ok_or_else(|| {
-                let why = "the text of --hex has other characters than hex digits, or half a byte";
+                let why = match text.trim() {
+                    "" => "the text of --hex is empty",
+                    _ => "the text of --hex has other characters than hex digits, or half a byte",
+                };
                 Failure::plain(Exit::Usage, WHAT, why, "write two digits for each byte")
             })?;
             Input { packet, kind: "hex", frame: None }

@@ -46,7 +46,8 @@ pub(super) fn read(path: &Path, mode: EncryptionMode) -> Result<Secret, Failure>
     let content =
         read_secret(path, LARGEST).map(Zeroizing::new).map_err(|error| Failure::file(what(), &error))?;
     let length = mode.material_len();
-    if content.len() == length {
+    // A raw key that is nothing but hex digits is a shorter key in hex.
+    if content.len() == length && !content.iter().all(u8::is_ascii_hexdigit) {
         return Ok(Secret::from(content.to_vec()));
     }
     let digits = content.trim_ascii();

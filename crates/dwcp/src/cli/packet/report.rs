@@ -70,6 +70,9 @@ impl Told<'_> {
         if let Some((number, link)) = self.input.frame {
             writeln!(text, "taken:    from frame {number} of the capture ({link})")?;
         }
+        if self.input.kind == "example" {
+            writeln!(text, "taken:    an example, since no packet was named (- is standard input)")?;
+        }
         if let Some(wire) = self.written.wire {
             let udp = if self.in_udp { " in UDP" } else { "" };
             writeln!(text, "sent as:  {} bytes{udp}, IP header included", wire.len())?;

@@ -29,7 +29,8 @@ pub(super) fn run(args: &PacketJob, input: &Input) -> Result<Report, Failure> {
     let mut buffer = Zeroizing::new(vec![0; head + packet.len() + context.tailroom()]);
     let at = head..head + packet.len();
     buffer.get_mut(at.clone()).unwrap_or_default().copy_from_slice(packet);
-    let sealed = context.seal(now, &mut buffer, at).map_err(not_sealed)?;
+    let sealed =
+        context.seal(now, &mut buffer, at).map_err(|error| not_sealed(error, args.pad_to.is_some()))?;
 
     let tried = trial::on(&sealed, &settings, &material, now).map_err(|error| refused(&error))?;
     let tried = tried.map_err(|error| wrong(&format!("the opening side says: {error}")))?;
@@ -39,20 +40,19 @@ pub(super) fn run(args: &PacketJob, input: &Input) -> Result<Report, Failure> {
     }
     let parts = taken::apart(&sealed, &tried).ok_or_else(|| wrong("its fields do not add up"))?;
     let outer = wire::around(sealed.bytes(), settings.encapsulation(), metadata.version, args.udp)
-        .ok_or_else(|| not_sealed(PacketError::TooLong))?;
+        .ok_or_else(|| not_sealed(PacketError::TooLong, false))?;
 
+    let pcap = wire::pcap(&outer, clock.unix().secs());
+    let to_file = args.out.as_deref().filter(|path| !is_standard(path));
+    // Before the key: a key without its packet is of no use, and would be in the way of the next try.
+    let target = to_file.map(|path| Target::begin(path, false)).transpose()?;
     if let Some(path) = &args.key_out {
         key::write(path, &material)?;
     }
-    let unix = clock.unix();
-    let pcap = || wire::pcap(&outer, unix.secs());
-    let to_stream = args.out.as_deref().is_some_and(is_standard);
-    match &args.out {
-        Some(path) if !is_standard(path) => Target::begin(path, false)?.write(&pcap())?,
-        _ => {}
-    }
-    if to_stream {
-        return streamed(&pcap());
+    match target {
+        Some(target) => target.write(&pcap)?,
+        None if args.out.is_some() => return streamed(&pcap),
+        None => {}
     }
     let written = Written { wire: Some(&outer), out: args.out.as_deref(), key: args.key_out.as_deref() };
     Ok(Told {
