@@ -81,6 +81,19 @@ impl Process {
     /// Stops it in the middle of whatever it does: connections stay, nothing answers.
     pub(super) fn pause(&self) {
         self.signal("STOP");
+        // The signal is sent: each thread stops when it comes to it, and may answer until then.
+        let stopped = super::wait_until(|| self.is_stopped(), || !self.is_running());
+        assert!(stopped, "{} goes on", self.pid);
+    }
+
+    /// Whether every thread of it stands still; where the system does not tell, taken for granted.
+    fn is_stopped(&self) -> bool {
+        let Ok(threads) = fs::read_dir(format!("/proc/{}/task", self.pid)) else { return true };
+        threads.filter_map(Result::ok).all(|thread| {
+            let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            // `pid (name) state …`; a name may hold anything.
+            stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['T', 't']))
+        })
     }
 
     /// Lets it go on.
