@@ -80,6 +80,8 @@ async fn no_handshake_meets_a_policy_without_the_certificate_it_came_with() {
                 node.install(Some(leaf(name)), None, only(group)).unwrap();
             }
         });
+        // Also when a handshake fails: the scope waits for the thread above.
+        let _end = End(&over);
         tokio::task::block_in_place(|| {
             tokio::runtime::Handle::current().block_on(async {
                 while handshakes < 400 {
@@ -97,7 +99,15 @@ async fn no_handshake_meets_a_policy_without_the_certificate_it_came_with() {
                 }
             });
         });
-        over.store(true, Ordering::SeqCst);
     });
     assert!(met[0] > 10 && met[1] > 10, "both were met: {met:?}");
+}
+
+/// Says that it is over when it goes, by a panic too.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }

@@ -4,6 +4,7 @@ use crate::trouble::{Trouble, failed};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -157,7 +158,15 @@ pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> Re
 
 /// A port of loopback that nobody has right now.
 pub(crate) fn free_port() -> Result<u16, Trouble> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    // Below those that the system gives to whoever asks for any: suites that run beside this one would be taken for the peer.
+    const FIRST: u16 = 10_000;
+    const COUNT: u16 = 2_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let free = |_| {
+        let port = FIRST + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT;
+        TcpListener::bind(("127.0.0.1", port)).is_ok().then_some(port)
+    };
+    (0..COUNT).find_map(free).ok_or_else(|| failed("no port of loopback is free"))
 }
 
 /// Whether somebody listens, without a connection that would look like a failed handshake to the peer.
