@@ -77,7 +77,8 @@ fn at_c8_in_transport_mode_too() {
 
 /// What a forger sees and makes of it: packets that were sent with anything changed, and packets of random bytes.
 fn forge(dice: &mut Dice, seen: &[Vec<u8>]) -> Vec<u8> {
-    let mut forged = seen[dice.below(seen.len() as u64)].clone();
+    let original = &seen[dice.below(seen.len() as u64)];
+    let mut forged = original.clone();
     match dice.below(6) {
         // Another number, near or far.
         0 => forged[4..8].copy_from_slice(&(dice.roll() as u32).to_be_bytes()),
@@ -101,6 +102,10 @@ fn forge(dice: &mut Dice, seen: &[Vec<u8>]) -> Vec<u8> {
             let length = forged.len() as u64;
             forged.truncate(dice.below(length));
         }
+    }
+    // By chance it was given the number it had.
+    if forged == *original {
+        forged[4] ^= 0x40;
     }
     forged
 }
